@@ -1,0 +1,1 @@
+export * from "./gen/kindred/common/v1/embedding_space_pb.ts";

@@ -1,0 +1,1 @@
+export * from "./gen/kindred/embedding/v1/embedding_pb.ts";

@@ -1,0 +1,1 @@
+export * from "./gen/kindred/generation_tracking/v1/generation_pb.ts";

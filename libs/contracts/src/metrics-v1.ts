@@ -1,0 +1,1 @@
+export * from "./gen/kindred/metrics/v1/metrics_pb.ts";

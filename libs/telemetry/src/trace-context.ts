@@ -1,0 +1,40 @@
+import { context, propagation, ROOT_CONTEXT, trace, type SpanContext, TraceFlags } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { randomBytes } from "node:crypto";
+
+// Registered once a process, so that every part of it sees the same context. An OpenTelemetry SDK that is set up
+// before this module is loaded keeps its own: these calls then return false and change nothing.
+context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+
+/** Runs `work` as part of the caller's trace (W3C traceparent), or of a new one when there is none or it is bad. */
+export function withRemoteTrace<T>(traceparent: string | undefined, work: () => T): T {
+  let remote = propagation.extract(ROOT_CONTEXT, traceparent === undefined ? {} : { traceparent });
+  if (trace.getSpanContext(remote) === undefined) {
+    const fresh: SpanContext = {
+      traceId: randomBytes(16).toString("hex"),
+      spanId: randomBytes(8).toString("hex"),
+      traceFlags: TraceFlags.NONE,
+    };
+    remote = trace.setSpanContext(ROOT_CONTEXT, fresh);
+  }
+  return context.with(remote, work);
+}
+
+/** The traceparent to send with a call to another service; undefined outside any trace. */
+export function activeTraceparent(): string | undefined {
+  const carrier: { traceparent?: string } = {};
+  propagation.inject(context.active(), carrier);
+  return carrier.traceparent;
+}
+
+/** Trace id of the work that is running, 32 hexadecimal digits; undefined outside any trace. */
+export function activeTraceId(): string | undefined {
+  return trace.getSpanContext(context.active())?.traceId;
+}
+
+/** The trace id in a traceparent header; undefined when the header is bad. */
+export function traceIdOf(traceparent: string): string | undefined {
+  return trace.getSpanContext(propagation.extract(ROOT_CONTEXT, { traceparent }))?.traceId;
+}
