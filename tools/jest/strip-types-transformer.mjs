@@ -7,6 +7,8 @@ export default {
     return { code: stripTypeScriptTypes(source, { mode: "strip" }) };
   },
   getCacheKey(source, path, options) {
-    return createHash("sha256").update(`${process.version}\0${path}\0${options.configString}\0${source}`).digest("hex");
+    return createHash("sha256")
+      .update(`${process.version}\0${path}\0${options.configString}\0${source}`)
+      .digest("hex");
   },
 };

@@ -1,2 +1,13 @@
 export { ConfigError, loadConfig, readEnvironment, type ConfigOf, type Schema } from "./load-config.ts";
-export { boolean, bytes, choice, duration, integer, number, optional, text, url, type Field } from "./fields.ts";
+export {
+  boolean,
+  bytes,
+  choice,
+  duration,
+  integer,
+  number,
+  optional,
+  text,
+  url,
+  type Field,
+} from "./fields.ts";

@@ -52,7 +52,7 @@ export class KindredError extends Error {
 
 /** Guards by shape and not by class, so that an error from a second copy of this module counts too. */
 export function isKindredError(error: unknown): error is KindredError {
-  return error instanceof Error && error.name === "KindredError" && "kind" in error && "violations" in error;
+  return Error.isError(error) && error.name === "KindredError" && "kind" in error && "violations" in error;
 }
 
 /** An invalid-argument error whose message lists every violation. */
@@ -68,5 +68,5 @@ export function invalidField(field: string, description: string): KindredError {
 
 /** The text of anything thrown, for logs and for terminals. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return Error.isError(error) ? error.message : String(error);
 }
