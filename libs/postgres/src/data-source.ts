@@ -1,0 +1,138 @@
+import { KindredError } from "@kindred/errors";
+import type pg from "pg";
+import type { DataSource, DataSourceOptions, EntitySchema, MixedList } from "typeorm";
+import type { Database } from "./database.ts";
+import { translatePgError } from "./pg-errors.ts";
+
+export interface DataSourceSetup {
+  // TypeORM's own type for "any entity".
+  // oxlint-disable-next-line typescript/no-explicit-any
+  entities: EntitySchema<any>[];
+  /** Migration classes; a name ends in its time in milliseconds, e.g. `CreateImages1700000000000`. */
+  migrations: Function[];
+}
+
+type ConnectCallback = (
+  error: unknown,
+  client?: pg.PoolClient,
+  release?: (destroy?: unknown) => void,
+) => void;
+
+/** What TypeORM asks of `pg`: a Pool to construct. This one hands out connections that somebody else owns. */
+function driverOver(
+  acquire: () => Promise<{ client: pg.PoolClient; release: (destroy: boolean) => void }>,
+): object {
+  class BorrowedPool {
+    connect(callback: ConnectCallback): void {
+      acquire().then(
+        ({ client, release }) => callback(undefined, client, (destroy) => release(Boolean(destroy))),
+        (error: unknown) => callback(error),
+      );
+    }
+    /** The owner listens. */
+    on(): this {
+      return this;
+    }
+    /** The owner closes. */
+    end(callback: (error?: unknown) => void): void {
+      callback();
+    }
+  }
+  return { Pool: BorrowedPool };
+}
+
+const MIGRATIONS_TABLE = "schema_migrations";
+
+async function newDataSource(driver: object, db: Database, setup: DataSourceSetup): Promise<DataSource> {
+  // Loaded here because it takes a while, and most of what imports this library never needs it.
+  const typeorm = await import("typeorm");
+  const options: DataSourceOptions = {
+    type: "postgres",
+    driver,
+    schema: db.schema,
+    applicationName: db.schema,
+    entities: setup.entities,
+    migrations: setup.migrations as MixedList<Function>,
+    migrationsTableName: MIGRATIONS_TABLE,
+    migrationsTransactionMode: "each",
+    // It would drop the vector indexes, which it does not know.
+    synchronize: false,
+    installExtensions: false,
+    logging: false,
+  };
+  try {
+    return await new typeorm.DataSource(options).initialize();
+  } catch (error) {
+    throw translatePgError(error);
+  }
+}
+
+/**
+ * TypeORM over the database's own pool: destroying it leaves the pool open. Tables are in the service's schema.
+ * What its repositories throw is TypeORM's; translatePgError knows it.
+ */
+export async function openDataSource(db: Database, setup: DataSourceSetup): Promise<DataSource> {
+  const driver = driverOver(async () => {
+    const client = await db.pool.acquire();
+    return { client, release: (destroy) => client.release(destroy) };
+  });
+  return await newDataSource(driver, db, setup);
+}
+
+/**
+ * Runs the migrations that this database has not seen, in the order of their names' times, each in a transaction
+ * of its own (a migration with `transaction = false` excepted). Several replicas may do so at once: one migrates,
+ * the others wait for it, where the server has advisory locks.
+ * @returns the names of those that were applied now.
+ * @throws KindredError failed-precondition naming the migration that failed; those before it stay applied.
+ */
+export async function migrate(db: Database, setup: Pick<DataSourceSetup, "migrations">): Promise<string[]> {
+  let client: pg.PoolClient | undefined;
+  try {
+    client = await db.pool.acquire();
+    // A migration takes as long as it takes.
+    await client.query("SET statement_timeout = 0");
+    if (db.capabilities.advisoryLocks) await lockForMigration(client, db);
+    return await runPending(client, db, setup.migrations);
+  } catch (error) {
+    throw translatePgError(error);
+  } finally {
+    // Closing the connection gives back the lock, and what the session was set to.
+    client?.release(true);
+  }
+}
+
+async function lockForMigration(client: pg.PoolClient, db: Database): Promise<void> {
+  const key = `kindred/migrate/${db.schema}`;
+  const { rows } = await client.query<{ locked: boolean }>(
+    "SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked",
+    [key],
+  );
+  if (rows[0]?.locked) return;
+  db.logger.info({ schema: db.schema }, "another process is migrating this schema; waiting for it");
+  await client.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [key]);
+}
+
+async function runPending(client: pg.PoolClient, db: Database, migrations: Function[]): Promise<string[]> {
+  // TypeORM gets the one connection that holds the lock: the pool may have no second one.
+  const driver = driverOver(() => Promise.resolve({ client, release: () => {} }));
+  const dataSource = await newDataSource(driver, db, { entities: [], migrations });
+  try {
+    const applied = await dataSource.runMigrations();
+    for (const { name } of applied) db.logger.info({ schema: db.schema, migration: name }, "migrated");
+    return applied.map(({ name }) => name);
+  } catch (error) {
+    const known = translatePgError(error);
+    const kind =
+      known instanceof KindredError && known.kind === "unavailable" ? known.kind : "failed-precondition";
+    throw new KindredError(
+      kind,
+      `the schema ${db.schema} could not be brought up to date: ${String((known as Error).message)}`,
+      {
+        cause: error,
+      },
+    );
+  } finally {
+    await dataSource.destroy();
+  }
+}

@@ -1,0 +1,14 @@
+export type { ServerCapabilities } from "./capabilities.ts";
+export { compareVersions } from "./capabilities.ts";
+export { ensureVector, openDatabase, type Database, type OpenDatabaseOptions } from "./database.ts";
+export { migrate, openDataSource, type DataSourceSetup } from "./data-source.ts";
+export {
+  startEmbeddedServer,
+  type EmbeddedServer,
+  type EmbeddedServerOptions,
+} from "./embedded/embedded-server.ts";
+export type { Progress } from "./embedded/progress.ts";
+export { isUniqueViolation, sqlStateOf, translatePgError } from "./pg-errors.ts";
+export { databaseSettings, type DatabaseConfig } from "./settings.ts";
+export { setLocalStatements, type TransactionOptions } from "./transaction.ts";
+export { fromVectorBytes, fromVectorText, toVectorParameter } from "./vectors.ts";

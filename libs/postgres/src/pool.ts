@@ -1,0 +1,111 @@
+import type { Logger } from "@kindred/telemetry";
+import pg from "pg";
+import { poolLimits, type DatabaseConfig } from "./settings.ts";
+
+/** A connection that was used within this time is not tried before it is used again: a ping costs a round trip. */
+const FRESH_MS = 1000;
+/** A connection that does not answer a ping for this long is dead. */
+const PING_TIMEOUT_MS = 2000;
+/** How long a connection above the kept ones stays open when nobody wants it. */
+const OVERFLOW_IDLE_MS = 10_000;
+
+export interface PoolOptions {
+  config: DatabaseConfig;
+  applicationName: string;
+  /** Settings of every session of this pool, sent when it starts. */
+  session: Readonly<Record<string, string>>;
+  logger: Logger;
+}
+
+/** The fields of a connection to this server, for pools and for single clients alike. */
+export function clientConfig(options: PoolOptions): pg.ClientConfig {
+  const { config, session } = options;
+  return {
+    connectionString: config.DATABASE_URL,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: config.DB_POOL_TIMEOUT,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    options: Object.entries(session)
+      .map(([name, value]) => `-c ${name}=${value.replace(/[\\ ]/g, "\\$&")}`)
+      .join(" "),
+  };
+}
+
+/**
+ * Connections to one server, handed out one at a time. What it adds to pg.Pool: a connection that was idle is tried
+ * before it is handed out and replaced when it is dead, and nothing that happens to an idle one ends the process.
+ */
+export class ConnectionPool implements AsyncDisposable {
+  readonly #pool: pg.Pool;
+  readonly #prePing: boolean;
+  readonly #logger: Logger;
+  readonly #lastUsed = new WeakMap<pg.PoolClient, number>();
+
+  constructor(options: PoolOptions) {
+    const { config } = options;
+    const limits = poolLimits(config);
+    this.#prePing = config.DB_POOL_PRE_PING;
+    this.#logger = options.logger;
+    this.#pool = new pg.Pool({
+      ...clientConfig(options),
+      min: limits.kept,
+      max: limits.kept + limits.overflow,
+      maxUses: limits.usesPerConnection,
+      idleTimeoutMillis: OVERFLOW_IDLE_MS,
+      maxLifetimeSeconds: Math.ceil(config.DB_POOL_RECYCLE / 1000),
+    });
+    this.#pool.on("error", (error) => this.#logger.warn({ err: error }, "an idle database connection broke"));
+    this.#pool.on("release", (_error, client) => this.#lastUsed.set(client, performance.now()));
+    this.#pool.on("connect", (client) => {
+      // A connection that breaks while it is in use fails its statement; without a listener it would end the process.
+      client.on("error", (error) => this.#logger.debug({ err: error }, "a database connection broke"));
+      if (config.DB_ECHO) this.#echo(client);
+    });
+  }
+
+  /**
+   * A connection that answers. The caller owns it until `release()`; `release(true)` closes it.
+   * @throws the driver's errors: none free in time, server not reachable, user refused.
+   */
+  async acquire(): Promise<pg.PoolClient> {
+    for (;;) {
+      const client = await this.#pool.connect();
+      if (await this.#isAlive(client)) return client;
+      client.release(true);
+    }
+  }
+
+  stats(): { total: number; idle: number; waiting: number } {
+    return { total: this.#pool.totalCount, idle: this.#pool.idleCount, waiting: this.#pool.waitingCount };
+  }
+
+  /** Waits for the connections that are in use, and closes all. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#pool.ending) await this.#pool.end();
+  }
+
+  async #isAlive(client: pg.PoolClient): Promise<boolean> {
+    const lastUsed = this.#lastUsed.get(client);
+    if (!this.#prePing || lastUsed === undefined || performance.now() - lastUsed < FRESH_MS) return true;
+    try {
+      await client.query({ text: "SELECT 1", query_timeout: PING_TIMEOUT_MS } as pg.QueryConfig);
+      return true;
+    } catch (error) {
+      this.#logger.info({ err: error }, "a dead database connection was replaced");
+      return false;
+    }
+  }
+
+  #echo(client: pg.PoolClient): void {
+    const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+    const logged = (...args: unknown[]): unknown => {
+      const [statement] = args;
+      const sql =
+        typeof statement === "string" ? statement : (statement as { text?: string } | undefined)?.text;
+      this.#logger.debug({ sql }, "sql");
+      return query(...args);
+    };
+    client.query = logged as typeof client.query;
+  }
+}
