@@ -1,0 +1,62 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startEmbeddedServer } from "@kindred/postgres";
+import pg from "pg";
+import { silentLogger } from "./silent-logger.ts";
+import { sharedTestServer } from "./test-server-broker.ts";
+import type { TestServer } from "./test-server.ts";
+
+export interface TestDatabase extends AsyncDisposable {
+  readonly url: string;
+  readonly kind: TestServer["kind"];
+}
+
+/**
+ * An empty database that nobody else uses; disposing of it drops it, with whatever is still connected.
+ * @param options.extension whether pgvector is created in it (default false: services create it themselves)
+ */
+export async function testDatabase(options: { extension?: boolean } = {}): Promise<TestDatabase> {
+  const server = await sharedTestServer();
+  const database =
+    server.kind === "pglite" ? await pgliteDatabase(server.cacheDir) : await createDatabase(server);
+  if (options.extension) await asAdmin(database.url, "CREATE EXTENSION IF NOT EXISTS vector");
+  return database;
+}
+
+async function asAdmin(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  client.on("error", () => {});
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+async function createDatabase(server: Exclude<TestServer, { kind: "pglite" }>): Promise<TestDatabase> {
+  const name = `kindred_test_${randomBytes(8).toString("hex")}`;
+  await asAdmin(server.adminUrl, `CREATE DATABASE ${name}`);
+  const url = new URL(server.adminUrl);
+  url.pathname = `/${name}`;
+  return {
+    url: url.href,
+    kind: server.kind,
+    [Symbol.asyncDispose]: () => asAdmin(server.adminUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  };
+}
+
+async function pgliteDatabase(cacheDir: string): Promise<TestDatabase> {
+  const dataDir = await mkdtemp(join(tmpdir(), "kindred-test-pglite-"));
+  const server = await startEmbeddedServer({ kind: "pglite", dataDir, cacheDir, logger: silentLogger() });
+  return {
+    url: server.url,
+    kind: "pglite",
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
