@@ -7,3 +7,4 @@ export {
   type LimitSource,
   type MemoryLimit,
 } from "./resource-limits.ts";
+export { createProcessSampler, type ProcessSample, type ProcessSampler } from "./process-sampler.ts";
