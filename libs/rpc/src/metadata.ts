@@ -1,0 +1,22 @@
+import { Metadata } from "@grpc/grpc-js";
+
+/** Headers as gRPC metadata; values of keys that end in -bin are base64 in headers and bytes in metadata. */
+export function toMetadata(headers: Headers): Metadata {
+  const metadata = new Metadata();
+  headers.forEach((value, key) => {
+    if (key.endsWith("-bin")) metadata.add(key, Buffer.from(value, "base64"));
+    else metadata.add(key, value);
+  });
+  return metadata;
+}
+
+/** gRPC metadata as headers. */
+export function toHeaders(metadata: Metadata): Headers {
+  const headers = new Headers();
+  for (const key of Object.keys(metadata.getMap())) {
+    for (const value of metadata.get(key)) {
+      headers.append(key, typeof value === "string" ? value : value.toString("base64"));
+    }
+  }
+  return headers;
+}
