@@ -1,0 +1,11 @@
+export { CONFIG_EXIT_CODE, runService, type RunningService, type RunServiceOptions } from "./run-service.ts";
+export {
+  superviseProcess,
+  type Backoff,
+  type ProcessState,
+  type SupervisedProcess,
+  type SuperviseOptions,
+} from "./supervise-process.ts";
+export { runTask, TaskError, type TaskOptions } from "./run-task.ts";
+export { resolvePlaces, type Places } from "./places.ts";
+export type { ReadyMessage } from "./messages.ts";
