@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import type pg from "pg";
+import type { ClientBase } from "pg";
 
 const CANCEL_REQUEST_CODE = 80877102;
 const GIVE_UP_MS = 2000;
@@ -19,7 +19,7 @@ interface BackendIdentity {
  * so the connection should not be used for anything else afterwards.
  * @returns when the server has taken note, or after two seconds. Never rejects.
  */
-export async function requestCancel(client: pg.ClientBase): Promise<void> {
+export async function requestCancel(client: ClientBase): Promise<void> {
   const { host, port, processID, secretKey } = client as unknown as BackendIdentity;
   if (processID === null || secretKey === null) return;
   const packet = Buffer.alloc(16);

@@ -1,5 +1,5 @@
 import { KindredError } from "@kindred/errors";
-import type pg from "pg";
+import type { ClientBase } from "pg";
 
 /** What this server can do. Code asks this and never which product it speaks to. */
 export interface ServerCapabilities {
@@ -26,7 +26,7 @@ export interface ServerCapabilities {
 const OLDEST_SUPPORTED = 150_000;
 
 interface Queryable {
-  query: pg.ClientBase["query"];
+  query: ClientBase["query"];
 }
 
 /**

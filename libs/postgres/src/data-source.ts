@@ -1,5 +1,5 @@
 import { KindredError } from "@kindred/errors";
-import type pg from "pg";
+import type { PoolClient } from "pg";
 import type { DataSource, DataSourceOptions, EntitySchema, MixedList } from "typeorm";
 import type { Database } from "./database.ts";
 import { translatePgError } from "./pg-errors.ts";
@@ -12,24 +12,27 @@ export interface DataSourceSetup {
   migrations: Function[];
 }
 
-type ConnectCallback = (
-  error: unknown,
-  client?: pg.PoolClient,
-  release?: (destroy?: unknown) => void,
-) => void;
+type ConnectCallback = (error: unknown, client?: PoolClient, release?: (destroy?: unknown) => void) => void;
 
 /** What TypeORM asks of `pg`: a Pool to construct. This one hands out connections that somebody else owns. */
 function driverOver(
-  acquire: () => Promise<{ client: pg.PoolClient; release: (destroy: boolean) => void }>,
+  acquire: () => Promise<{ client: PoolClient; release: (destroy: boolean) => void }>,
 ): object {
+  const connect = async (callback: ConnectCallback): Promise<void> => {
+    let borrowed: Awaited<ReturnType<typeof acquire>>;
+    try {
+      borrowed = await acquire();
+    } catch (error) {
+      callback(error);
+      return;
+    }
+    callback(undefined, borrowed.client, (destroy) => borrowed.release(Boolean(destroy)));
+  };
   class BorrowedPool {
     connect(callback: ConnectCallback): void {
-      acquire().then(
-        ({ client, release }) => callback(undefined, client, (destroy) => release(Boolean(destroy))),
-        (error: unknown) => callback(error),
-      );
+      void connect(callback);
     }
-    /** The owner listens. */
+    /** The owner listens for errors. */
     on(): this {
       return this;
     }
@@ -87,7 +90,7 @@ export async function openDataSource(db: Database, setup: DataSourceSetup): Prom
  * @throws KindredError failed-precondition naming the migration that failed; those before it stay applied.
  */
 export async function migrate(db: Database, setup: Pick<DataSourceSetup, "migrations">): Promise<string[]> {
-  let client: pg.PoolClient | undefined;
+  let client: PoolClient | undefined;
   try {
     client = await db.pool.acquire();
     // A migration takes as long as it takes.
@@ -102,7 +105,7 @@ export async function migrate(db: Database, setup: Pick<DataSourceSetup, "migrat
   }
 }
 
-async function lockForMigration(client: pg.PoolClient, db: Database): Promise<void> {
+async function lockForMigration(client: PoolClient, db: Database): Promise<void> {
   const key = `kindred/migrate/${db.schema}`;
   const { rows } = await client.query<{ locked: boolean }>(
     "SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked",
@@ -113,7 +116,7 @@ async function lockForMigration(client: pg.PoolClient, db: Database): Promise<vo
   await client.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [key]);
 }
 
-async function runPending(client: pg.PoolClient, db: Database, migrations: Function[]): Promise<string[]> {
+async function runPending(client: PoolClient, db: Database, migrations: Function[]): Promise<string[]> {
   // TypeORM gets the one connection that holds the lock: the pool may have no second one.
   const driver = driverOver(() => Promise.resolve({ client, release: () => {} }));
   const dataSource = await newDataSource(driver, db, { entities: [], migrations });

@@ -1,6 +1,6 @@
 import { KindredError } from "@kindred/errors";
 import type { Logger } from "@kindred/telemetry";
-import pg from "pg";
+import { Client, escapeIdentifier, type PoolClient, type QueryConfig } from "pg";
 import {
   compareVersions,
   describeServer,
@@ -34,7 +34,7 @@ export interface Database extends AsyncDisposable {
    */
   query<R>(sql: string, params?: readonly unknown[]): Promise<{ rows: R[]; rowCount: number }>;
   /** See runTransaction. */
-  transaction<T>(work: (client: pg.PoolClient) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  transaction<T>(work: (client: PoolClient) => Promise<T>, options?: TransactionOptions): Promise<T>;
   poolStats(): { total: number; idle: number; waiting: number };
   /** Looks again which extensions are there, after one was created. */
   refreshCapabilities(): Promise<ServerCapabilities>;
@@ -69,7 +69,7 @@ function sessionSettings(
 ): Record<string, string> {
   const path = new Set([schema, "public", ...(capabilities.vector ? [capabilities.vector.schema] : [])]);
   return {
-    search_path: [...path].map((name) => pg.escapeIdentifier(name)).join(","),
+    search_path: [...path].map((name) => escapeIdentifier(name)).join(","),
     statement_timeout: String(Math.ceil(config.DB_STATEMENT_TIMEOUT)),
   };
 }
@@ -77,7 +77,7 @@ function sessionSettings(
 async function inspectServer(options: OpenDatabaseOptions): Promise<ServerCapabilities> {
   const { config, logger, schema } = options;
   const settings = clientConfig({ config, applicationName: options.applicationName, session: {}, logger });
-  const clients = [new pg.Client(settings), new pg.Client(settings)] as const;
+  const clients = [new Client(settings), new Client(settings)] as const;
   try {
     for (const client of clients) {
       client.on("error", (error) => logger.debug({ err: error }, "a database connection broke"));
@@ -129,7 +129,7 @@ class PooledDatabase implements Database {
   }
 
   async query<R>(sql: string, params: readonly unknown[] = []): Promise<{ rows: R[]; rowCount: number }> {
-    let client: pg.PoolClient | undefined;
+    let client: PoolClient | undefined;
     let reusable = true;
     try {
       client = await this.pool.acquire();
@@ -138,7 +138,7 @@ class PooledDatabase implements Database {
         values: [...params],
         query_timeout: this.#statementTimeout + CLIENT_GRACE_MS,
       };
-      const { rows, rowCount } = await client.query(statement as pg.QueryConfig);
+      const { rows, rowCount } = await client.query(statement as QueryConfig);
       return { rows: rows as R[], rowCount: rowCount ?? 0 };
     } catch (error) {
       reusable = !breaksConnection(error);
@@ -148,7 +148,7 @@ class PooledDatabase implements Database {
     }
   }
 
-  transaction<T>(work: (client: pg.PoolClient) => Promise<T>, options?: TransactionOptions): Promise<T> {
+  transaction<T>(work: (client: PoolClient) => Promise<T>, options?: TransactionOptions): Promise<T> {
     return runTransaction(
       { pool: this.pool, capabilities: this.#capabilities, logger: this.logger },
       work,
@@ -161,7 +161,7 @@ class PooledDatabase implements Database {
   }
 
   async refreshCapabilities(): Promise<ServerCapabilities> {
-    let client: pg.PoolClient | undefined;
+    let client: PoolClient | undefined;
     try {
       client = await this.pool.acquire();
       this.#capabilities = { ...this.#capabilities, ...(await describeServer(client)) };

@@ -1,5 +1,5 @@
 import type { Logger } from "@kindred/telemetry";
-import pg from "pg";
+import { Pool, type ClientConfig, type PoolClient, type QueryConfig } from "pg";
 import { poolLimits, type DatabaseConfig } from "./settings.ts";
 
 /** A connection that was used within this time is not tried before it is used again: a ping costs a round trip. */
@@ -18,7 +18,7 @@ export interface PoolOptions {
 }
 
 /** The fields of a connection to this server, for pools and for single clients alike. */
-export function clientConfig(options: PoolOptions): pg.ClientConfig {
+export function clientConfig(options: PoolOptions): ClientConfig {
   const { config, session } = options;
   return {
     connectionString: config.DATABASE_URL,
@@ -33,21 +33,21 @@ export function clientConfig(options: PoolOptions): pg.ClientConfig {
 }
 
 /**
- * Connections to one server, handed out one at a time. What it adds to pg.Pool: a connection that was idle is tried
+ * Connections to one server, handed out one at a time. What it adds to pg's own: a connection that was idle is tried
  * before it is handed out and replaced when it is dead, and nothing that happens to an idle one ends the process.
  */
 export class ConnectionPool implements AsyncDisposable {
-  readonly #pool: pg.Pool;
+  readonly #pool: Pool;
   readonly #prePing: boolean;
   readonly #logger: Logger;
-  readonly #lastUsed = new WeakMap<pg.PoolClient, number>();
+  readonly #lastUsed = new WeakMap<PoolClient, number>();
 
   constructor(options: PoolOptions) {
     const { config } = options;
     const limits = poolLimits(config);
     this.#prePing = config.DB_POOL_PRE_PING;
     this.#logger = options.logger;
-    this.#pool = new pg.Pool({
+    this.#pool = new Pool({
       ...clientConfig(options),
       min: limits.kept,
       max: limits.kept + limits.overflow,
@@ -68,7 +68,7 @@ export class ConnectionPool implements AsyncDisposable {
    * A connection that answers. The caller owns it until `release()`; `release(true)` closes it.
    * @throws the driver's errors: none free in time, server not reachable, user refused.
    */
-  async acquire(): Promise<pg.PoolClient> {
+  async acquire(): Promise<PoolClient> {
     for (;;) {
       const client = await this.#pool.connect();
       if (await this.#isAlive(client)) return client;
@@ -85,11 +85,11 @@ export class ConnectionPool implements AsyncDisposable {
     if (!this.#pool.ending) await this.#pool.end();
   }
 
-  async #isAlive(client: pg.PoolClient): Promise<boolean> {
+  async #isAlive(client: PoolClient): Promise<boolean> {
     const lastUsed = this.#lastUsed.get(client);
     if (!this.#prePing || lastUsed === undefined || performance.now() - lastUsed < FRESH_MS) return true;
     try {
-      await client.query({ text: "SELECT 1", query_timeout: PING_TIMEOUT_MS } as pg.QueryConfig);
+      await client.query({ text: "SELECT 1", query_timeout: PING_TIMEOUT_MS } as QueryConfig);
       return true;
     } catch (error) {
       this.#logger.info({ err: error }, "a dead database connection was replaced");
@@ -97,7 +97,7 @@ export class ConnectionPool implements AsyncDisposable {
     }
   }
 
-  #echo(client: pg.PoolClient): void {
+  #echo(client: PoolClient): void {
     const query = client.query.bind(client) as (...args: unknown[]) => unknown;
     const logged = (...args: unknown[]): unknown => {
       const [statement] = args;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "@kindred/telemetry";
-import pg from "pg";
+import { escapeIdentifier, type Client } from "pg";
 import { sqlStateOf } from "./pg-errors.ts";
 
 /** What concurrent DDL on the same catalogue rows runs into: both are over as soon as the other has committed. */
@@ -12,13 +12,13 @@ const ATTEMPTS = 5;
  * tables by their names. Tables in `public` keep winning there. A role that may do neither gets a log line.
  */
 export async function prepareSchema(
-  client: pg.Client,
+  client: Client,
   options: { schema: string; logger: Logger },
 ): Promise<void> {
   const { schema, logger } = options;
   await retryRaces(async () => {
     const { rows } = await client.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [schema]);
-    if (rows.length === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS ${pg.escapeIdentifier(schema)}`);
+    if (rows.length === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(schema)}`);
   });
   try {
     await retryRaces(() => appendToSearchPath(client, schema));
@@ -28,17 +28,17 @@ export async function prepareSchema(
   }
 }
 
-async function appendToSearchPath(client: pg.Client, schema: string): Promise<void> {
+async function appendToSearchPath(client: Client, schema: string): Promise<void> {
   const { rows } = await client.query<{ database: string; settings: string[] | null }>(`
     SELECT d.datname AS database, s.setconfig AS settings
       FROM pg_database d LEFT JOIN pg_db_role_setting s ON s.setdatabase = d.oid AND s.setrole = 0
      WHERE d.datname = current_database()`);
   const current = rows[0]?.settings?.find((setting) => setting.startsWith("search_path="));
   const path = current?.slice("search_path=".length) ?? '"$user", public';
-  const quoted = pg.escapeIdentifier(schema);
+  const quoted = escapeIdentifier(schema);
   const names = path.split(",").map((name) => name.trim());
   if (names.includes(schema) || names.includes(quoted)) return;
-  const database = pg.escapeIdentifier(rows[0]?.database as string);
+  const database = escapeIdentifier(rows[0]?.database as string);
   await client.query(`ALTER DATABASE ${database} SET search_path = ${path}, ${quoted}`);
 }
 

@@ -1,6 +1,6 @@
 import { isKindredError, KindredError } from "@kindred/errors";
 import type { Logger } from "@kindred/telemetry";
-import pg from "pg";
+import { escapeLiteral, type PoolClient } from "pg";
 import { requestCancel } from "./cancel.ts";
 import type { ServerCapabilities } from "./capabilities.ts";
 import { breaksConnection, translatePgError } from "./pg-errors.ts";
@@ -42,7 +42,7 @@ export function setLocalStatements(settings: Readonly<Record<string, string | nu
       throw new TypeError(`not a setting that can be set for a transaction: ${JSON.stringify(name)}`);
     }
     if (typeof value === "number" && !Number.isFinite(value)) throw new TypeError(`${name} is ${value}`);
-    return `SET LOCAL ${name} = ${typeof value === "number" ? String(value) : pg.escapeLiteral(value)}`;
+    return `SET LOCAL ${name} = ${typeof value === "number" ? String(value) : escapeLiteral(value)}`;
   });
 }
 
@@ -71,7 +71,7 @@ function abortError(reason: unknown): KindredError {
  */
 export async function runTransaction<T>(
   deps: TransactionDeps,
-  work: (client: pg.PoolClient) => Promise<T>,
+  work: (client: PoolClient) => Promise<T>,
   options: TransactionOptions = {},
 ): Promise<T> {
   const begin = beginStatements(options);
@@ -80,7 +80,7 @@ export async function runTransaction<T>(
     options.signal && limit ? AbortSignal.any([options.signal, limit]) : (options.signal ?? limit);
   if (signal?.aborted) throw abortError(signal.reason);
 
-  let client: pg.PoolClient;
+  let client: PoolClient;
   try {
     client = await deps.pool.acquire();
   } catch (error) {
@@ -116,7 +116,7 @@ export async function runTransaction<T>(
 /** While it watches, an abort interrupts the statement that runs, and at last cuts the connection. */
 function watchAbort(
   deps: TransactionDeps,
-  client: pg.PoolClient,
+  client: PoolClient,
   signal: AbortSignal | undefined,
 ): { stop: () => void } {
   if (!signal) return { stop: () => {} };
@@ -137,7 +137,7 @@ function watchAbort(
   };
 }
 
-async function rolledBack(deps: TransactionDeps, client: pg.PoolClient): Promise<boolean> {
+async function rolledBack(deps: TransactionDeps, client: PoolClient): Promise<boolean> {
   try {
     await client.query("ROLLBACK");
     return true;

@@ -16,8 +16,13 @@ export function describeWithSharedData(name: string, title: string, body: (path:
   if (path === undefined) {
     // Jest wants something to skip.
     // oxlint-disable-next-line jest/no-disabled-tests
-    describe.skip(`${title} (skipped: ../shared/data/${name} is not there)`, () => body(name));
+    describe.skip(`${title} (skipped: ../shared/data/${name} is not there)`, () => {
+      body(name);
+    });
   } else {
-    describe(title, () => body(path));
+    // oxlint-disable-next-line jest/valid-title
+    describe(title, () => {
+      body(path);
+    });
   }
 }

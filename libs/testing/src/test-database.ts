@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startEmbeddedServer } from "@kindred/postgres";
-import pg from "pg";
+import { Client } from "pg";
 import { silentLogger } from "./silent-logger.ts";
 import { sharedTestServer } from "./test-server-broker.ts";
 import type { TestServer } from "./test-server.ts";
@@ -26,7 +26,7 @@ export async function testDatabase(options: { extension?: boolean } = {}): Promi
 }
 
 async function asAdmin(url: string, sql: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   client.on("error", () => {});
   await client.connect();
   try {

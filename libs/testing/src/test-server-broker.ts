@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { messageOf } from "@kindred/errors";
 import {
@@ -13,20 +13,40 @@ import {
 /** Where workers ask for the run's database server; the URL holds a secret. */
 export const BROKER_VARIABLE = "KINDRED_TEST_SERVER_URL";
 
-/** Holds the one database server of a test run, which starts when the first test asks for it. */
-export interface TestServerBroker extends AsyncDisposable {
-  readonly url: string;
+// Jest may load its setup and its teardown each on their own, with a copy each of this module.
+const CURRENT = Symbol.for("kindred.test-server-broker");
+const holder = globalThis as { [CURRENT]?: AsyncDisposable };
+
+/** The broker of this process; undefined when none was started. */
+export function currentBroker(): AsyncDisposable | undefined {
+  return holder[CURRENT];
+}
+
+async function answer(database: LazyServer, response: ServerResponse): Promise<void> {
+  try {
+    const { server } = await database.get();
+    response.end(JSON.stringify(server));
+  } catch (error) {
+    response.writeHead(503).end(messageOf(error));
+  }
+}
+
+interface LazyServer extends AsyncDisposable {
+  get(): Promise<RunningTestServer>;
+}
+
+async function startAndTell(): Promise<RunningTestServer> {
+  const running = await startTestServer(testServerSettings());
+  process.stderr.write(`test database: ${running.description}\n`);
+  return running;
 }
 
 /** Starts at the first call, once. */
-function lazyServer(): { get: () => Promise<RunningTestServer>; [Symbol.asyncDispose]: () => Promise<void> } {
+function lazyServer(): LazyServer {
   let starting: Promise<RunningTestServer> | undefined;
   return {
     get: () => {
-      starting ??= startTestServer(testServerSettings()).then((running) => {
-        process.stderr.write(`test database: ${running.description}\n`);
-        return running;
-      });
+      starting ??= startAndTell();
       return starting;
     },
     [Symbol.asyncDispose]: async () => {
@@ -36,8 +56,11 @@ function lazyServer(): { get: () => Promise<RunningTestServer>; [Symbol.asyncDis
   };
 }
 
-/** Runs in jest's main process, so that all of its workers share one server. */
-export async function startTestServerBroker(): Promise<TestServerBroker> {
+/**
+ * Starts what holds the one database server of a test run: the server itself starts when the first test asks for it.
+ * It runs in jest's main process; workers inherit the variable by which they find it.
+ */
+export async function startTestServerBroker(): Promise<void> {
   const database = lazyServer();
   const path = `/${randomBytes(12).toString("hex")}`;
   const server = createServer((request, response) => {
@@ -45,16 +68,13 @@ export async function startTestServerBroker(): Promise<TestServerBroker> {
       response.writeHead(404).end();
       return;
     }
-    database.get().then(
-      (running) => response.end(JSON.stringify(running.server)),
-      (error: unknown) => response.writeHead(503).end(messageOf(error)),
-    );
+    void answer(database, response);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   server.unref();
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`,
+  process.env[BROKER_VARIABLE] = `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`;
+  holder[CURRENT] = {
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       server.close();
@@ -63,7 +83,7 @@ export async function startTestServerBroker(): Promise<TestServerBroker> {
   };
 }
 
-let own: ReturnType<typeof lazyServer> | undefined;
+let own: LazyServer | undefined;
 
 /** The run's server; outside of jest this process's own, which ends with it. */
 export async function sharedTestServer(): Promise<TestServer> {

@@ -68,8 +68,13 @@ export async function createCluster(options: ClusterOptions): Promise<void> {
     await runCommand(
       join(binaries.folder, "initdb"),
       [
-        ...["--pgdata", work, "--username", SUPERUSER, "--pwfile", passwordFile, "--auth", "scram-sha-256"],
-        ...["--encoding", "UTF8", ...localeOptions(binaries.version), "--no-instructions"],
+        `--pgdata=${work}`,
+        `--username=${SUPERUSER}`,
+        `--pwfile=${passwordFile}`,
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        ...localeOptions(binaries.version),
+        "--no-instructions",
       ],
       { as: user, cwd: work, env: options.env },
     );
@@ -88,8 +93,8 @@ export async function createCluster(options: ClusterOptions): Promise<void> {
 /** Unicode letters are letters, and the order is that of code points, the same on every system. */
 function localeOptions(version: string): string[] {
   return compareVersions(version, BUILTIN_LOCALE_SINCE) >= 0
-    ? ["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
-    : ["--locale", "C"];
+    ? ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    : ["--locale=C"];
 }
 
 export async function writeSettings(

@@ -2,11 +2,14 @@ import { mkdir } from "node:fs/promises";
 import { isKindredError, KindredError, messageOf } from "@kindred/errors";
 import type { Logger } from "@kindred/telemetry";
 import { findInstalledPostgres, type PostgresBinaries } from "./binaries.ts";
-import { clusterPaths, clusterVersion } from "./cluster.ts";
+import { clusterPaths, clusterVersion, exists } from "./cluster.ts";
 import { nativePostgres } from "./native-package.ts";
 import { startNativeServer } from "./native-server.ts";
+import { unprivilegedUser } from "./os-user.ts";
 import { lockDataFolder } from "./owner-lock.ts";
+import { pgliteData, startPglite } from "./pglite-process.ts";
 import type { Progress } from "./progress.ts";
+import { keepRunning, type RunningServer } from "./running-server.ts";
 
 export interface EmbeddedServerOptions {
   /** "native" takes a PostgreSQL on PATH as well; "auto" falls back to PGlite. */
@@ -36,52 +39,101 @@ export interface EmbeddedServer extends AsyncDisposable {
 
 /**
  * Starts the database that Kindred brings along, the first of these that works: an installed PostgreSQL with
- * pgvector, the native package, PGlite.
+ * pgvector, the native package, PGlite. A data folder stays with the kind that made it.
  * @throws KindredError with one line for people: port taken, disk full, folder that cannot be entered, in use.
  */
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
   await using cleanup = new AsyncDisposableStack();
-  await mkdir(options.dataDir, { recursive: true });
-  cleanup.use(await lockDataFolder(options.dataDir));
-  const server = await startNative(options);
-  cleanup.use(server);
-  options.onProgress?.({ phase: "ready" });
-  const owned = cleanup.move();
-  return { ...server, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  try {
+    await mkdir(options.dataDir, { recursive: true });
+    cleanup.use(await lockDataFolder(options.dataDir));
+    const plan = await choose(options);
+    const server = cleanup.use(await keepRunning(plan.start, options.port ?? 0, options.logger));
+    options.onProgress?.({ phase: "ready" });
+    const { server: version, vector } = server.versions;
+    const owned = cleanup.move();
+    return {
+      url: server.url,
+      kind: plan.kind,
+      description: `PostgreSQL ${version} with pgvector ${vector} (${DESCRIPTIONS[plan.kind]})`,
+      reason: plan.reason,
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    };
+  } catch (error) {
+    throw forPeople(error, options.dataDir);
+  }
 }
 
-async function startNative(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
-  const report = options.onProgress ?? (() => {});
-  const major = await clusterVersion(clusterPaths(options.dataDir).cluster);
-  const installed = await findInstalledPostgres(major);
-  let binaries: PostgresBinaries;
-  let reason = "";
-  if ("folder" in installed) binaries = installed;
-  else {
-    reason = installed.reason;
-    try {
-      binaries = await nativePostgres(options.cacheDir, report);
-    } catch (error) {
-      throw new KindredError("unavailable", `${reason}; ${messageOf(error)}`, { cause: error });
-    }
+const DESCRIPTIONS = { path: "installed", native: "native embedded", pglite: "PGlite" } as const;
+
+interface Plan {
+  kind: EmbeddedServer["kind"];
+  reason: string;
+  start: (port: number) => Promise<RunningServer>;
+}
+
+async function choose(options: EmbeddedServerOptions): Promise<Plan> {
+  const { dataDir, kind } = options;
+  if (kind === "pglite") return pglitePlan(options, "");
+  const major = await clusterVersion(clusterPaths(dataDir).cluster);
+  if (kind === "auto" && major === undefined && (await exists(pgliteData(dataDir)))) {
+    return pglitePlan(options, `the data in ${dataDir} are PGlite's`);
   }
-  const server = await startNativeServer({
-    binaries,
-    dataDir: options.dataDir,
-    port: options.port ?? 0,
-    settings: options.settings ?? {},
-    report,
-    logger: options.logger,
-  }).catch((error: unknown) => {
-    throw isKindredError(error) ? error : new KindredError("internal", messageOf(error), { cause: error });
+  const native = await nativePlan(options, major);
+  if (!("unavailable" in native)) return native;
+  if (kind === "native" || major !== undefined) {
+    const needed = major === undefined ? "" : `the data in ${dataDir} need PostgreSQL ${major}: `;
+    throw new KindredError("unavailable", needed + native.unavailable);
+  }
+  return pglitePlan(options, native.unavailable);
+}
+
+async function nativePlan(
+  options: EmbeddedServerOptions,
+  major: string | undefined,
+): Promise<Plan | { unavailable: string }> {
+  const report = options.onProgress ?? (() => {});
+  const startWith = (binaries: PostgresBinaries) => (port: number) =>
+    startNativeServer({
+      binaries,
+      dataDir: options.dataDir,
+      port,
+      settings: options.settings ?? {},
+      report,
+      logger: options.logger,
+    });
+  const installed = await findInstalledPostgres(major);
+  if ("folder" in installed) return { kind: "path", reason: "", start: startWith(installed) };
+  try {
+    // Where the server could not run afterwards, nothing has to be fetched.
+    unprivilegedUser();
+    const binaries = await nativePostgres(options.cacheDir, report);
+    return { kind: "native", reason: installed.reason, start: startWith(binaries) };
+  } catch (error) {
+    return { unavailable: `${installed.reason}; ${messageOf(error)}` };
+  }
+}
+
+function pglitePlan(options: EmbeddedServerOptions, reason: string): Plan {
+  const { dataDir, cacheDir, onProgress: report = () => {} } = options;
+  return { kind: "pglite", reason, start: (port) => startPglite({ dataDir, cacheDir, port, report }) };
+}
+
+/** What the operating system says about the folders, as one line. */
+function forPeople(error: unknown, dataDir: string): KindredError {
+  if (isKindredError(error)) return error;
+  const { code, path = dataDir } = error as NodeJS.ErrnoException;
+  if (code === "ENOSPC" || code === "EDQUOT" || /No space left on device/.test(messageOf(error))) {
+    return new KindredError("resource-exhausted", `no disk space is left for the database in ${dataDir}`, {
+      cause: error,
+    });
+  }
+  if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
+    return new KindredError("failed-precondition", `${path} cannot be written: choose another folder`, {
+      cause: error,
+    });
+  }
+  return new KindredError("internal", `the database could not be started: ${messageOf(error)}`, {
+    cause: error,
   });
-  const kind = "folder" in installed ? "path" : "native";
-  const { server: version, vector } = server.versions;
-  return {
-    url: server.url,
-    kind,
-    description: `PostgreSQL ${version} with pgvector ${vector} (${kind === "path" ? "installed" : "native embedded"})`,
-    reason,
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  };
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { readEnvironment } from "@kindred/config";
 import { KindredError } from "@kindred/errors";
 import type { Logger } from "@kindred/telemetry";
-import pg from "pg";
+import { Client } from "pg";
 import type { PostgresBinaries } from "./binaries.ts";
 import {
   clusterPaths,
@@ -16,6 +16,7 @@ import {
 import { requireEnterable, unprivilegedUser } from "./os-user.ts";
 import { Postmaster } from "./postmaster.ts";
 import type { ReportProgress } from "./progress.ts";
+import type { RunningServer } from "./running-server.ts";
 import { hostResources, serverSettings } from "./server-settings.ts";
 
 const DATABASE = "kindred";
@@ -30,14 +31,8 @@ export interface NativeServerOptions {
   logger: Logger;
 }
 
-export interface NativeServer extends AsyncDisposable {
-  url: string;
-  /** Of the server and of the pgvector that it would create. */
-  versions: { server: string; vector: string };
-}
-
 /** Starts a PostgreSQL from these binaries on the data folder, which is made ready when it is empty. */
-export async function startNativeServer(options: NativeServerOptions): Promise<NativeServer> {
+export async function startNativeServer(options: NativeServerOptions): Promise<RunningServer> {
   const { binaries, report, logger } = options;
   const user = unprivilegedUser();
   await mkdir(options.dataDir, { recursive: true, mode: 0o755 });
@@ -72,7 +67,9 @@ export async function startNativeServer(options: NativeServerOptions): Promise<N
     const versions = await prepareDatabase(`${base}/postgres`);
     return {
       url: `${base}/${DATABASE}`,
+      port: postmaster.port,
       versions,
+      waitForEnd: () => postmaster.waitForEnd(),
       [Symbol.asyncDispose]: () => postmaster[Symbol.asyncDispose](),
     };
   } catch (error) {
@@ -82,7 +79,7 @@ export async function startNativeServer(options: NativeServerOptions): Promise<N
 }
 
 async function prepareDatabase(url: string): Promise<{ server: string; vector: string }> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   try {
     await client.connect();
     const { rows } = await client.query<{ server: string; vector: string | null; there: boolean }>(

@@ -1,15 +1,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { open, readFile, readlink, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KindredError } from "@kindred/errors";
 import type { Logger } from "@kindred/telemetry";
+import { freePort, HOST, portTaken } from "./free-port.ts";
 import type { OsUser } from "./os-user.ts";
 import { identityOf } from "./process-identity.ts";
 
-const HOST = "127.0.0.1";
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 30_000;
 const POLL_MS = 15;
@@ -80,9 +79,8 @@ export class Postmaster implements AsyncDisposable {
   }
 
   /** Settles when the server has ended, whoever ended it. */
-  get ended(): Promise<void> {
-    if (this.#hasEnded) return Promise.resolve();
-    return once(this.#child, "exit").then(() => {});
+  async waitForEnd(): Promise<void> {
+    if (!this.#hasEnded) await once(this.#child, "exit");
   }
 
   get #hasEnded(): boolean {
@@ -107,7 +105,7 @@ export class Postmaster implements AsyncDisposable {
       this.#child.kill(signal);
       const waiting = new AbortController();
       await Promise.race([
-        this.ended,
+        this.waitForEnd(),
         sleep(STOP_TIMEOUT_MS, undefined, { signal: waiting.signal }).catch(() => {}),
       ]);
       waiting.abort();
@@ -173,47 +171,25 @@ async function servesCluster(pid: number, cluster: string): Promise<boolean> {
   return cwd === undefined || cwd === cluster;
 }
 
-async function freePort(wanted: number): Promise<number> {
-  const probe = createServer();
-  try {
-    probe.listen(wanted, HOST);
-    await once(probe, "listening");
-    return (probe.address() as { port: number }).port;
-  } catch (error) {
-    throw new KindredError(
-      "failed-precondition",
-      `port ${wanted} on ${HOST} is taken: choose another for the database`,
-      {
-        cause: error,
-      },
-    );
-  } finally {
-    probe.close();
-  }
-}
-
 async function startError(
   error: unknown,
   options: PostmasterOptions,
   port: number,
   logStart: number,
 ): Promise<KindredError> {
-  const log = await readFile(options.log, "utf8").catch(() => "");
-  const lines = log.slice(logStart).split("\n");
+  const written = (await readFile(options.log, "utf8")).slice(logStart);
+  const lines = written.split("\n");
   const complaint =
     lines.findLast((line) => /FATAL|PANIC|ERROR/.test(line)) ?? lines.findLast((line) => line !== "");
   const text = complaint?.replace(/^.*?(FATAL|PANIC|ERROR): +/, "") ?? String((error as Error).message);
-  if (/No space left on device/.test(log.slice(logStart))) {
+  if (/No space left on device/.test(written)) {
     return new KindredError(
       "resource-exhausted",
       `no disk space is left for the database in ${options.cluster}`,
     );
   }
-  if (/Address already in use|could not create any TCP\/IP sockets/.test(log.slice(logStart))) {
-    return new KindredError(
-      "failed-precondition",
-      `port ${port} on ${HOST} is taken: choose another for the database`,
-    );
+  if (/Address already in use|could not create any TCP\/IP sockets/.test(written)) {
+    return portTaken(port, error);
   }
   return new KindredError("internal", `the database did not start: ${text} (log: ${options.log})`, {
     cause: error,
