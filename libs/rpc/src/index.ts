@@ -1,2 +1,15 @@
+export { openChannel, type Channel, type ChannelOptions } from "./channel.ts";
+export { ERROR_DOMAIN, fromConnectError, toConnectError } from "./error-codes.ts";
+export { createInMemoryTransport } from "./in-memory.ts";
+export {
+  metricsReporterSettings,
+  startMetricsReporter,
+  type DeliverSamples,
+  type MetricSampleInit,
+  type MetricsDestination,
+  type MetricsReporterOptions,
+} from "./metrics-reporter.ts";
+export { packVectors, unpackVectors } from "./packed-vectors.ts";
+export { retryable, type RetryPolicy } from "./retry.ts";
 export { serve, type RpcServer, type ServeOptions } from "./serve.ts";
 export { serverSettings, type ServerConfig } from "./server-settings.ts";
