@@ -9,6 +9,8 @@ export default {
   extensionsToTreatAsEsm: [".ts", ".tsx"],
   transform: { "\\.ts$": "<rootDir>/tools/jest/strip-types-transformer.mjs" },
   testEnvironment: "<rootDir>/tools/jest/environment.mjs",
+  globalSetup: "<rootDir>/libs/testing/src/jest-global-setup.ts",
+  globalTeardown: "<rootDir>/libs/testing/src/jest-global-teardown.ts",
   testTimeout: 30_000,
   maxWorkers: 2,
 };
