@@ -1,40 +1,43 @@
 import type { EventEmitter } from "node:events";
-import type {
-  MethodDefinition,
-  sendUnaryData,
-  ServerDuplexStream,
-  ServerReadableStream,
-  ServerUnaryCall,
-  ServerWritableStream,
-  ServiceDefinition,
-  ServiceError,
-  UntypedServiceImplementation,
-} from "@grpc/grpc-js";
 import {
-  fromBinary,
-  toBinary,
-  type DescMessage,
-  type DescService,
-  type MessageShape,
-} from "@bufbuild/protobuf";
+  type handleBidiStreamingCall,
+  type handleClientStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  type MethodDefinition,
+  type ServerDuplexStream,
+  type ServerErrorResponse,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  type UntypedHandleCall,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { fromBinary, toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
   createHandlerContext,
-  createServiceImplSpec,
-  type HandlerContext,
   type Interceptor,
   type MethodImplSpec,
-  type ServiceImpl,
 } from "@connectrpc/connect";
-import { transformInvokeImplementation } from "@connectrpc/connect/protocol";
+import { invokeUnaryImplementation, transformInvokeImplementation } from "@connectrpc/connect/protocol";
+import { messageOf } from "@kindred/errors";
 import { toConnectError } from "./error-codes.ts";
 import { toHeaders, toMetadata } from "./metadata.ts";
 import { encodeStatusDetails } from "./status-details.ts";
 
-export interface GrpcService {
-  definition: ServiceDefinition;
-  implementation: UntypedServiceImplementation;
+export interface BridgeOptions {
+  interceptors: Interceptor[];
+  /** Largest message sent, in bytes. */
+  maxMessageBytes: number;
+  /** Aborts the calls in flight; its reason is the ConnectError that their callers get. */
+  shutdownSignal: AbortSignal;
+  /** Throws when new calls are refused. */
+  gate: () => void;
+  /** Receives what was thrown outside of the interceptors and is nobody's declared error. */
+  onFault: (error: unknown, path: string) => void;
 }
 
 type AnyCall =
@@ -43,187 +46,223 @@ type AnyCall =
   | ServerWritableStream<Buffer, Buffer>
   | ServerDuplexStream<Buffer, Buffer>;
 
+type ResponseStream = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
+
+type Context = ReturnType<typeof createHandlerContext>;
+
+const passThrough = (bytes: Buffer): Buffer => bytes;
+
 /**
- * A Connect service implementation as one for a grpc-js server. Messages cross grpc-js as bytes and are decoded here, so
- * that a malformed one is the caller's INVALID_ARGUMENT and not grpc-js's INTERNAL.
+ * Connect method implementations in the form that a grpc-js server takes. Messages cross grpc-js as bytes and are decoded
+ * here, so that a malformed one is the caller's INVALID_ARGUMENT and not grpc-js's INTERNAL.
  */
-export function bridgeService<D extends DescService>(
-  service: D,
-  impl: Partial<ServiceImpl<D>>,
-  options: { interceptors: Interceptor[]; shutdownSignal: AbortSignal },
-): GrpcService {
-  const spec = createServiceImplSpec(service, impl);
+export function bridge(
+  methods: readonly MethodImplSpec[],
+  options: BridgeOptions,
+): { definition: ServiceDefinition; implementation: UntypedServiceImplementation } {
   const definition: Record<string, MethodDefinition<Buffer, Buffer>> = {};
   const implementation: UntypedServiceImplementation = {};
-  for (const [name, method] of Object.entries(spec.methods)) {
-    definition[name] = {
-      path: `/${service.typeName}/${method.method.name}`,
-      requestStream: method.kind === "client_streaming" || method.kind === "bidi_streaming",
-      responseStream: method.kind === "server_streaming" || method.kind === "bidi_streaming",
-      requestSerialize: (bytes) => bytes,
-      requestDeserialize: (bytes) => bytes,
-      responseSerialize: (bytes) => bytes,
-      responseDeserialize: (bytes) => bytes,
+  for (const spec of methods) {
+    const path = pathOf(spec);
+    definition[path] = {
+      path,
+      requestStream: spec.kind === "client_streaming" || spec.kind === "bidi_streaming",
+      responseStream: spec.kind === "server_streaming" || spec.kind === "bidi_streaming",
+      requestSerialize: passThrough,
+      requestDeserialize: passThrough,
+      responseSerialize: passThrough,
+      responseDeserialize: passThrough,
     };
-    implementation[name] = handler(service, method, options);
+    implementation[path] = handlerOf(spec, options);
   }
   return { definition, implementation };
 }
 
-function handler(
-  service: DescService,
-  spec: MethodImplSpec,
-  options: { interceptors: Interceptor[]; shutdownSignal: AbortSignal },
-) {
+export function pathOf(spec: MethodImplSpec): string {
+  return `/${spec.method.parent.typeName}/${spec.method.name}`;
+}
+
+function handlerOf(spec: MethodImplSpec, options: BridgeOptions): UntypedHandleCall {
   const { method } = spec;
-  const invoke = (
-    call: AnyCall,
-    requests: AsyncIterable<Buffer>,
-    context: HandlerContext,
-  ): AsyncIterable<Buffer> => {
-    const messages = transformInvokeImplementation(
-      spec,
-      context,
-      options.interceptors,
-    )(decoded(method.input, requests));
-    return encoded(method.output, messages, () => {
-      call.sendMetadata(toMetadata(context.responseHeader));
-    });
-  };
-  const contextOf = (call: AnyCall) => {
-    const deadline = call.getDeadline();
-    const timeoutMs = deadline === Infinity ? undefined : Math.max(0, Number(deadline) - Date.now());
-    const cancelled = new AbortController();
-    (call as EventEmitter).once("cancelled", () =>
-      cancelled.abort(new ConnectError("the caller cancelled the call", Code.Canceled)),
-    );
-    return createHandlerContext({
-      service,
-      method,
-      protocolName: "grpc",
-      requestMethod: "POST",
-      url: `grpc:/${call.getPath()}`,
-      requestHeader: toHeaders(call.metadata),
-      requestSignal: cancelled.signal,
-      shutdownSignal: options.shutdownSignal,
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    });
+  const path = pathOf(spec);
+  const { interceptors, maxMessageBytes } = options;
+
+  const failure = (error: unknown): ServerErrorResponse => {
+    if (!(error instanceof ConnectError)) options.onFault(error, path);
+    return toServerError(error);
   };
 
-  const replyOnce = async (
-    call: ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buffer>,
-    requests: AsyncIterable<Buffer>,
-    callback: sendUnaryData<Buffer>,
-  ): Promise<void> => {
-    const context = contextOf(call);
-    try {
-      const bytes = await single(invoke(call, requests, context));
-      callback(null, bytes, toMetadata(context.responseTrailer));
-    } catch (error) {
-      callback(toServiceError(error));
-    } finally {
-      context.abort();
+  /** One message in or out, or an error: unary and client-streaming calls. */
+  const reply = async (call: AnyCall, context: Context, invoke: () => Promise<MessageShape<DescMessage>>) => {
+    options.gate();
+    const message = encode(method.output, await invoke(), maxMessageBytes);
+    sendHeader(call, context);
+    return message;
+  };
+
+  const unary: handleUnaryCall<Buffer, Buffer> = (call, callback) => {
+    const context = contextOf(call, spec, options.shutdownSignal);
+    reply(call, context, () =>
+      // The kind is known: this handler is returned for unary methods only.
+      invokeUnaryImplementation(spec as UnarySpec, context, decode(method.input, call.request), interceptors),
+    )
+      .then((bytes) => callback(null, bytes, toMetadata(context.responseTrailer)))
+      .catch((error: unknown) => callback(failure(error)))
+      .finally(() => context.abort());
+  };
+
+  const clientStreaming: handleClientStreamingCall<Buffer, Buffer> = (call, callback) => {
+    const context = contextOf(call, spec, options.shutdownSignal);
+    reply(call, context, () =>
+      only(transformInvokeImplementation(spec, context, interceptors)(requestsOf(call, method.input))),
+    )
+      .then((bytes) => callback(null, bytes, toMetadata(context.responseTrailer)))
+      .catch((error: unknown) => callback(failure(error)))
+      .finally(() => {
+        context.abort();
+        // What the caller still sends is read and dropped: unread, it would hold the connection's flow control window.
+        if (!call.destroyed) call.resume();
+      });
+  };
+
+  const stream = async (
+    call: ResponseStream,
+    context: Context,
+    requests: AsyncIterable<MessageShape<DescMessage>>,
+  ) => {
+    options.gate();
+    let first = true;
+    for await (const message of transformInvokeImplementation(spec, context, interceptors)(requests)) {
+      if (first) sendHeader(call, context);
+      first = false;
+      const bytes = encode(method.output, message, maxMessageBytes);
+      // Backpressure: the next message is asked for once the connection has taken this one.
+      if (!call.write(bytes)) await drained(call, context.signal);
     }
   };
-  const replyMany = async (
-    call: ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>,
-    requests: AsyncIterable<Buffer>,
-  ): Promise<void> => {
-    const context = contextOf(call);
-    try {
-      await writeAll(call, invoke(call, requests, context), context.signal);
-      call.end(toMetadata(context.responseTrailer));
-    } catch (error) {
-      call.emit("error", toServiceError(error));
-    } finally {
-      context.abort();
-    }
+  const responseStreaming = (
+    call: ResponseStream,
+    requests: AsyncIterable<MessageShape<DescMessage>>,
+  ): void => {
+    const context = contextOf(call, spec, options.shutdownSignal);
+    stream(call, context, requests)
+      .then(() => call.end(toMetadata(context.responseTrailer)))
+      .catch((error: unknown) => call.emit("error", failure(error)))
+      .finally(() => {
+        context.abort();
+        if ("resume" in call && !call.destroyed) call.resume();
+      });
   };
+  const serverStreaming: handleServerStreamingCall<Buffer, Buffer> = (call) =>
+    responseStreaming(
+      call,
+      once(() => decode(method.input, call.request)),
+    );
+  const bidiStreaming: handleBidiStreamingCall<Buffer, Buffer> = (call) =>
+    responseStreaming(call, requestsOf(call, method.input));
 
   switch (spec.kind) {
     case "unary":
-      return (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) =>
-        replyOnce(call, once(call.request), callback);
+      return unary;
     case "client_streaming":
-      return (call: ServerReadableStream<Buffer, Buffer>, callback: sendUnaryData<Buffer>) =>
-        replyOnce(call, call, callback);
+      return clientStreaming;
     case "server_streaming":
-      return (call: ServerWritableStream<Buffer, Buffer>) => replyMany(call, once(call.request));
+      return serverStreaming;
     case "bidi_streaming":
-      return (call: ServerDuplexStream<Buffer, Buffer>) => replyMany(call, call);
+      return bidiStreaming;
   }
 }
 
-/** Writes with backpressure: the next message is asked for once the stream has taken the one before. */
-async function writeAll(
-  call: ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>,
-  messages: AsyncIterable<Buffer>,
-  signal: AbortSignal,
-): Promise<void> {
-  for await (const bytes of messages) {
-    if (call.write(bytes)) continue;
-    await new Promise<void>((resolve) => {
-      const go = (): void => {
-        call.off("drain", go);
-        signal.removeEventListener("abort", go);
-        resolve();
-      };
-      call.once("drain", go);
-      signal.addEventListener("abort", go, { once: true });
-    });
-    signal.throwIfAborted();
+type UnarySpec = Extract<MethodImplSpec, { kind: "unary" }>;
+
+function contextOf(call: AnyCall, spec: MethodImplSpec, shutdownSignal: AbortSignal): Context {
+  const deadline = call.getDeadline();
+  const cancelled = new AbortController();
+  (call as EventEmitter).once("cancelled", () => {
+    // grpc-js reports a passed deadline as a cancellation as well; its timer may come before the context's.
+    const late = deadline !== Infinity && Date.now() >= Number(deadline);
+    cancelled.abort(
+      late
+        ? new ConnectError("the deadline has passed", Code.DeadlineExceeded)
+        : new ConnectError("the caller cancelled the call", Code.Canceled),
+    );
+  });
+  return createHandlerContext({
+    service: spec.method.parent,
+    method: spec.method,
+    protocolName: "grpc",
+    requestMethod: "POST",
+    url: `http://${call.getHost()}${call.getPath()}`,
+    requestHeader: toHeaders(call.metadata),
+    requestSignal: cancelled.signal,
+    shutdownSignal,
+    ...(deadline === Infinity ? {} : { timeoutMs: Math.max(0, Number(deadline) - Date.now()) }),
+  });
+}
+
+function sendHeader(call: AnyCall, context: Context): void {
+  call.sendMetadata(toMetadata(context.responseHeader));
+}
+
+/** Resolves when the stream takes more. @throws the reason of the signal. */
+async function drained(call: ResponseStream, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  call.once("drain", resolve);
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  await promise;
+  call.off("drain", resolve);
+  signal.throwIfAborted();
+}
+
+async function* once<T>(value: () => T): AsyncIterable<T> {
+  yield value();
+}
+
+/** The requests of a stream. Ending the iteration early leaves the stream open: there is an answer to send yet. */
+async function* requestsOf(
+  call: ServerReadableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>,
+  desc: DescMessage,
+): AsyncIterable<MessageShape<DescMessage>> {
+  for await (const bytes of call.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    yield decode(desc, bytes);
   }
 }
 
-async function* once<T>(value: T): AsyncIterable<T> {
-  yield value;
-}
-
-async function single(messages: AsyncIterable<Buffer>): Promise<Buffer> {
-  for await (const bytes of messages) return bytes;
+async function only<T>(messages: AsyncIterable<T>): Promise<T> {
+  for await (const message of messages) return message;
   throw new Error("the implementation gave no reply");
 }
 
-async function* decoded<D extends DescMessage>(
-  desc: D,
-  buffers: AsyncIterable<Buffer>,
-): AsyncIterable<MessageShape<D>> {
-  for await (const bytes of buffers) {
-    let message: MessageShape<D>;
-    try {
-      message = fromBinary(desc, bytes);
-    } catch (error) {
-      const reason = Error.isError(error) ? error.message : String(error);
-      throw new ConnectError(`the request is no valid ${desc.typeName}: ${reason}`, Code.InvalidArgument);
-    }
-    yield message;
+function decode<D extends DescMessage>(desc: D, bytes: Buffer): MessageShape<D> {
+  try {
+    // Not the Buffer itself: `bytes` fields are made with subarray() of what is given here, and shall be Uint8Array.
+    return fromBinary(desc, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  } catch (error) {
+    throw new ConnectError(
+      `the request is no valid ${desc.typeName}: ${messageOf(error)}`,
+      Code.InvalidArgument,
+    );
   }
 }
 
-async function* encoded<D extends DescMessage>(
-  desc: D,
-  messages: AsyncIterable<MessageShape<D>>,
-  beforeFirst: () => void,
-): AsyncIterable<Buffer> {
-  let first = true;
-  for await (const message of messages) {
-    if (first) beforeFirst();
-    first = false;
-    const bytes = toBinary(desc, message);
-    yield Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function encode<D extends DescMessage>(desc: D, message: MessageShape<D>, maxBytes: number): Buffer {
+  const bytes = toBinary(desc, message);
+  if (bytes.byteLength > maxBytes) {
+    throw new ConnectError(
+      `the response has ${bytes.byteLength} bytes, more than the ${maxBytes} that are allowed: ask for less at a time`,
+      Code.ResourceExhausted,
+    );
   }
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Error as grpc-js sends it: code, message, the details as grpc-status-details-bin, and the error's own metadata. */
-function toServiceError(error: unknown): ServiceError {
+function toServerError(error: unknown): ServerErrorResponse {
   const translated = toConnectError(error);
   const metadata = toMetadata(translated.metadata);
   const details = encodeStatusDetails(translated);
   if (details !== undefined) metadata.set("grpc-status-details-bin", details);
   // Connect's codes have gRPC's numbers.
-  return Object.assign(new Error(translated.rawMessage), {
-    code: translated.code as number,
-    details: translated.rawMessage,
-    metadata,
-  });
+  const code: number = translated.code;
+  return Object.assign(new Error(translated.rawMessage), { code, details: translated.rawMessage, metadata });
 }

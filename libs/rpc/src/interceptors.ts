@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import {
   Code,
   ConnectError,
@@ -5,38 +6,40 @@ import {
   type StreamResponse,
   type UnaryResponse,
 } from "@connectrpc/connect";
-import { withRemoteTrace, type Logger } from "@kindred/telemetry";
 import { isKindredError } from "@kindred/errors";
+import { withRemoteTrace, type Logger } from "@kindred/telemetry";
 import { toConnectError } from "./error-codes.ts";
 
 /** The server's own faults, which its operators want to see. */
 const FAULTS = new Set<Code>([Code.Internal, Code.Unknown, Code.DataLoss]);
 
 /**
- * What every call goes through, on both ports and in memory, outermost first: the caller's trace becomes the active one,
- * errors are translated, and one line is logged.
+ * What every call goes through, on both ports and in memory, outermost first: the caller's trace becomes the active one;
+ * one line is logged and errors are translated; an aborted call is answered at once.
  */
 export function serverInterceptors(logger: Logger): Interceptor[] {
-  return [traceContext, callLog(logger)];
+  return [traceContext, callLog(logger), answerAborts(logger)];
 }
 
 const traceContext: Interceptor = (next) => (request) =>
-  withRemoteTrace(request.header.get("traceparent") ?? undefined, () => next(request));
+  withRemoteTrace(request.header.get("traceparent") ?? undefined, async () => {
+    const response = await next(request);
+    if (!response.stream) return response;
+    // A generator runs in the context of whoever asks it for its next value: that is the transport, outside the trace.
+    const inTrace = AsyncLocalStorage.snapshot();
+    return { ...response, message: mapSteps(response.message, (step) => inTrace(step)) };
+  });
 
 function callLog(logger: Logger): Interceptor {
   return (next) => async (request) => {
     const started = performance.now();
     const method = `${request.service.typeName}/${request.method.name}`;
-    const finish = (error?: unknown): ConnectError | undefined => {
-      const ms = Math.round((performance.now() - started) * 1000) / 1000;
-      if (error === undefined) {
-        logger.debug({ method, ms }, "call");
-        return undefined;
-      }
+    const succeeded = (): void => logger.debug({ method, ms: since(started) }, "call");
+    const failed = (error: unknown): ConnectError => {
       const translated = translate(error, request.signal);
-      const fields = { method, ms, code: Code[translated.code] };
-      // An error that nobody declared is a defect: its stack is wanted, once, here.
-      if (FAULTS.has(translated.code)) logger.error({ ...fields, err: error }, "call failed");
+      const fields = { method, ms: since(started), code: Code[translated.code] };
+      // What nobody declared is a defect: its stack is wanted, once, here.
+      if (FAULTS.has(translated.code)) logger.warn({ ...fields, err: error }, "call failed");
       else logger.debug({ ...fields, reason: translated.rawMessage }, "call failed");
       return translated;
     };
@@ -45,41 +48,102 @@ function callLog(logger: Logger): Interceptor {
     try {
       response = await next(request);
     } catch (error) {
-      throw finish(error) as ConnectError;
+      throw failed(error);
     }
     if (!response.stream) {
-      finish();
+      succeeded();
       return response;
     }
     // A stream's call ends with its last message.
-    return { ...response, message: observed(response.message, finish) };
+    return { ...response, message: observed(response.message, succeeded, failed) };
   };
 }
 
 async function* observed<T>(
   messages: AsyncIterable<T>,
-  finish: (error?: unknown) => ConnectError | undefined,
+  succeeded: () => void,
+  failed: (error: unknown) => ConnectError,
 ): AsyncIterable<T> {
-  let reported = false;
+  let over = false;
   try {
     yield* messages;
-    reported = true;
-    finish();
+    over = true;
+    succeeded();
   } catch (error) {
-    reported = true;
-    throw finish(error) as ConnectError;
+    over = true;
+    throw failed(error);
   } finally {
-    // The caller went away in the middle.
-    if (!reported) finish(new ConnectError("the caller went away", Code.Canceled));
+    if (!over) failed(new ConnectError("the caller went away", Code.Canceled));
   }
+}
+
+/** Answers at the deadline, on cancellation and on shutdown even where the implementation does not watch its signal. */
+function answerAborts(logger: Logger): Interceptor {
+  return (next) => async (request) => {
+    const { signal } = request;
+    const late = (error: unknown): void =>
+      logger.debug({ method: request.method.name, err: error }, "the work of an aborted call failed");
+    const response = await unlessAborted(() => next(request), signal, late);
+    if (!response.stream) return response;
+    return { ...response, message: mapSteps(response.message, (step) => unlessAborted(step, signal, late)) };
+  };
+}
+
+/**
+ * What `work` gives, or the signal's reason as soon as that aborts.
+ * @param late receives the error of work that fails after the abort; nobody else would see it.
+ */
+function unlessAborted<T>(
+  work: () => Promise<T>,
+  signal: AbortSignal,
+  late: (error: unknown) => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason as Error);
+      return;
+    }
+    const onAbort = (): void => reject(signal.reason as Error);
+    signal.addEventListener("abort", onAbort, { once: true });
+    work().then(
+      (value) => {
+        signal.removeEventListener("abort", onAbort);
+        resolve(value);
+      },
+      (error: unknown) => {
+        signal.removeEventListener("abort", onAbort);
+        if (signal.aborted) late(error);
+        reject(error as Error);
+      },
+    );
+  });
+}
+
+/** The same messages, each step of the iteration made by `around`. */
+function mapSteps<T>(
+  messages: AsyncIterable<T>,
+  around: (step: () => Promise<IteratorResult<T>>) => Promise<IteratorResult<T>>,
+): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      const it = messages[Symbol.asyncIterator]();
+      return {
+        next: () => around(() => it.next()),
+        return: (value?: unknown) => it.return?.(value) ?? Promise.resolve({ done: true, value: undefined }),
+      };
+    },
+  };
 }
 
 /** What aborted the call explains an error better than whatever the abort broke on its way. */
 function translate(error: unknown, signal: AbortSignal): ConnectError {
-  if (signal.aborted && !isKindredError(error) && !(error instanceof ConnectError)) {
-    const reason: unknown = signal.reason;
-    if (reason instanceof ConnectError) return reason;
-    return new ConnectError("the call was cancelled", Code.Canceled, undefined, undefined, error);
-  }
-  return toConnectError(error);
+  if (!signal.aborted || isKindredError(error) || error instanceof ConnectError) return toConnectError(error);
+  const reason: unknown = signal.reason;
+  if (reason instanceof ConnectError || isKindredError(reason)) return toConnectError(reason);
+  return new ConnectError("the call was cancelled", Code.Canceled, undefined, undefined, error);
+}
+
+/** Milliseconds with three decimals. */
+function since(started: number): number {
+  return Math.round((performance.now() - started) * 1000) / 1000;
 }

@@ -4,8 +4,9 @@ import { Metadata } from "@grpc/grpc-js";
 export function toMetadata(headers: Headers): Metadata {
   const metadata = new Metadata();
   headers.forEach((value, key) => {
-    if (key.endsWith("-bin")) metadata.add(key, Buffer.from(value, "base64"));
-    else metadata.add(key, value);
+    if (!key.endsWith("-bin")) metadata.add(key, value);
+    // Headers joins repeated values with a comma, which base64 never contains.
+    else for (const part of value.split(",")) metadata.add(key, Buffer.from(part, "base64"));
   });
   return metadata;
 }

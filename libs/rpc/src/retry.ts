@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel as IdempotencyLevel } from "@bufbuild/protobuf/wkt";
-import { Code, type ConnectError, createContextKey, type ContextValues } from "@connectrpc/connect";
-import { RetryInfoSchema } from "@kindred/contracts/google-rpc";
+import { createContextKey, type ContextValues } from "@connectrpc/connect";
+import { isKindredError, type KindredError } from "@kindred/errors";
 
 export interface RetryPolicy {
   /** Calls in all, the first one included. */
@@ -11,8 +12,8 @@ export interface RetryPolicy {
   maxBackoffMs: number;
 }
 
-/** Rides out the restart of a peer: some ten seconds, if the deadline allows it. */
-export const DEFAULT_RETRY: RetryPolicy = { attempts: 8, initialBackoffMs: 50, maxBackoffMs: 3_000 };
+/** Rides out the restart of a peer: the pauses sum up to 7 s on average, 14 s at most, if the deadline allows it. */
+export const DEFAULT_RETRY: RetryPolicy = { attempts: 9, initialBackoffMs: 100, maxBackoffMs: 4_000 };
 
 /**
  * Set it on a write that carries an idempotency key, and it is retried as reads are:
@@ -26,18 +27,52 @@ export function mayRetry(method: DescMethod, values: ContextValues | undefined):
 }
 
 /**
- * How long to wait before attempt number `attempt` (the second is 2), or undefined when the error stands: any code other than
- * UNAVAILABLE is an answer. Exponential backoff with full jitter, at least what the peer asked for.
+ * Milliseconds to wait before attempt number `attempt` (the second is 2), or undefined when the error stands: any kind but
+ * "unavailable" is an answer. Exponential backoff with full jitter
+ * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), after what the peer asked for.
  */
 export function retryDelay(
   policy: RetryPolicy,
   attempt: number,
-  error: ConnectError,
+  error: KindredError,
   random: () => number = Math.random,
 ): number | undefined {
-  if (error.code !== Code.Unavailable || attempt > policy.attempts) return undefined;
-  const asked = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  const askedMs = asked === undefined ? 0 : Number(asked.seconds) * 1000 + asked.nanos / 1e6;
+  if (error.kind !== "unavailable" || attempt > policy.attempts) return undefined;
   const ceiling = Math.min(policy.maxBackoffMs, policy.initialBackoffMs * 2 ** (attempt - 2));
-  return Math.max(askedMs, random() * ceiling);
+  return (error.retryAfterMs ?? 0) + random() * ceiling;
+}
+
+/**
+ * Calls `once` until it gives a value, an error that stands, or the pause would outlast the deadline: then the last
+ * error is thrown, which says more than a deadline that has passed.
+ * @param deadline milliseconds since the epoch, or Infinity.
+ */
+export async function withRetry<T>(
+  once: () => Promise<T>,
+  options: {
+    policy: RetryPolicy;
+    deadline: number;
+    signal: AbortSignal | undefined;
+    onRetry?: (error: KindredError, attempt: number, delayMs: number) => void;
+  },
+): Promise<T> {
+  for (let attempt = 2; ; attempt++) {
+    try {
+      return await once();
+    } catch (error) {
+      const delayMs = isKindredError(error) ? retryDelay(options.policy, attempt, error) : undefined;
+      if (delayMs === undefined || Date.now() + delayMs >= options.deadline) throw error;
+      options.onRetry?.(error as KindredError, attempt, delayMs);
+      await pause(delayMs, options.signal);
+    }
+  }
+}
+
+/** Ends early when the signal aborts: the next attempt then says so. */
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(ms, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    if (signal?.aborted !== true) throw error;
+  }
 }

@@ -1,247 +1,127 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type Server as HttpServer,
-  type ServerResponse,
-} from "node:http";
-import type { AddressInfo } from "node:net";
-import { Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
-import type { DescService } from "@bufbuild/protobuf";
-import { Code, ConnectError, cors, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { KindredError, messageOf } from "@kindred/errors";
+import { setMaxListeners } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "@kindred/telemetry";
-import { bridgeService } from "./grpc-bridge.ts";
-import { grpcChannelOptions } from "./grpc-options.ts";
+import { listenGrpc, type Listener } from "./grpc-server.ts";
 import { createHealthState } from "./health.ts";
+import { listenHttp } from "./http-server.ts";
 import { serverInterceptors } from "./interceptors.ts";
-import { reflectionRoutes } from "./reflection.ts";
+import { reflectionMethods } from "./reflection.ts";
+import { recordRoutes, type Routes } from "./route-recorder.ts";
 import type { ServerConfig } from "./server-settings.ts";
+
+/** How long the answers to aborted calls may take to leave, before their connections are cut. */
+const FLUSH_MS = 500;
 
 export interface ServeOptions {
   config: ServerConfig;
-  /** Registers the implementations; both ports serve them. */
-  routes: (router: ConnectRouter) => void;
+  /** Registers the services; both ports serve the same implementation objects. */
+  routes: Routes;
   logger: Logger;
+  /** Plain HTTP on the HTTP port, by method and path, e.g. "POST /v1/embeddings". */
+  httpRoutes?: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>>;
 }
 
+/** A service's two ports. Disposing of it drains it. */
 export interface RpcServer extends AsyncDisposable {
-  /** The ports that were taken; of interest where the configuration says 0. */
   readonly grpcPort: number;
   readonly httpPort: number;
-  /** Health, overall and of each service; NOT_SERVING until this is called. */
+  /** Sets the health of the process ("") and of each service; a server starts NOT_SERVING. */
   setServing(serving: boolean): void;
   /**
-   * NOT_SERVING, SHUTDOWN_GRACE later no new calls, then waits for those in flight until DRAIN_TIMEOUT, aborts the rest
-   * with UNAVAILABLE, and closes both ports. Safe to call again: it is the same drain. Disposing drains.
+   * Health turns NOT_SERVING; after SHUTDOWN_GRACE new calls are refused with UNAVAILABLE and those in flight finish; after
+   * DRAIN_TIMEOUT the rest are aborted with UNAVAILABLE. Resolves when all connections are closed; calling it again gives
+   * the same promise.
    */
   drain(): Promise<void>;
 }
 
-interface Registration {
-  service: DescService;
-  impl: Partial<ServiceImpl<DescService>>;
-}
+/** Listens on both ports. @throws KindredError unavailable when a port cannot be had; nothing is left listening then. */
+export async function serve(options: ServeOptions): Promise<RpcServer> {
+  const { config, logger } = options;
+  const own = recordRoutes(options.routes);
+  const health = createHealthState(own.services.map((service) => service.typeName));
+  const healthRoutes = recordRoutes((router) => health.routes(router));
+  const methods = [...own.methods, ...healthRoutes.methods];
 
-/** Serves one implementation on a gRPC port (health and reflection included) and on an HTTP port (Connect, gRPC-Web). */
-export async function serve({ config, routes, logger }: ServeOptions): Promise<RpcServer> {
-  const registrations = collect(routes);
-  const health = createHealthState(registrations.map(({ service }) => service.typeName));
   const shutdown = new AbortController();
-  const allRoutes = (router: ConnectRouter): void => {
-    routes(router);
-    health.routes(router);
-    reflectionRoutes([...registrations, ...collect(health.routes)].map(({ service }) => service))(router);
-  };
-  const interceptors = serverInterceptors(logger);
-
-  const grpc = new GrpcServer(grpcChannelOptions(config.MAX_MESSAGE_BYTES));
-  for (const { service, impl } of collect(allRoutes)) {
-    const { definition, implementation } = bridgeService(service, impl, {
-      interceptors,
-      shutdownSignal: shutdown.signal,
-    });
-    grpc.addService(definition, implementation);
-  }
-  const http = createHttpServer({
-    config,
-    routes: allRoutes,
-    interceptors,
-    health,
+  // Every call in flight listens to it.
+  setMaxListeners(0, shutdown.signal);
+  let refusing = false;
+  const shared = {
+    host: config.HOST,
+    maxMessageBytes: config.MAX_MESSAGE_BYTES,
+    interceptors: serverInterceptors(logger),
     shutdownSignal: shutdown.signal,
-  });
+    gate: () => {
+      if (refusing) throw shuttingDown();
+    },
+    logger,
+  };
 
-  const grpcPort = await listenGrpc(grpc, config);
-  let httpPort: number;
+  const grpc = await listenGrpc(
+    [...methods, ...reflectionMethods([...own.services, ...healthRoutes.services])],
+    {
+      ...shared,
+      port: config.GRPC_PORT,
+      onFault: (error, path) => logger.warn({ err: error, method: path.slice(1) }, "call failed"),
+    },
+  );
+  let http: Listener;
   try {
-    httpPort = await listenHttp(http, config);
+    http = await listenHttp(methods, {
+      ...shared,
+      port: config.HTTP_PORT,
+      corsOrigins: config.CORS_ORIGINS,
+      serving: () => health.serving,
+      routes: options.httpRoutes ?? {},
+    });
   } catch (error) {
-    grpc.forceShutdown();
+    grpc.destroy();
     throw error;
   }
-  logger.info({ host: config.HOST, grpc_port: grpcPort, http_port: httpPort }, "listening");
 
-  const drainOnce = async (): Promise<void> => {
+  const drain = async (): Promise<void> => {
     health.set(false);
-    await sleep(config.SHUTDOWN_GRACE);
+    await delay(config.SHUTDOWN_GRACE);
+    refusing = true;
     health.close();
-    const closed = Promise.all([
-      new Promise<void>((resolve) => grpc.tryShutdown(() => resolve())),
-      new Promise<void>((resolve) => {
-        http.close(() => resolve());
-        http.closeIdleConnections();
-      }),
-    ]);
-    const deadline = AbortSignal.timeout(config.DRAIN_TIMEOUT);
-    await Promise.race([closed, aborted(deadline)]);
-    if (deadline.aborted) {
-      logger.warn(
-        { drain_timeout_ms: config.DRAIN_TIMEOUT },
-        "calls in flight outlived the drain; aborting them",
-      );
-      shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
-      // A moment for the aborted calls to send their status.
-      await Promise.race([closed, sleep(ABORT_MOMENT_MS)]);
-      grpc.forceShutdown();
-      http.closeAllConnections();
-      await closed;
-    }
-    logger.info("drained");
+    const closed = Promise.all([grpc.close(), http.close()]);
+    if (await within(closed, config.DRAIN_TIMEOUT)) return;
+    logger.warn(
+      { drain_timeout_ms: config.DRAIN_TIMEOUT },
+      "calls outlived the drain timeout and are aborted",
+    );
+    shutdown.abort(shuttingDown());
+    await within(closed, FLUSH_MS);
+    grpc.destroy();
+    http.destroy();
+    await closed;
   };
-  let draining: Promise<void> | undefined;
-  const drain = (): Promise<void> => (draining ??= drainOnce());
-
+  let drained: Promise<void> | undefined;
+  const drainOnce = (): Promise<void> => (drained ??= drain());
   return {
-    grpcPort,
-    httpPort,
+    grpcPort: grpc.port,
+    httpPort: http.port,
     setServing: (serving) => {
-      if (draining === undefined) health.set(serving);
+      if (drained === undefined) health.set(serving);
     },
-    drain,
-    [Symbol.asyncDispose]: drain,
+    drain: drainOnce,
+    [Symbol.asyncDispose]: drainOnce,
   };
 }
 
-const ABORT_MOMENT_MS = 250;
-
-/** What `routes` would register, without a server. */
-function collect(routes: (router: ConnectRouter) => void): Registration[] {
-  const found: Registration[] = [];
-  const recorder: ConnectRouter = {
-    handlers: [],
-    service(service, impl) {
-      found.push({ service, impl });
-      return recorder;
-    },
-    rpc() {
-      throw new TypeError("register whole services: a single RPC cannot be served on the gRPC port");
-    },
-  };
-  routes(recorder);
-  return found;
+function shuttingDown(): ConnectError {
+  return new ConnectError("the server is shutting down", Code.Unavailable);
 }
 
-function createHttpServer(deps: {
-  config: ServerConfig;
-  routes: (router: ConnectRouter) => void;
-  interceptors: ReturnType<typeof serverInterceptors>;
-  health: { readonly serving: boolean };
-  shutdownSignal: AbortSignal;
-}): HttpServer {
-  const rpc = connectNodeAdapter({
-    routes: deps.routes,
-    interceptors: deps.interceptors,
-    readMaxBytes: deps.config.MAX_MESSAGE_BYTES,
-    writeMaxBytes: deps.config.MAX_MESSAGE_BYTES,
-    shutdownSignal: deps.shutdownSignal,
-    // Vectors do not compress, and on loopback compression only costs.
-    acceptCompression: [],
-    grpc: false,
-    fallback: (_request, response) => {
-      response.writeHead(404, { "content-type": "application/json" });
-      response.end(JSON.stringify({ code: "unimplemented", message: "no such method" }));
-    },
-  });
-  const allowed = new Set(
-    deps.config.CORS_ORIGINS.split(",")
-      .map((origin) => origin.trim())
-      .filter((origin) => origin !== ""),
-  );
-  return createServer((request, response) => {
-    applyCors(request, response, allowed);
-    if (request.method === "OPTIONS") {
-      response.writeHead(204).end();
-      return;
-    }
-    if (request.url === "/healthz") {
-      const { serving } = deps.health;
-      response.writeHead(serving ? 200 : 503, {
-        "content-type": "application/json",
-        "cache-control": "no-store",
-      });
-      response.end(JSON.stringify({ status: serving ? "SERVING" : "NOT_SERVING" }));
-      return;
-    }
-    rpc(request, response);
-  });
-}
-
-function applyCors(request: IncomingMessage, response: ServerResponse, allowed: ReadonlySet<string>): void {
-  const { origin } = request.headers;
-  if (origin === undefined || !(allowed.has("*") || allowed.has(origin))) return;
-  response.setHeader("access-control-allow-origin", allowed.has("*") ? "*" : origin);
-  response.setHeader("vary", "origin");
-  response.setHeader("access-control-expose-headers", cors.exposedHeaders.join(", "));
-  if (request.method !== "OPTIONS") return;
-  response.setHeader("access-control-allow-methods", cors.allowedMethods.join(", "));
-  response.setHeader("access-control-allow-headers", [...cors.allowedHeaders, "traceparent"].join(", "));
-  response.setHeader("access-control-max-age", "7200");
-}
-
-async function listenGrpc(server: GrpcServer, { HOST, GRPC_PORT }: ServerConfig): Promise<number> {
-  const host = HOST.includes(":") ? `[${HOST}]` : HOST;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(`${host}:${GRPC_PORT}`, ServerCredentials.createInsecure(), (error, port) => {
-      if (error === null) resolve(port);
-      else reject(cannotListen("gRPC", "GRPC_PORT", HOST, GRPC_PORT, error));
-    });
-  });
-}
-
-async function listenHttp(server: HttpServer, { HOST, HTTP_PORT }: ServerConfig): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error) => reject(cannotListen("HTTP", "HTTP_PORT", HOST, HTTP_PORT, error)));
-    server.listen(HTTP_PORT, HOST, () => resolve((server.address() as AddressInfo).port));
-  });
-}
-
-function cannotListen(
-  protocol: string,
-  setting: string,
-  host: string,
-  port: number,
-  cause: Error,
-): KindredError {
-  const taken = messageOf(cause).includes("EADDRINUSE");
-  const why = taken ? "another process has it" : messageOf(cause);
-  return new KindredError(
-    "unavailable",
-    `cannot listen for ${protocol} on ${host}:${port}: ${why}; set ${setting} to a free port`,
-    {
-      cause,
-    },
-  );
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+/** Whether the promise is fulfilled in time. */
+async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const timer = new AbortController();
+  try {
+    return await Promise.race([promise.then(() => true), delay(ms, false, { signal: timer.signal })]);
+  } finally {
+    timer.abort();
+  }
 }
