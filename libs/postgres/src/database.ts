@@ -7,8 +7,8 @@ import {
   detectCapabilities,
   type ServerCapabilities,
 } from "./capabilities.ts";
-import { breaksConnection, translatePgError } from "./pg-errors.ts";
-import { clientConfig, ConnectionPool } from "./pool.ts";
+import { breaksConnection, sqlStateOf, translatePgError } from "./pg-errors.ts";
+import { clientConfig, ConnectionPool, type PoolOptions } from "./pool.ts";
 import { prepareSchema } from "./schema.ts";
 import type { DatabaseConfig } from "./settings.ts";
 import { runTransaction, type TransactionOptions } from "./transaction.ts";
@@ -51,47 +51,64 @@ const CLIENT_GRACE_MS = 5000;
  *   lacks the database, or is too old.
  */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<Database> {
-  const { config, schema, logger } = options;
-  const capabilities = await inspectServer(options);
-  const pool = new ConnectionPool({
-    config,
-    applicationName: options.applicationName,
-    logger,
-    session: sessionSettings(config, schema, capabilities),
-  });
-  return new PooledDatabase(config, schema, logger, pool, capabilities);
+  const { config, schema, applicationName, logger } = options;
+  const session = sessionSettings(config, schema);
+  try {
+    const sessionBy = await howToSetSessions({ config, applicationName, logger, session });
+    const capabilities = await inspectServer({ config, applicationName, logger, session, sessionBy }, schema);
+    warnAboutVector(capabilities, logger);
+    addVectorSchema(session, capabilities);
+    const pool = new ConnectionPool({ config, applicationName, logger, session, sessionBy });
+    return new PooledDatabase(config, schema, logger, pool, capabilities);
+  } catch (error) {
+    throw translatePgError(error);
+  }
 }
 
-function sessionSettings(
-  config: DatabaseConfig,
-  schema: string,
-  capabilities: ServerCapabilities,
-): Record<string, string> {
-  const path = new Set([schema, "public", ...(capabilities.vector ? [capabilities.vector.schema] : [])]);
+function sessionSettings(config: DatabaseConfig, schema: string): Record<string, string> {
   return {
-    search_path: [...path].map((name) => escapeIdentifier(name)).join(","),
+    search_path: [schema, "public"].map((name) => escapeIdentifier(name)).join(","),
     statement_timeout: String(Math.ceil(config.DB_STATEMENT_TIMEOUT)),
   };
 }
 
-async function inspectServer(options: OpenDatabaseOptions): Promise<ServerCapabilities> {
-  const { config, logger, schema } = options;
-  const settings = clientConfig({ config, applicationName: options.applicationName, session: {}, logger });
-  const clients = [new Client(settings), new Client(settings)] as const;
+/** pgvector may live in a schema of its own; its types and operators have to be found there. */
+function addVectorSchema(session: Record<string, string>, { vector }: ServerCapabilities): void {
+  const quoted = vector && escapeIdentifier(vector.schema);
+  if (quoted && !session["search_path"]?.split(",").includes(quoted)) session["search_path"] += `,${quoted}`;
+}
+
+async function withClient<T>(options: PoolOptions, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client(clientConfig(options));
+  client.on("error", (error) => options.logger.debug({ err: error }, "a database connection broke"));
   try {
-    for (const client of clients) {
-      client.on("error", (error) => logger.debug({ err: error }, "a database connection broke"));
-      await client.connect();
-    }
-    const capabilities = await detectCapabilities(...clients);
-    await prepareSchema(clients[0], { schema, logger });
-    warnAboutVector(capabilities, logger);
-    return capabilities;
-  } catch (error) {
-    throw translatePgError(error);
+    await client.connect();
+    return await work(client);
   } finally {
-    await Promise.all(clients.map((client) => client.end().catch(() => {})));
+    await client.end();
   }
+}
+
+/** Poolers between us and the server may know none of the settings that a session can start with. */
+async function howToSetSessions(options: Omit<PoolOptions, "sessionBy">): Promise<PoolOptions["sessionBy"]> {
+  try {
+    await withClient({ ...options, sessionBy: "startup" }, async () => {});
+    return "startup";
+  } catch (error) {
+    if (sqlStateOf(error) !== "08P01") throw error;
+    options.logger.info("the server takes no settings at a session's start; they are set by statements");
+    return "statements";
+  }
+}
+
+function inspectServer(options: PoolOptions, schema: string): Promise<ServerCapabilities> {
+  return withClient(options, (first) =>
+    withClient(options, async (second) => {
+      const capabilities = await detectCapabilities(first, second);
+      await prepareSchema(first, { schema, logger: options.logger });
+      return capabilities;
+    }),
+  );
 }
 
 function warnAboutVector({ vector, concurrentSessions }: ServerCapabilities, logger: Logger): void {

@@ -1,5 +1,12 @@
 import type { Logger } from "@kindred/telemetry";
-import { Pool, type ClientConfig, type PoolClient, type QueryConfig } from "pg";
+import {
+  Pool,
+  type ClientBase,
+  type ClientConfig,
+  type PoolClient,
+  type PoolConfig,
+  type QueryConfig,
+} from "pg";
 import { poolLimits, type DatabaseConfig } from "./settings.ts";
 
 /** A connection that was used within this time is not tried before it is used again: a ping costs a round trip. */
@@ -12,24 +19,37 @@ const OVERFLOW_IDLE_MS = 10_000;
 export interface PoolOptions {
   config: DatabaseConfig;
   applicationName: string;
-  /** Settings of every session of this pool, sent when it starts. */
+  /** Settings of every session of this pool. */
   session: Readonly<Record<string, string>>;
+  /** How a session gets them: as it starts, or (poolers such as PgBouncer refuse that) by statements after it. */
+  sessionBy: "startup" | "statements";
   logger: Logger;
 }
 
 /** The fields of a connection to this server, for pools and for single clients alike. */
 export function clientConfig(options: PoolOptions): ClientConfig {
   const { config, session } = options;
+  const startupOptions = Object.entries(session)
+    .map(([name, value]) => `-c ${name}=${value.replace(/[\\ ]/g, "\\$&")}`)
+    .join(" ");
   return {
     connectionString: config.DATABASE_URL,
     application_name: options.applicationName,
     connectionTimeoutMillis: config.DB_POOL_TIMEOUT,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    options: Object.entries(session)
-      .map(([name, value]) => `-c ${name}=${value.replace(/[\\ ]/g, "\\$&")}`)
-      .join(" "),
+    ...(options.sessionBy === "startup" ? { options: startupOptions } : {}),
   };
+}
+
+/** Gives a session its settings after its start. */
+export async function applySession(
+  client: ClientBase,
+  session: Readonly<Record<string, string>>,
+): Promise<void> {
+  const entries = Object.entries(session);
+  const calls = entries.map((_, i) => `set_config($${2 * i + 1}, $${2 * i + 2}, false)`);
+  if (calls.length > 0) await client.query(`SELECT ${calls.join(", ")}`, entries.flat());
 }
 
 /**
@@ -47,14 +67,18 @@ export class ConnectionPool implements AsyncDisposable {
     const limits = poolLimits(config);
     this.#prePing = config.DB_POOL_PRE_PING;
     this.#logger = options.logger;
-    this.#pool = new Pool({
+    const poolConfig: PoolConfig & { onConnect?: (client: ClientBase) => Promise<void> } = {
       ...clientConfig(options),
+      ...(options.sessionBy === "statements"
+        ? { onConnect: (client) => applySession(client, options.session) }
+        : {}),
       min: limits.kept,
       max: limits.kept + limits.overflow,
       maxUses: limits.usesPerConnection,
       idleTimeoutMillis: OVERFLOW_IDLE_MS,
       maxLifetimeSeconds: Math.ceil(config.DB_POOL_RECYCLE / 1000),
-    });
+    };
+    this.#pool = new Pool(poolConfig);
     this.#pool.on("error", (error) => this.#logger.warn({ err: error }, "an idle database connection broke"));
     this.#pool.on("release", (_error, client) => this.#lastUsed.set(client, performance.now()));
     this.#pool.on("connect", (client) => {
@@ -66,11 +90,11 @@ export class ConnectionPool implements AsyncDisposable {
 
   /**
    * A connection that answers. The caller owns it until `release()`; `release(true)` closes it.
-   * @throws the driver's errors: none free in time, server not reachable, user refused.
+   * @throws the driver's errors: none free in time, server not reachable, user refused; the signal's reason.
    */
-  async acquire(): Promise<PoolClient> {
+  async acquire(signal?: AbortSignal): Promise<PoolClient> {
     for (;;) {
-      const client = await this.#pool.connect();
+      const client = await unlessAborted(this.#pool.connect(), signal);
       if (await this.#isAlive(client)) return client;
       client.release(true);
     }
@@ -107,5 +131,29 @@ export class ConnectionPool implements AsyncDisposable {
       return query(...args);
     };
     client.query = logged as typeof client.query;
+  }
+}
+
+/** The connection, or the signal's reason if that comes first; a connection that comes too late goes back. */
+async function unlessAborted(connecting: Promise<PoolClient>, signal?: AbortSignal): Promise<PoolClient> {
+  if (!signal) return await connecting;
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([connecting, aborted.promise]);
+  } catch (error) {
+    if (signal.aborted) void giveBack(connecting);
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function giveBack(connecting: Promise<PoolClient>): Promise<void> {
+  try {
+    (await connecting).release();
+  } catch {
+    // Nobody waits any more for the connection that could not be made.
   }
 }

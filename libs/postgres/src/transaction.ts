@@ -82,9 +82,9 @@ export async function runTransaction<T>(
 
   let client: PoolClient;
   try {
-    client = await deps.pool.acquire();
+    client = await deps.pool.acquire(signal);
   } catch (error) {
-    throw translatePgError(error);
+    throw signal?.aborted ? abortError(signal.reason) : translatePgError(error);
   }
   const watch = watchAbort(deps, client, signal);
   let reusable = false;

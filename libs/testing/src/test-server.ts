@@ -1,9 +1,10 @@
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { request } from "node:http";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "@kindred/errors";
 import { startEmbeddedServer } from "@kindred/postgres";
+import { resolvePlaces } from "@kindred/process";
 import { silentLogger } from "./silent-logger.ts";
 
 /** The server that a run's test databases are made on. With PGlite each database is a server of its own. */
@@ -42,13 +43,8 @@ export function testServerSettings(env: NodeJS.ProcessEnv = process.env): TestSe
   return {
     url: env["KINDRED_TEST_DATABASE_URL"] || undefined,
     insisted: env["KINDRED_TEST_DATABASE"] || undefined,
-    cacheDir: env["KINDRED_CACHE_DIR"] || defaultCache(),
+    cacheDir: resolvePlaces(env).cache,
   };
-}
-
-/** As root the database runs as another user, who cannot enter root's home. */
-function defaultCache(): string {
-  return process.getuid?.() === 0 ? "/var/cache/kindred" : join(homedir(), ".cache", "kindred");
 }
 
 const STARTERS: Record<Kind, (settings: TestServerSettings) => Promise<RunningTestServer>> = {
