@@ -8,4 +8,18 @@ export {
 } from "./supervise-process.ts";
 export { runTask, TaskError, type TaskOptions } from "./run-task.ts";
 export { resolvePlaces, type Places } from "./places.ts";
+export { freePorts, isPortFree, whoListens } from "./ports.ts";
+export { lockFile } from "./process-lock.ts";
+export {
+  anyPorts,
+  defaultPorts,
+  repositoryPath,
+  SERVICES,
+  startProcesses,
+  type ProcessStack,
+  type ServiceName,
+  type ServiceSpec,
+  type StackOptions,
+  type StackPorts,
+} from "./stack.ts";
 export type { ReadyMessage } from "./messages.ts";

@@ -67,7 +67,7 @@ export class SupervisedProcess implements AsyncDisposable {
 
   readonly #options: SuperviseOptions;
   readonly #backoff: Backoff;
-  readonly #firstReady = Promise.withResolvers<ReadyMessage>();
+  #nextReady = expected<ReadyMessage>();
   readonly #stop = Promise.withResolvers<void>();
   readonly #done: Promise<void>;
   #state: ProcessState;
@@ -80,9 +80,7 @@ export class SupervisedProcess implements AsyncDisposable {
     this.name = options.name;
     this.#options = options;
     this.#backoff = { firstMs: 250, maxMs: 10_000, stableMs: 30_000, maxFailedStarts: 5, ...options.backoff };
-    this.ready = this.#firstReady.promise;
-    // Whoever only stops the process need not care that it never got ready.
-    this.ready.catch(() => {});
+    this.ready = this.#nextReady.promise;
     this.#state = { kind: "waiting", reason: "not started yet", delayMs: 0 };
     this.#done = this.#run();
   }
@@ -99,6 +97,11 @@ export class SupervisedProcess implements AsyncDisposable {
   /** The latest ready message; undefined before the first. */
   get lastReady(): ReadyMessage | undefined {
     return this.#lastReady;
+  }
+
+  /** Resolves at the next time the process gets ready. Rejects when the supervisor gives up or is stopped before. */
+  nextReady(): Promise<ReadyMessage> {
+    return this.#nextReady.promise;
   }
 
   /** SIGTERM, and SIGKILL at the deadline. Resolves when the process has ended; may be called again and at any time. */
@@ -132,7 +135,7 @@ export class SupervisedProcess implements AsyncDisposable {
       const hopeless = this.#hopeless(life, failedStarts);
       if (hopeless !== undefined) {
         this.#enter({ kind: "failed", reason: hopeless });
-        this.#firstReady.reject(new KindredError("unavailable", hopeless));
+        this.#nextReady.reject(new KindredError("unavailable", hopeless));
         return;
       }
       const delayMs = Math.min(this.#backoff.firstMs * 2 ** delays++, this.#backoff.maxMs);
@@ -140,7 +143,7 @@ export class SupervisedProcess implements AsyncDisposable {
       await this.#pause(delayMs);
     }
     this.#enter({ kind: "stopped" });
-    this.#firstReady.reject(new KindredError("unavailable", `${this.name} was stopped before it was ready`));
+    this.#nextReady.reject(new KindredError("unavailable", `${this.name} was stopped before it was ready`));
   }
 
   #hopeless(life: Life, failedStarts: number): string | undefined {
@@ -183,7 +186,8 @@ export class SupervisedProcess implements AsyncDisposable {
         readyAt = performance.now();
         this.#lastReady = message;
         this.#enter({ kind: "ready", pid: child.pid, message, restarts: this.#starts - 1 });
-        this.#firstReady.resolve(message);
+        this.#nextReady.resolve(message);
+        this.#nextReady = expected();
       }
     });
     const over = new AbortController();
@@ -224,6 +228,13 @@ export class SupervisedProcess implements AsyncDisposable {
     await Promise.race([slept, this.#stop.promise]);
     clearTimeout(timer);
   }
+}
+
+/** A promise that nobody has to wait for. */
+function expected<T>(): PromiseWithResolvers<T> {
+  const resolvers = Promise.withResolvers<T>();
+  resolvers.promise.catch(() => {});
+  return resolvers;
 }
 
 /** One run of the process, from start to end. */

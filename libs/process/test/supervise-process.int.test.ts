@@ -64,8 +64,10 @@ test("a service killed with SIGKILL is started again, and may be given its old p
   });
   const first = await process.ready;
   expect(first["port"]).toBe(101);
+  const restarted = process.nextReady();
   globalThis.process.kill(first["self"] as number, "SIGKILL");
-  await until(() => process.state.kind === "ready" && process.pid !== first["self"]);
+  const second = await restarted;
+  expect(second["self"]).not.toBe(first["self"]);
   expect(process.lastReady).toMatchObject({ port: 102, self: process.pid });
   expect(states.find((state) => state.kind === "waiting")).toMatchObject({ reason: "killed by SIGKILL" });
   expect(process.state).toMatchObject({ kind: "ready", restarts: 1 });

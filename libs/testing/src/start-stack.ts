@@ -57,7 +57,8 @@ export async function startStack(options: StartStackOptions = {}): Promise<Stack
   await using cleanup = new AsyncDisposableStack();
   const logs = new Map<string, string[]>();
   const onLog = (name: string, line: string): void => {
-    const lines = logs.getOrInsertComputed(name, () => []);
+    const lines = logs.get(name) ?? [];
+    if (lines.length === 0) logs.set(name, lines);
     lines.push(line);
     if (lines.length > KEPT_LINES) lines.shift();
   };
