@@ -1,0 +1,53 @@
+import { migrate, openDatabase, openDataSource } from "@kindred/postgres";
+import { serve, startMetricsReporter, type RpcServer } from "@kindred/rpc";
+import { createLogger, type Logger } from "@kindred/telemetry";
+import { GenerationEntity } from "./adapters/postgres/generation-entity.ts";
+import { generationStore } from "./adapters/postgres/generation-store.ts";
+import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
+import type { GenerationTrackingConfig } from "./config.ts";
+import { generationRoutes } from "./rpc/routes.ts";
+
+const NAME = "generation-tracking";
+
+export interface App extends AsyncDisposable {
+  readonly server: RpcServer;
+  readonly ready: { grpcPort: number; httpPort: number };
+}
+
+/**
+ * Everything that this service consists of, serving. Disposing of it drains the server first, and closes the database
+ * last.
+ */
+export async function createApp(
+  config: GenerationTrackingConfig,
+  overrides: { logger?: Logger } = {},
+): Promise<App> {
+  const logger = overrides.logger ?? createLogger({ component: NAME, level: config.LOG_LEVEL });
+  await using opening = new AsyncDisposableStack();
+  const database = opening.use(
+    await openDatabase({ config, schema: DATABASE_SCHEMA, applicationName: `kindred-${NAME}`, logger }),
+  );
+  if (config.MIGRATE_ON_START) await migrate(database, { migrations });
+  const dataSource = opening.adopt(
+    await openDataSource(database, { entities: [GenerationEntity], migrations }),
+    (opened) => opened.destroy(),
+  );
+  opening.use(
+    startMetricsReporter({
+      component: NAME,
+      address: config.METRICS_ADDRESS,
+      sampleEveryMs: config.METRICS_SAMPLE_INTERVAL,
+      activeConnections: () => database.poolStats().total,
+      logger,
+    }),
+  );
+  const routes = generationRoutes({ store: generationStore(dataSource) });
+  const server = opening.use(await serve({ config, routes, logger }));
+  server.setServing(true);
+  const open = opening.move();
+  return {
+    server,
+    ready: { grpcPort: server.grpcPort, httpPort: server.httpPort },
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+}

@@ -1,0 +1,31 @@
+import type {
+  Generation,
+  GenerationFields,
+  GenerationFilter,
+  GenerationStatistics,
+  ListPosition,
+} from "./generation.ts";
+
+/** The caller's key for one recording, and what was recorded under it. */
+export interface IdempotencyKey {
+  key: string;
+  digest: Uint8Array;
+}
+
+/** Where generations are kept. Errors are KindredErrors. */
+export interface GenerationStore {
+  /**
+   * Stores one generation; exactly one of several calls with the same key does, also when they come at once.
+   * @returns undefined when the key was taken, and then nothing was stored
+   */
+  insert(fields: GenerationFields, idempotency?: IdempotencyKey): Promise<Generation | undefined>;
+  findByIdempotencyKey(key: string): Promise<{ generation: Generation; digest: Uint8Array } | undefined>;
+  find(id: bigint): Promise<Generation | undefined>;
+  /** At most `limit` generations, newest first, beginning behind `after`. */
+  list(query: {
+    filter: GenerationFilter;
+    after: ListPosition | undefined;
+    limit: number;
+  }): Promise<Generation[]>;
+  statistics(): Promise<GenerationStatistics>;
+}

@@ -1,0 +1,190 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { createClient } from "@connectrpc/connect";
+import { describe, expect, test } from "@jest/globals";
+import {
+  GenerationService,
+  type GenerationFieldsSchema,
+  type GenerationStatus,
+  type ListGenerationsRequestSchema,
+} from "@kindred/contracts/generation-tracking/v1";
+import { isKindredError, type FieldViolation } from "@kindred/errors";
+import { createInMemoryTransport } from "@kindred/rpc";
+import { silentLogger } from "@kindred/testing";
+import type { GenerationStore } from "../domain/generation-store.ts";
+import { generationRoutes } from "./routes.ts";
+
+/** Bad input is refused before the store is asked: this one fails the test when it is. */
+const untouchable = new Proxy({} as GenerationStore, {
+  get: (_, method) => () => {
+    throw new Error(`the store was asked: ${String(method)}`);
+  },
+});
+
+const client = createClient(
+  GenerationService,
+  createInMemoryTransport(generationRoutes({ store: untouchable }), { logger: silentLogger() }),
+);
+
+async function violationsOf(call: Promise<unknown>): Promise<readonly FieldViolation[]> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
+  expect(error.kind).toBe("invalid-argument");
+  for (const { field } of error.violations) expect(error.message).toContain(field);
+  return error.violations;
+}
+
+type Fields = MessageInitShape<typeof GenerationFieldsSchema>;
+const UNKNOWN_STATUS = 9 as GenerationStatus;
+const INT64_MIN = -(2n ** 63n);
+
+describe("RecordGeneration refuses", () => {
+  const bad: [
+    name: string,
+    fields: Partial<Fields>,
+    ...violations: [field: string, description: string][],
+  ][] = [
+    ["an empty prompt", { prompt: "" }, ["prompt", "must not be empty"]],
+    [
+      "a prompt of more than 1 MiB",
+      { prompt: "a".repeat(2 ** 20 + 1) },
+      ["prompt", "must be at most 1048576 bytes of UTF-8, has 1048577"],
+    ],
+    ["a prompt with NUL", { prompt: "a\0b" }, ["prompt", "must not contain NUL characters"]],
+    [
+      "an augmented prompt of 10 MiB",
+      { augmentedPrompt: "ä".repeat(5 * 2 ** 20) },
+      ["augmented_prompt", "must be at most 1048576 bytes of UTF-8, has 10485760"],
+    ],
+    [
+      "a path of 501 characters",
+      { outputPath: "x".repeat(501) },
+      ["output_path", "must be at most 500 characters, has 501"],
+    ],
+    [
+      "a path of 501 characters outside the BMP",
+      { outputPath: "🦘".repeat(501) },
+      ["output_path", "must be at most 500 characters, has 501"],
+    ],
+    ["negative steps", { numInferenceSteps: -1 }, ["num_inference_steps", "must not be negative, is -1"]],
+    [
+      "a scale that is no number",
+      { guidanceScale: Number.NaN },
+      ["guidance_scale", "must be a finite number, is NaN"],
+    ],
+    [
+      "an infinite scale",
+      { guidanceScale: -Infinity },
+      ["guidance_scale", "must be a finite number, is -Infinity"],
+    ],
+    ["a negative time", { generationTimeMs: -5 }, ["generation_time_ms", "must not be negative, is -5"]],
+    ["negative memory", { memoryUsageMb: -0.5 }, ["memory_usage_mb", "must not be negative, is -0.5"]],
+    [
+      "infinite memory",
+      { memoryUsageMb: Infinity },
+      ["memory_usage_mb", "must be a finite number, is Infinity"],
+    ],
+    ["an unknown status", { status: UNKNOWN_STATUS }, ["status", "must be a known GenerationStatus, is 9"]],
+    [
+      "an error of a completed generation",
+      { errorMessage: "oops" },
+      ["error_message", "must be empty unless status is GENERATION_STATUS_FAILED"],
+    ],
+    [
+      "NaN in the configuration",
+      { modelConfig: { a: [{ b: Number.NaN }] } },
+      ["model_config.a[0].b", "must be a finite number, is NaN"],
+    ],
+    [
+      "NUL in the configuration",
+      { modelConfig: { a: "\0" } },
+      ["model_config.a", "must not contain NUL characters"],
+    ],
+    [
+      "NUL in a key",
+      { modelConfig: { x: { "a\0": 1 } } },
+      ["model_config.x", "must not contain NUL characters in its keys"],
+    ],
+    [
+      "a configuration of more than 1 MiB",
+      { modelConfig: { a: "x".repeat(2 ** 20) } },
+      ["model_config", "must be at most 1048576 bytes of JSON, has 1048584"],
+    ],
+    [
+      "1,001 examples",
+      { retrievedExamples: Array.from({ length: 1001 }, () => ({ similarity: Number.NaN })) },
+      ["retrieved_examples", "must be at most 1000, are 1001"],
+    ],
+    [
+      "a bad example",
+      {
+        retrievedExamples: [
+          {},
+          { imageId: INT64_MIN, similarity: Number.NaN, imagePath: "x".repeat(501), caption: "\0" },
+        ],
+      },
+      ["retrieved_examples[1].image_id", `must not be negative, is ${INT64_MIN}`],
+      ["retrieved_examples[1].image_path", "must be at most 500 characters, has 501"],
+      ["retrieved_examples[1].caption", "must not contain NUL characters"],
+      ["retrieved_examples[1].similarity", "must be a finite number, is NaN"],
+    ],
+  ];
+
+  test.each(bad)("%s", async (_, fields, ...violations) => {
+    const call = client.recordGeneration({
+      generation: { prompt: "fine", ...fields } as Fields,
+      idempotencyKey: "k",
+    });
+    expect(await violationsOf(call)).toEqual(
+      violations.map(([field, description]) => ({ field: `generation.${field}`, description })),
+    );
+  });
+
+  test("no generation, and a key that is too long, at once", async () => {
+    expect(await violationsOf(client.recordGeneration({ idempotencyKey: "k".repeat(201) }))).toEqual([
+      { field: "generation", description: "is required" },
+      { field: "idempotency_key", description: "must be at most 200 characters, has 201" },
+    ]);
+  });
+
+  test("several bad fields, all named", async () => {
+    const call = client.recordGeneration({ generation: { generationTimeMs: -1, memoryUsageMb: Number.NaN } });
+    expect((await violationsOf(call)).map((v) => v.field)).toEqual([
+      "generation.prompt",
+      "generation.generation_time_ms",
+      "generation.memory_usage_mb",
+    ]);
+  });
+});
+
+test.each([0n, -1n, INT64_MIN])("GetGeneration refuses the id %d", async (id) => {
+  expect(await violationsOf(client.getGeneration({ id }))).toEqual([
+    { field: "id", description: `must be at least 1, is ${id}` },
+  ]);
+});
+
+describe("ListGenerations refuses", () => {
+  const bad: [string, MessageInitShape<typeof ListGenerationsRequestSchema>, string][] = [
+    ["a negative page size", { pageSize: -1 }, "page_size"],
+    ["a page of 1,001", { pageSize: 1001 }, "page_size"],
+    ["garbage for a token", { pageToken: "!" }, "page_token"],
+    ["an unknown status", { status: UNKNOWN_STATUS }, "status"],
+    ["a part of 1,001 characters", { promptContains: "x".repeat(1001) }, "prompt_contains"],
+    ["a part with NUL", { promptContains: "\0" }, "prompt_contains"],
+    ["a time before the year 1", { createdAfter: { seconds: -62_135_596_801n } }, "created_after"],
+    ["a time after the year 9999", { createdBefore: { seconds: 253_402_300_800n } }, "created_before"],
+    ["a billion nanoseconds", { createdBefore: { seconds: 1n, nanos: 1_000_000_000 } }, "created_before"],
+    ["negative nanoseconds", { createdAfter: { seconds: 1n, nanos: -1 } }, "created_after"],
+    [
+      "times in the wrong order",
+      { createdAfter: { seconds: 2n }, createdBefore: { seconds: 1n } },
+      "created_after",
+    ],
+  ];
+
+  test.each(bad)("%s", async (_, request, field) => {
+    expect((await violationsOf(client.listGenerations(request))).map((v) => v.field)).toEqual([field]);
+  });
+});

@@ -1,0 +1,51 @@
+import { createClient, type Client } from "@connectrpc/connect";
+import { GenerationService } from "@kindred/contracts/generation-tracking/v1";
+import { databaseSettings, migrate, openDatabase, openDataSource, type Database } from "@kindred/postgres";
+import { createInMemoryTransport } from "@kindred/rpc";
+import { loadConfig } from "@kindred/config";
+import { silentLogger, testDatabase } from "@kindred/testing";
+import { GenerationEntity } from "../src/adapters/postgres/generation-entity.ts";
+import { generationStore } from "../src/adapters/postgres/generation-store.ts";
+import { DATABASE_SCHEMA, migrations } from "../src/adapters/postgres/migrations.ts";
+import type { GenerationStore } from "../src/domain/generation-store.ts";
+import { generationRoutes } from "../src/rpc/routes.ts";
+
+export interface Fixture extends AsyncDisposable {
+  db: Database;
+  store: GenerationStore;
+  /** Through the interceptors of a real server. */
+  client: Client<typeof GenerationService>;
+  /** Empties the table. */
+  clear(): Promise<void>;
+}
+
+/** The service's RPCs over a database of their own. */
+export async function openFixture(): Promise<Fixture> {
+  await using opening = new AsyncDisposableStack();
+  const logger = silentLogger();
+  const { url } = opening.use(await testDatabase());
+  const db = opening.use(
+    await openDatabase({
+      config: loadConfig(databaseSettings, { DATABASE_URL: url }),
+      schema: DATABASE_SCHEMA,
+      applicationName: "generation-tracking-test",
+      logger,
+    }),
+  );
+  await migrate(db, { migrations });
+  const dataSource = opening.adopt(
+    await openDataSource(db, { entities: [GenerationEntity], migrations }),
+    (opened) => opened.destroy(),
+  );
+  const store = generationStore(dataSource);
+  const open = opening.move();
+  return {
+    db,
+    store,
+    client: createClient(GenerationService, createInMemoryTransport(generationRoutes({ store }), { logger })),
+    clear: async () => {
+      await db.query("TRUNCATE generations");
+    },
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+}

@@ -1,0 +1,228 @@
+import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import {
+  GenerationFieldsSchema,
+  GenerationStatus,
+  type Generation,
+} from "@kindred/contracts/generation-tracking/v1";
+import { isKindredError } from "@kindred/errors";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { openFixture, type Fixture } from "./fixture.ts";
+
+type Fields = MessageInitShape<typeof GenerationFieldsSchema>;
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await openFixture();
+}, 120_000);
+afterAll(async () => {
+  await fixture?.[Symbol.asyncDispose]();
+});
+beforeEach(() => fixture.clear());
+
+const record = async (generation: Fields, idempotencyKey = ""): Promise<Generation> =>
+  (await fixture.client.recordGeneration({ generation, idempotencyKey })).generation as Generation;
+
+async function rowCount(): Promise<number> {
+  const { rows } = await fixture.db.query<{ n: number }>("SELECT count(*)::int AS n FROM generations");
+  return rows[0]?.n as number;
+}
+
+async function errorOf(call: Promise<unknown>) {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!isKindredError(error)) throw new Error("the call did not fail with a KindredError", { cause: error });
+  return error;
+}
+
+const FULL: Fields = {
+  prompt: "Ein Känguru 🦘 im Regen",
+  augmentedPrompt: "a kangaroo in the rain, like: …",
+  outputPath: `out/${"🦘".repeat(496)}`,
+  seed: -9_223_372_036_854_775_808n,
+  numInferenceSteps: 50,
+  guidanceScale: 7.25,
+  generationTimeMs: 2_147_483_647,
+  memoryUsageMb: 0.1,
+  modelConfig: { model: "sd-1.5", nested: { list: [1, null, true, "x"], empty: {} }, tiny: 1e-300 },
+  retrievedExamples: [
+    {
+      imageId: 9_223_372_036_854_775_807n,
+      imagePath: "gallery/a.png",
+      caption: "ein Tier",
+      similarity: 0.87,
+    },
+    { imageId: 2n, imagePath: "gallery/b.png", caption: "", similarity: -0.1 },
+  ],
+  status: GenerationStatus.FAILED,
+  errorMessage: "out of memory",
+};
+
+describe("recording", () => {
+  test("everything that is recorded is read back as it was, at 64 bits", async () => {
+    const before = Date.now();
+    const stored = await record(FULL);
+    const { generation } = await fixture.client.getGeneration({ id: stored.id });
+    expect(generation).toEqual(stored);
+    const { id, createdAt, $typeName: _, ...fields } = generation as Generation;
+    expect(id).toBeGreaterThan(0n);
+    expect(create(GenerationFieldsSchema, fields)).toEqual(create(GenerationFieldsSchema, FULL));
+    expect(Math.abs(timestampMs(createdAt as NonNullable<typeof createdAt>) - before)).toBeLessThan(60_000);
+  });
+
+  test("what was not given stays not given; zeros are values", async () => {
+    const { id } = await record({ prompt: "x" });
+    const { generation } = await fixture.client.getGeneration({ id });
+    for (const field of [
+      "seed",
+      "numInferenceSteps",
+      "guidanceScale",
+      "generationTimeMs",
+      "memoryUsageMb",
+      "modelConfig",
+    ] as const) {
+      expect(generation?.[field]).toBeUndefined();
+    }
+    expect(generation).toMatchObject({
+      augmentedPrompt: "",
+      status: GenerationStatus.COMPLETED,
+      retrievedExamples: [],
+    });
+    const zeros = await record({
+      prompt: "x",
+      seed: 0n,
+      generationTimeMs: 0,
+      memoryUsageMb: 0,
+      guidanceScale: 0,
+    });
+    expect(zeros).toMatchObject({ seed: 0n, generationTimeMs: 0, memoryUsageMb: 0, guidanceScale: 0 });
+    const { rows } = await fixture.db.query(
+      "SELECT augmented_prompt, error_message, status FROM generations",
+    );
+    expect(rows[0]).toEqual({ augmented_prompt: null, error_message: null, status: "completed" });
+  });
+
+  test("without a key every call stores a row", async () => {
+    await record({ prompt: "same" });
+    await record({ prompt: "same" });
+    expect(await rowCount()).toBe(2);
+  });
+});
+
+/** Map entries have no order on the wire: one without any compares. */
+function pick(generation: Generation | undefined) {
+  const {
+    id: _id,
+    createdAt: _at,
+    $typeName: _name,
+    modelConfig: _config,
+    ...fields
+  } = generation as Generation;
+  return create(GenerationFieldsSchema, fields);
+}
+
+describe("idempotency", () => {
+  test("twenty calls at once with one key store one row, and all get it", async () => {
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        fixture.client.recordGeneration({ generation: FULL, idempotencyKey: "job-1" }),
+      ),
+    );
+    expect(await rowCount()).toBe(1);
+    expect(new Set(replies.map((reply) => reply.generation?.id)).size).toBe(1);
+    expect(replies.filter((reply) => !reply.existing)).toHaveLength(1);
+    for (const reply of replies) {
+      expect(toBinary(GenerationFieldsSchema, pick(reply.generation))).toEqual(
+        toBinary(GenerationFieldsSchema, pick(replies[0]?.generation)),
+      );
+    }
+  });
+
+  test("a key that was used for another prompt is taken, also among concurrent calls", async () => {
+    const outcomes = await Promise.allSettled(
+      ["a", "b"].map((prompt) =>
+        fixture.client.recordGeneration({ generation: { prompt }, idempotencyKey: "k" }),
+      ),
+    );
+    expect(outcomes.map((outcome) => outcome.status).toSorted()).toEqual(["fulfilled", "rejected"]);
+    expect(await rowCount()).toBe(1);
+    const error = await errorOf(
+      fixture.client.recordGeneration({ generation: { prompt: "c" }, idempotencyKey: "k" }),
+    );
+    expect(error.kind).toBe("already-exists");
+    expect(error.message).toBe(
+      'idempotency_key "k" was used for another prompt: give each recording a key of its own',
+    );
+    expect(error.metadata["generation_id"]).toMatch(/^\d+$/);
+    expect(await rowCount()).toBe(1);
+  });
+
+  test("the same prompt with other values is another request", async () => {
+    await record({ prompt: "a", seed: 1n }, "k");
+    const error = await errorOf(
+      fixture.client.recordGeneration({ generation: { prompt: "a", seed: 2n }, idempotencyKey: "k" }),
+    );
+    expect(error).toMatchObject({
+      kind: "already-exists",
+      message: expect.stringContaining("same prompt but other values"),
+    });
+  });
+
+  test("the order of a configuration's keys makes no difference", async () => {
+    const first = await record({ prompt: "a", modelConfig: { x: 1, y: { b: 1, a: 2 } } }, "k");
+    const again = await fixture.client.recordGeneration({
+      generation: { prompt: "a", modelConfig: { y: { a: 2, b: 1 }, x: 1 } },
+      idempotencyKey: "k",
+    });
+    expect(again).toMatchObject({ existing: true, generation: { id: first.id } });
+  });
+});
+
+describe("getting", () => {
+  test("an id that is not there", async () => {
+    const error = await errorOf(fixture.client.getGeneration({ id: 987_654n }));
+    expect(error).toMatchObject({ kind: "not-found", message: "there is no generation with id 987654" });
+  });
+
+  test("rows that users' own SQL wrote can be read, whatever their JSON holds", async () => {
+    const { rows } = await fixture.db.query<{ id: string }>(`
+      INSERT INTO generations (prompt, model_config, retrieved_examples) VALUES
+        ('a', '{"steps": 20}', '[{"image_path": "a.png", "similarity_score": 0.5, "image_id": 7}, 3, {"image_id": "x"}]'),
+        ('b', '[1]', '{"not": "a list"}'),
+        ('c', NULL, NULL)
+      RETURNING id`);
+    const read = await Promise.all(
+      rows.map(async ({ id }) => (await fixture.client.getGeneration({ id: BigInt(id) })).generation),
+    );
+    expect(read[0]).toMatchObject({
+      modelConfig: { steps: 20 },
+      retrievedExamples: [
+        { imageId: 7n, imagePath: "a.png", similarity: 0 },
+        { imageId: 0n, imagePath: "" },
+      ],
+    });
+    expect(read[1]).toMatchObject({ retrievedExamples: [] });
+    expect(read[1]?.modelConfig).toBeUndefined();
+    expect(read[2]).toMatchObject({ prompt: "c", retrievedExamples: [], status: GenerationStatus.COMPLETED });
+  });
+});
+
+test("the table refuses by itself what the contract refuses", async () => {
+  for (const [columns, values] of [
+    ["prompt", "''"],
+    ["prompt, status", "'x', 'unknown'"],
+    ["prompt, generation_time_ms", "'x', -1"],
+    ["prompt, num_inference_steps", "'x', -1"],
+    ["prompt, memory_usage_mb", "'x', 'NaN'"],
+    ["prompt, guidance_scale", "'x', 'Infinity'"],
+    ["prompt, error_message", "'x', 'but it completed'"],
+    ["prompt, idempotency_key", "'x', 'a key without a digest'"],
+  ]) {
+    await expect(fixture.db.query(`INSERT INTO generations (${columns}) VALUES (${values})`)).rejects.toThrow(
+      /check/i,
+    );
+  }
+  expect(await rowCount()).toBe(0);
+});
