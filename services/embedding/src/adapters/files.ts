@@ -1,0 +1,97 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, open, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { ByteSource } from "../domain/compiler/safetensors.ts";
+
+export function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+/** Size of a file in bytes, or undefined where there is none. */
+export async function fileSize(path: string): Promise<number | undefined> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? found.size : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** SHA-256 of a file, hexadecimal; `onBytes` hears how many bytes have been read so far. */
+export async function sha256OfFile(path: string, onBytes?: (done: number) => void): Promise<string> {
+  const hash = createHash("sha256");
+  let done = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    hash.update(chunk as Buffer);
+    done += (chunk as Buffer).length;
+    onBytes?.(done);
+  }
+  return hash.digest("hex");
+}
+
+/** A name beside `path` that no other process takes. What crashes leave under it is never read. */
+export function temporaryName(path: string): string {
+  return `${path}.tmp-${process.pid}-${randomBytes(4).toString("hex")}`;
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Renames a finished file or folder to its place, so that readers see all of it or nothing, also after a crash. */
+export async function publish(temporary: string, path: string): Promise<void> {
+  await rename(temporary, path);
+  // Windows cannot open folders; its rename needs no such help.
+  if (process.platform !== "win32") await syncFolder(dirname(path));
+}
+
+/** Writes a file under a temporary name, flushes it to the disk and renames it into place. */
+export async function writeFileAtomically(
+  path: string,
+  write: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = temporaryName(path);
+  try {
+    const file = await open(temporary, "w");
+    try {
+      await write(file);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await publish(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** A file as a byte source. The caller disposes of it. */
+export async function openByteSource(path: string): Promise<ByteSource & AsyncDisposable> {
+  const file = await open(path, "r");
+  const { size } = await file.stat();
+  return {
+    size,
+    read: async (offset, length) => {
+      const bytes = new Uint8Array(length);
+      let done = 0;
+      while (done < length) {
+        const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
+        if (bytesRead === 0)
+          throw new RangeError(`${path} ends at byte ${offset + done} of ${offset + length}`);
+        done += bytesRead;
+      }
+      return bytes;
+    },
+    [Symbol.asyncDispose]: () => file.close(),
+  };
+}

@@ -1,0 +1,205 @@
+import { KindredError } from "@kindred/errors";
+import type { BatchLimits } from "./batching.ts";
+import type { InferencePort, TokenBatch } from "./inference.ts";
+import { WaitingTexts, type WaitingText } from "./waiting-texts.ts";
+
+/** Which work goes first: "interactive" is waited for by somebody, "bulk" is not. */
+export type Priority = "interactive" | "bulk";
+
+export interface SchedulerOptions {
+  readonly inference: InferencePort;
+  readonly dimensions: number;
+  /** Most tokens of a text. */
+  readonly maxTokens: number;
+  readonly batches: BatchLimits;
+  /** Most tokens that wait; work that comes to a fuller queue is refused. */
+  readonly maxQueueTokens: number;
+}
+
+export interface EmbeddedTokens {
+  /** texts x dimensions floats, in the order of the texts. */
+  readonly vectors: Float32Array<ArrayBuffer>;
+  /** Until the first batch started. */
+  readonly queueMs: number;
+  /** Time inside the model, summed over the batches that had a text of this request. */
+  readonly inferenceMs: number;
+}
+
+/** Room in the queue, held until the work is submitted or given up. */
+export interface Reservation {
+  /** Gives the room back, once. */
+  release(): void;
+}
+
+interface Request {
+  readonly vectors: Float32Array<ArrayBuffer>;
+  readonly priority: Priority;
+  readonly submittedAt: number;
+  remaining: number;
+  startedAt: number | undefined;
+  inferenceMs: number;
+  readonly done: PromiseWithResolvers<EmbeddedTokens>;
+}
+
+/** While both kinds wait, every so-manyth batch is bulk work: it is slowed down, never stopped. */
+const BULK_SHARE = 5;
+/** Weight of the newest batch in the running mean of the throughput. */
+const SMOOTHING = 0.1;
+/** Assumed until something has been measured, tokens a millisecond and worker. */
+const INITIAL_RATE = 4;
+const MIN_RETRY_MS = 50;
+
+function assemble(texts: readonly WaitingText<Request>[]): TokenBatch {
+  const lengths = Int32Array.from(texts, (text) => text.ids.length);
+  const columns = Math.max(...lengths);
+  const ids = new Int32Array(texts.length * columns);
+  for (const [row, text] of texts.entries()) ids.set(text.ids, row * columns);
+  return { ids, lengths, rows: texts.length, columns };
+}
+
+/**
+ * Queues texts by tokens and runs them in batches of similar length. Texts of different requests share batches;
+ * requests of one priority take turns, so that a small one does not wait for a large one to finish.
+ */
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #waiting: Record<Priority, WaitingTexts<Request>>;
+  #reserved = 0;
+  #running = 0;
+  #interactiveInRow = 0;
+  #tokensPerMs: number;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+    this.#waiting = {
+      interactive: new WaitingTexts(options.maxTokens),
+      bulk: new WaitingTexts(options.maxTokens),
+    };
+    this.#tokensPerMs = INITIAL_RATE;
+  }
+
+  /** Tokens that wait or are announced. */
+  get queuedTokens(): number {
+    return this.#reserved + this.#waiting.interactive.tokens + this.#waiting.bulk.tokens;
+  }
+
+  /**
+   * Announces work of about so many tokens. An empty queue takes work of any size: it is split, not refused.
+   * @throws KindredError resource-exhausted, with the time after which there should be room again.
+   */
+  reserve(tokens: number): Reservation {
+    const queued = this.queuedTokens;
+    const { maxQueueTokens, inference } = this.#options;
+    if (queued > 0 && queued + tokens > maxQueueTokens) {
+      const excess = Math.min(queued, queued + tokens - maxQueueTokens);
+      const retryAfterMs = Math.max(
+        MIN_RETRY_MS,
+        Math.ceil(excess / (this.#tokensPerMs * inference.concurrency)),
+      );
+      throw new KindredError(
+        "resource-exhausted",
+        `the embedding queue is full: ${queued} of ${maxQueueTokens} tokens wait, and this request has about ${tokens}`,
+        { retryAfterMs },
+      );
+    }
+    this.#reserved += tokens;
+    let held = tokens;
+    return {
+      release: () => {
+        this.#reserved -= held;
+        held = 0;
+      },
+    };
+  }
+
+  /**
+   * Embeds texts given as token ids. An aborted signal removes those that still wait, and rejects with the
+   * signal's reason. Rejects with the inference port's error when a batch fails.
+   */
+  submit(
+    texts: readonly Int32Array<ArrayBuffer>[],
+    options: { priority: Priority; signal?: AbortSignal | undefined },
+  ): Promise<EmbeddedTokens> {
+    const { priority, signal } = options;
+    if (signal?.aborted) return Promise.reject(signal.reason as Error);
+    const request: Request = {
+      vectors: new Float32Array(texts.length * this.#options.dimensions),
+      priority,
+      submittedAt: performance.now(),
+      remaining: texts.length,
+      startedAt: undefined,
+      inferenceMs: 0,
+      done: Promise.withResolvers(),
+    };
+    this.#waiting[priority].add(
+      request,
+      texts.map((ids, row) => ({ request, row, ids })),
+    );
+    const abort = () => this.#fail(request, signal?.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    this.#dispatch();
+    return request.done.promise.finally(() => signal?.removeEventListener("abort", abort));
+  }
+
+  #dispatch(): void {
+    while (this.#running < this.#options.inference.concurrency) {
+      const texts = this.#nextBatch();
+      if (texts === undefined) return;
+      void this.#run(texts);
+    }
+  }
+
+  #nextBatch(): WaitingText<Request>[] | undefined {
+    const { interactive, bulk } = this.#waiting;
+    const bulkTurn = this.#interactiveInRow >= BULK_SHARE - 1 && bulk.tokens > 0;
+    if (interactive.tokens > 0 && !bulkTurn) {
+      this.#interactiveInRow = bulk.tokens > 0 ? this.#interactiveInRow + 1 : 0;
+      return interactive.nextBatch(this.#options.batches);
+    }
+    this.#interactiveInRow = 0;
+    return bulk.nextBatch(this.#options.batches);
+  }
+
+  /** Never rejects: a failure belongs to the requests whose texts were in the batch. */
+  async #run(texts: readonly WaitingText<Request>[]): Promise<void> {
+    const batch = assemble(texts);
+    const startedAt = performance.now();
+    for (const { request } of texts) request.startedAt ??= startedAt;
+    this.#running++;
+    try {
+      const { vectors, inferenceMs } = await this.#options.inference.run(batch);
+      this.#measure(batch, performance.now() - startedAt);
+      const { dimensions } = this.#options;
+      for (const [row, text] of texts.entries()) {
+        text.request.vectors.set(
+          vectors.subarray(row * dimensions, (row + 1) * dimensions),
+          text.row * dimensions,
+        );
+      }
+      for (const request of new Set(texts.map((text) => text.request))) request.inferenceMs += inferenceMs;
+      for (const { request } of texts) if (--request.remaining === 0) this.#finish(request);
+    } catch (error) {
+      for (const request of new Set(texts.map((text) => text.request))) this.#fail(request, error);
+    } finally {
+      this.#running--;
+      this.#dispatch();
+    }
+  }
+
+  #finish(request: Request): void {
+    // Its turn may still stand in the line, and would keep its texts alive.
+    this.#waiting[request.priority].remove(request);
+    const { vectors, inferenceMs, submittedAt, startedAt = submittedAt } = request;
+    request.done.resolve({ vectors, inferenceMs, queueMs: startedAt - submittedAt });
+  }
+
+  #fail(request: Request, error: unknown): void {
+    this.#waiting[request.priority].remove(request);
+    request.done.reject(error);
+  }
+
+  #measure(batch: TokenBatch, ms: number): void {
+    const rate = (batch.rows * batch.columns) / Math.max(ms, 0.1);
+    this.#tokensPerMs += SMOOTHING * (rate - this.#tokensPerMs);
+  }
+}
