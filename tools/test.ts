@@ -53,6 +53,7 @@ try {
   if (!databaseOnly) {
     steps.push(
       await run("generated code is current", "node", ["tools/generate.ts", "--check"]),
+      await run("configuration page is current", "node", ["tools/configuration.ts", "--check"]),
       await run("contracts", "buf", ["lint"]),
       await run("types", "nx", ["run-many", "-t", "typecheck", "--parallel=2", "--outputStyle=static"]),
       await run("lint", "oxlint", ["--deny-warnings"]),
