@@ -1,0 +1,25 @@
+import { duration, text, type ConfigOf } from "@kindred/config";
+import { databaseSettings } from "@kindred/postgres";
+import { metricsReporterSettings, serverSettings } from "@kindred/rpc";
+
+export const configSchema = {
+  ...serverSettings({ grpcPort: 50054, httpPort: 8084 }),
+  ...databaseSettings,
+  METRICS_SAMPLE_INTERVAL: metricsReporterSettings.METRICS_SAMPLE_INTERVAL,
+  METRICS_RETENTION: duration({
+    description: "How long samples are kept; 720h is 30 days.",
+    default: "720h",
+    min: "1h",
+    max: "87600h",
+  }),
+  VECTOR_STORE_ADDRESS: text({
+    description: "The vector store's gRPC address, host:port, asked for the counts of images and embeddings.",
+    default: "127.0.0.1:50052",
+  }),
+  GENERATION_TRACKING_ADDRESS: text({
+    description: "generation-tracking's gRPC address, host:port, asked for the counts of generations.",
+    default: "127.0.0.1:50053",
+  }),
+};
+
+export type MetricsConfig = ConfigOf<typeof configSchema>;

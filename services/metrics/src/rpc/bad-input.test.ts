@@ -1,0 +1,123 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { createClient } from "@connectrpc/connect";
+import { describe, expect, test } from "@jest/globals";
+import {
+  MetricsService,
+  type GetMetricsHistoryRequestSchema,
+  type MetricSampleSchema,
+} from "@kindred/contracts/metrics/v1";
+import { isKindredError } from "@kindred/errors";
+import { createInMemoryTransport } from "@kindred/rpc";
+import { silentLogger } from "@kindred/testing";
+import { metricsRoutes, type MetricsDeps } from "./routes.ts";
+
+/** Bad input is refused before anything is asked: this fails the test when it is. */
+const untouchable = new Proxy({} as MetricsDeps["store"] & MetricsDeps["sources"], {
+  get: (_, name) => () => {
+    throw new Error(`asked: ${String(name)}`);
+  },
+});
+
+const client = createClient(
+  MetricsService,
+  createInMemoryTransport(metricsRoutes({ store: untouchable, sources: untouchable }), {
+    logger: silentLogger(),
+  }),
+);
+
+async function violationsOf(call: Promise<unknown>): Promise<[string, string][]> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
+  expect(error.kind).toBe("invalid-argument");
+  return error.violations.map(({ field, description }) => [field, description]);
+}
+
+describe("ReportMetrics refuses", () => {
+  test.each([0, 1001])("%d samples", async (length) => {
+    const samples = Array.from({ length }, () => ({ component: "x" }));
+    expect(await violationsOf(client.reportMetrics({ samples }))).toEqual([
+      ["samples", `must be 1 to 1000, are ${length}`],
+    ]);
+  });
+
+  const bad: [string, MessageInitShape<typeof MetricSampleSchema>, string, string][] = [
+    ["no component", { component: "" }, "component", "must not be empty"],
+    [
+      "a component of 51 characters",
+      { component: "x".repeat(51) },
+      "component",
+      "must be at most 50 characters, has 51",
+    ],
+    [
+      "51 characters outside the BMP",
+      { component: "🦘".repeat(51) },
+      "component",
+      "must be at most 50 characters, has 51",
+    ],
+    ["a component with NUL", { component: "a\0" }, "component", "must not contain NUL characters"],
+    ["NaN", { cpuUsage: Number.NaN }, "cpu_usage", "must be a finite number, is NaN"],
+    ["negative use", { cpuUsage: -0.01 }, "cpu_usage", "must not be negative, is -0.01"],
+    [
+      "infinite memory",
+      { memoryUsageMb: Infinity },
+      "memory_usage_mb",
+      "must be a finite number, is Infinity",
+    ],
+    ["a negative disk", { diskUsageMb: -1 }, "disk_usage_mb", "must not be negative, is -1"],
+    ["negative GPU memory", { gpuMemoryMb: -1 }, "gpu_memory_mb", "must not be negative, is -1"],
+    ["negative connections", { activeConnections: -1 }, "active_connections", "must not be negative, is -1"],
+    [
+      "a time of the year 10000",
+      { timestamp: { seconds: 253_402_300_800n } },
+      "timestamp",
+      "must be a time of the years 1 to 9999 with 0 to 999999999 nanos",
+    ],
+    [
+      "a time far ahead",
+      { timestamp: timestampFromMs(Date.now() + 25 * 3_600_000) },
+      "timestamp",
+      "must not be more than 24 hours ahead",
+    ],
+  ];
+
+  test.each(bad)("%s", async (_, sample, field, description) => {
+    const samples = [{ component: "fine" }, { component: "x", ...sample } as typeof sample];
+    expect(await violationsOf(client.reportMetrics({ samples }))).toEqual([
+      [`samples[1].${field}`, description],
+    ]);
+  });
+
+  test("several bad samples, all named", async () => {
+    const samples = [
+      { component: "" },
+      { component: "x" },
+      { component: "y", cpuUsage: -1, activeConnections: -2 },
+    ];
+    expect((await violationsOf(client.reportMetrics({ samples }))).map(([field]) => field)).toEqual([
+      "samples[0].component",
+      "samples[2].cpu_usage",
+      "samples[2].active_connections",
+    ]);
+  });
+});
+
+describe("GetMetricsHistory refuses", () => {
+  const bad: [string, MessageInitShape<typeof GetMetricsHistoryRequestSchema>, string][] = [
+    ["negative hours", { hours: -1 }, "hours"],
+    ["more than a year", { hours: 8760.01 }, "hours"],
+    ["hours that are no number", { hours: Number.NaN }, "hours"],
+    ["infinite hours", { hours: Infinity }, "hours"],
+    ["a component of 51 characters", { component: "x".repeat(51) }, "component"],
+    ["a component with NUL", { component: "\0" }, "component"],
+    ["a negative limit", { limit: -1 }, "limit"],
+    ["a limit of 100,001", { limit: 100_001 }, "limit"],
+  ];
+
+  test.each(bad)("%s", async (_, request, field) => {
+    expect((await violationsOf(client.getMetricsHistory(request))).map(([name]) => name)).toEqual([field]);
+  });
+});

@@ -1,0 +1,109 @@
+import { createClient } from "@connectrpc/connect";
+import { describe, expect, test } from "@jest/globals";
+import { MetricsService } from "@kindred/contracts/metrics/v1";
+import { KindredError } from "@kindred/errors";
+import { createInMemoryTransport } from "@kindred/rpc";
+import { silentLogger } from "@kindred/testing";
+import type { StatisticsSources } from "../domain/database-stats.ts";
+import { metricsRoutes, type MetricsDeps } from "./routes.ts";
+
+const SOURCES: StatisticsSources = {
+  vectorStore: () => Promise.resolve({ totalImages: 5000n, totalEmbeddings: 2n ** 62n }),
+  generationTracking: () =>
+    Promise.resolve({ totalGenerations: 7n, recentGenerations: 3n, avgGenerationTimeMs: 12.5 }),
+};
+
+function clientOver(sources: Partial<StatisticsSources>) {
+  const deps = { store: {} as MetricsDeps["store"], sources: { ...SOURCES, ...sources } };
+  return createClient(
+    MetricsService,
+    createInMemoryTransport(metricsRoutes(deps), { logger: silentLogger() }),
+  );
+}
+
+const away = (): Promise<never> => Promise.reject(new KindredError("deadline-exceeded", "too late"));
+
+describe("GetDatabaseStats", () => {
+  test("has what every service answered", async () => {
+    expect(await clientOver({}).getDatabaseStats({})).toMatchObject({
+      totalImages: 5000n,
+      totalEmbeddings: 2n ** 62n,
+      totalGenerations: 7n,
+      recentGenerations: 3n,
+      avgGenerationTimeMs: 12.5,
+      unavailable: [],
+    });
+  });
+
+  test("zeros are set; an average that nobody has is not", async () => {
+    const stats = await clientOver({
+      vectorStore: () => Promise.resolve({ totalImages: 0n, totalEmbeddings: 0n }),
+      generationTracking: () =>
+        Promise.resolve({ totalGenerations: 0n, recentGenerations: 0n, avgGenerationTimeMs: undefined }),
+    }).getDatabaseStats({});
+    expect(stats).toMatchObject({
+      totalImages: 0n,
+      totalEmbeddings: 0n,
+      totalGenerations: 0n,
+      recentGenerations: 0n,
+    });
+    expect(stats.avgGenerationTimeMs).toBeUndefined();
+  });
+
+  test("leaves out what a failing service owns, and says why in one line", async () => {
+    const stats = await clientOver({
+      vectorStore: () => Promise.reject(new KindredError("unavailable", "connection refused\nsecond line")),
+    }).getDatabaseStats({});
+    expect(stats.totalImages).toBeUndefined();
+    expect(stats.totalEmbeddings).toBeUndefined();
+    expect(stats).toMatchObject({
+      totalGenerations: 7n,
+      unavailable: [{ service: "vector-store", reason: "connection refused" }],
+    });
+  });
+
+  test("with both away it still answers, listing them by name", async () => {
+    const stats = await clientOver({ vectorStore: away, generationTracking: away }).getDatabaseStats({});
+    expect(stats.unavailable.map((source) => source.service)).toEqual([
+      "generation-tracking",
+      "vector-store",
+    ]);
+    expect(stats.totalGenerations).toBeUndefined();
+  });
+
+  test("asks all services at once", async () => {
+    const started: string[] = [];
+    const both = Promise.withResolvers<void>();
+    const start = async (name: string): Promise<void> => {
+      if (started.push(name) === 2) both.resolve();
+      await both.promise;
+    };
+    const stats = await clientOver({
+      vectorStore: async () => {
+        await start("vector-store");
+        return { totalImages: 1n, totalEmbeddings: 1n };
+      },
+      generationTracking: async () => {
+        await start("generation-tracking");
+        return { totalGenerations: 1n, recentGenerations: 1n, avgGenerationTimeMs: 1 };
+      },
+    }).getDatabaseStats({});
+    expect(stats.unavailable).toEqual([]);
+  });
+
+  test("gives services two seconds, and less when the caller has less", async () => {
+    const given: number[] = [];
+    const client = clientOver({
+      vectorStore: ({ timeoutMs }) => {
+        given.push(timeoutMs);
+        return Promise.resolve({ totalImages: 1n, totalEmbeddings: 1n });
+      },
+    });
+    await client.getDatabaseStats({});
+    await client.getDatabaseStats({}, { timeoutMs: 60_000 });
+    await client.getDatabaseStats({}, { timeoutMs: 1000 });
+    expect(given.slice(0, 2)).toEqual([2000, 2000]);
+    expect(given[2]).toBeLessThanOrEqual(800);
+    expect(given[2]).toBeGreaterThan(0);
+  });
+});
