@@ -1,6 +1,13 @@
-import { KindredError } from "@kindred/errors";
+import { KindredError, messageOf } from "@kindred/errors";
+import type { Logger } from "@kindred/telemetry";
 import type { PoolClient } from "pg";
-import type { DataSource, DataSourceOptions, EntitySchema, MixedList } from "typeorm";
+import type {
+  DataSource,
+  DataSourceOptions,
+  EntitySchema,
+  Logger as TypeormLogger,
+  MixedList,
+} from "typeorm";
 import type { Database } from "./database.ts";
 import { translatePgError } from "./pg-errors.ts";
 
@@ -44,6 +51,19 @@ function driverOver(
   return { Pool: BorrowedPool };
 }
 
+/** TypeORM would write to the console. Statements are logged by the pool, and errors where they are handled. */
+function typeormLogger(logger: Logger): TypeormLogger {
+  const note = (message: unknown): void => logger.debug({ message }, "typeorm");
+  return {
+    logQuery: () => {},
+    logQueryError: () => {},
+    logQuerySlow: () => {},
+    logSchemaBuild: note,
+    logMigration: note,
+    log: (level, message) => (level === "warn" ? logger.warn({ message }, "typeorm") : note(message)),
+  };
+}
+
 const MIGRATIONS_TABLE = "schema_migrations";
 
 async function newDataSource(driver: object, db: Database, setup: DataSourceSetup): Promise<DataSource> {
@@ -61,7 +81,7 @@ async function newDataSource(driver: object, db: Database, setup: DataSourceSetu
     // It would drop the vector indexes, which it does not know.
     synchronize: false,
     installExtensions: false,
-    logging: false,
+    logger: typeormLogger(db.logger),
   };
   try {
     return await new typeorm.DataSource(options).initialize();
@@ -120,7 +140,15 @@ async function runPending(client: PoolClient, db: Database, migrations: Function
   // TypeORM gets the one connection that holds the lock: the pool may have no second one.
   const driver = driverOver(() => Promise.resolve({ client, release: () => {} }));
   const dataSource = await newDataSource(driver, db, { entities: [], migrations });
+  let current = "its table of migrations";
   try {
+    for (const migration of dataSource.migrations) {
+      const up = migration.up.bind(migration);
+      migration.up = async (runner) => {
+        current = migration.name ?? migration.constructor.name;
+        await up(runner);
+      };
+    }
     const applied = await dataSource.runMigrations();
     for (const { name } of applied) db.logger.info({ schema: db.schema, migration: name }, "migrated");
     return applied.map(({ name }) => name);
@@ -130,7 +158,7 @@ async function runPending(client: PoolClient, db: Database, migrations: Function
       known instanceof KindredError && known.kind === "unavailable" ? known.kind : "failed-precondition";
     throw new KindredError(
       kind,
-      `the schema ${db.schema} could not be brought up to date: ${String((known as Error).message)}`,
+      `the schema ${db.schema} could not be brought up to date: ${current}: ${messageOf(known)}`,
       {
         cause: error,
       },

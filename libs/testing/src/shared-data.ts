@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { describe } from "@jest/globals";
 
 const ROOT = new URL("../../../../shared/data/", import.meta.url);
 
@@ -10,19 +9,20 @@ export function sharedData(name: string): string | undefined {
   return existsSync(path) ? path : undefined;
 }
 
-/** Tests over shared data; where they are absent the tests are skipped, and their title says why. */
+interface Describe {
+  (title: string, body: () => void): void;
+  skip(title: string, body: () => void): void;
+}
+
+/**
+ * Tests over shared data; where they are absent the tests are skipped, and their title says why. Jest's own globals
+ * are used, for benchmarks import this library outside of it, where `@jest/globals` cannot be imported.
+ * @param body gets the path of the data
+ */
 export function describeWithSharedData(name: string, title: string, body: (path: string) => void): void {
+  const { describe: suite } = globalThis as unknown as { describe: Describe };
   const path = sharedData(name);
-  if (path === undefined) {
-    // Jest wants something to skip.
-    // oxlint-disable-next-line jest/no-disabled-tests
-    describe.skip(`${title} (skipped: ../shared/data/${name} is not there)`, () => {
-      body(name);
-    });
-  } else {
-    // oxlint-disable-next-line jest/valid-title
-    describe(title, () => {
-      body(path);
-    });
-  }
+  if (path === undefined)
+    suite.skip(`${title} (skipped: ../shared/data/${name} is not there)`, () => body(name));
+  else suite(title, () => body(path));
 }

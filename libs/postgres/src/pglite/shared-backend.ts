@@ -38,7 +38,7 @@ interface Turn {
 export class SharedBackend implements AsyncDisposable {
   readonly #db: PGlite;
   #waiting: Turn[] = [];
-  #working: Promise<void> | undefined;
+  #running: Promise<void> | undefined;
   #closed = false;
   /** In a transaction, or in the middle of an extended query. */
   #owner: BackendClient | undefined;
@@ -60,13 +60,15 @@ export class SharedBackend implements AsyncDisposable {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     if (this.#closed) return Promise.resolve();
     this.#waiting.push({ client, bytes, done: resolve, failed: reject });
-    this.#working ??= this.#work();
+    this.#next();
     return promise;
   }
 
   /** The client is gone: what it had not begun is dropped, its transaction rolled back. */
   async leave(client: BackendClient): Promise<void> {
     this.#waiting = this.#waiting.filter((turn) => turn.client !== client);
+    // A turn of its own may be running, and be the beginning of a transaction.
+    await this.#running;
     const silent = { ...client, receive: () => {} };
     if (this.#owner === client) {
       this.#owner = silent;
@@ -80,22 +82,26 @@ export class SharedBackend implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     for (const turn of this.#waiting.splice(0)) turn.done();
-    await this.#working;
+    await this.#running;
   }
 
-  async #work(): Promise<void> {
-    for (;;) {
-      const index = this.#waiting.findIndex((turn) => !this.#owner || turn.client === this.#owner);
-      const [turn] = index < 0 ? [] : this.#waiting.splice(index, 1);
-      if (!turn) break;
-      try {
-        await this.#take(turn);
-        turn.done();
-      } catch (error) {
-        turn.failed(error);
-      }
+  /** Begins the next turn, unless one runs or only those wait whose turn it is not. */
+  #next(): void {
+    if (this.#running) return;
+    const index = this.#waiting.findIndex((turn) => !this.#owner || turn.client === this.#owner);
+    const [turn] = index < 0 ? [] : this.#waiting.splice(index, 1);
+    if (turn) this.#running = this.#perform(turn);
+  }
+
+  async #perform(turn: Turn): Promise<void> {
+    try {
+      await this.#take(turn);
+      turn.done();
+    } catch (error) {
+      turn.failed(error);
     }
-    this.#working = undefined;
+    this.#running = undefined;
+    this.#next();
   }
 
   async #take({ client, bytes }: Turn): Promise<void> {
