@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "@kindred/contracts/google-rpc";
-import { isKindredError, KindredError, type ErrorKind } from "@kindred/errors";
+import { isKindredError, KindredError, type ErrorKind, type FieldViolation } from "@kindred/errors";
 
 /** The one table from error kinds to gRPC codes; both ports and both directions use it. */
 const CODES: Record<ErrorKind, Code> = {
@@ -32,35 +32,82 @@ const KINDS = new Map<Code, ErrorKind>(
 /** `domain` of the google.rpc.ErrorInfo that carries an error's metadata. */
 export const ERROR_DOMAIN = "kindred";
 
+// An error travels in HTTP trailers, percent-encoded and once more as base64, and grpc-java and gRPC's C core refuse trailers of
+// more than 8 KiB altogether: a thousand bad fields must not turn INVALID_ARGUMENT into a broken connection.
+const MAX_MESSAGE_BYTES = 1000;
+const MAX_VIOLATIONS_BYTES = 1600;
+
 /**
- * The error as it travels: code, message, and google.rpc details (BadRequest for violations, RetryInfo for the retry delay,
- * ErrorInfo for metadata). A ConnectError passes as it is. Anything else becomes INTERNAL without its message; logging it
- * is the caller's business.
+ * The error as it travels: code, message, and google.rpc details (ErrorInfo with the kind and the metadata, BadRequest for
+ * violations, RetryInfo for the retry delay). Long messages are cut; of many violations the first ones travel, and
+ * ErrorInfo's metadata says in `violations_total` how many there are. A ConnectError passes as it is. Anything else
+ * becomes INTERNAL without its message; logging it is the caller's business.
  */
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
-  if (!isKindredError(error))
-    return new ConnectError("internal error", Code.Internal, undefined, undefined, error);
-  const details: ConstructorParameters<typeof ConnectError>[3] = [];
+  if (!isKindredError(error)) return unknownError(error);
+  const metadata = { ...error.metadata };
+  const details: NonNullable<ConstructorParameters<typeof ConnectError>[3]> = [];
   if (error.violations.length > 0) {
-    details.push({
-      desc: BadRequestSchema,
-      value: { fieldViolations: error.violations.map((v) => ({ ...v })) },
-    });
+    const fieldViolations = firstViolations(error.violations);
+    details.push({ desc: BadRequestSchema, value: { fieldViolations } });
+    if (fieldViolations.length < error.violations.length) {
+      metadata["violations_total"] = String(error.violations.length);
+    }
   }
   if (error.retryAfterMs !== undefined) {
     const whole = Math.floor(error.retryAfterMs / 1000);
     const nanos = Math.round((error.retryAfterMs - whole * 1000) * 1e6);
     details.push({ desc: RetryInfoSchema, value: { retryDelay: { seconds: BigInt(whole), nanos } } });
   }
-  if (Object.keys(error.metadata).length > 0) {
-    const reason = error.kind.toUpperCase().replaceAll("-", "_");
-    details.push({
-      desc: ErrorInfoSchema,
-      value: { reason, domain: ERROR_DOMAIN, metadata: { ...error.metadata } },
-    });
+  const reason = error.kind.toUpperCase().replaceAll("-", "_");
+  details.push({ desc: ErrorInfoSchema, value: { reason, domain: ERROR_DOMAIN, metadata } });
+  return new ConnectError(
+    cutText(error.message, MAX_MESSAGE_BYTES),
+    CODES[error.kind],
+    undefined,
+    details,
+    error,
+  );
+}
+
+/** What a caller may know of an error that nobody declared: that there was one. */
+export function unknownError(cause?: unknown): ConnectError {
+  return new ConnectError("internal error", Code.Internal, undefined, undefined, cause);
+}
+
+/** Connect's own words for a binary message that it cannot decode, which it takes for the server's fault. */
+const PARSE_FAILURE = "parse binary: ";
+
+/** The same error, but a request that cannot be decoded is its caller's fault, as it is for JSON. */
+export function blameCaller(error: ConnectError): ConnectError {
+  if (error.code !== Code.Internal || !error.rawMessage.startsWith(PARSE_FAILURE)) return error;
+  return malformedRequest(error.rawMessage.slice(PARSE_FAILURE.length));
+}
+
+export function malformedRequest(reason: string): ConnectError {
+  return new ConnectError(`the request is no valid protobuf message: ${reason}`, Code.InvalidArgument);
+}
+
+function firstViolations(violations: readonly FieldViolation[]): FieldViolation[] {
+  const first: FieldViolation[] = [];
+  let bytes = 0;
+  for (const { field, description } of violations) {
+    const violation = { field: cutText(field, 200), description: cutText(description, 400) };
+    bytes += Buffer.byteLength(violation.field) + Buffer.byteLength(violation.description);
+    if (bytes > MAX_VIOLATIONS_BYTES) break;
+    first.push(violation);
   }
-  return new ConnectError(error.message, CODES[error.kind], undefined, details, error);
+  return first;
+}
+
+/** At most so many bytes of UTF-8, "…" included, and well-formed: grpc-js cannot encode half a surrogate pair. */
+function cutText(text: string, maxBytes: number): string {
+  const wellFormed = text.toWellFormed();
+  if (Buffer.byteLength(wellFormed) <= maxBytes) return wellFormed;
+  const bytes = Buffer.from(wellFormed).subarray(0, maxBytes - Buffer.byteLength("…"));
+  // With `stream`, the decoder leaves out a character that the cut went through.
+  return `${new TextDecoder().decode(bytes, { stream: true })}…`;
 }
 
 /** What a peer's error means here, its details included. An error that is no ConnectError is "internal". */

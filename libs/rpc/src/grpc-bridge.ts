@@ -1,4 +1,5 @@
 import type { EventEmitter } from "node:events";
+import { setImmediate } from "node:timers/promises";
 import {
   type handleBidiStreamingCall,
   type handleClientStreamingCall,
@@ -9,6 +10,7 @@ import {
   type ServerErrorResponse,
   type ServerReadableStream,
   type ServerUnaryCall,
+  type sendUnaryData,
   type ServerWritableStream,
   type ServiceDefinition,
   type UntypedHandleCall,
@@ -24,7 +26,7 @@ import {
 } from "@connectrpc/connect";
 import { invokeUnaryImplementation, transformInvokeImplementation } from "@connectrpc/connect/protocol";
 import { messageOf } from "@kindred/errors";
-import { toConnectError } from "./error-codes.ts";
+import { malformedRequest, toConnectError } from "./error-codes.ts";
 import { toHeaders, toMetadata } from "./metadata.ts";
 import { encodeStatusDetails } from "./status-details.ts";
 
@@ -92,74 +94,66 @@ function handlerOf(spec: MethodImplSpec, options: BridgeOptions): UntypedHandleC
     return toServerError(error);
   };
 
-  /** One message in or out, or an error: unary and client-streaming calls. */
-  const reply = async (call: AnyCall, context: Context, invoke: () => Promise<MessageShape<DescMessage>>) => {
-    options.gate();
-    const message = encode(method.output, await invoke(), maxMessageBytes);
-    sendHeader(call, context);
-    return message;
-  };
-
-  const unary: handleUnaryCall<Buffer, Buffer> = (call, callback) => {
+  /** Answers with one message, or with an error. */
+  const answer = async (
+    call: ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buffer>,
+    callback: sendUnaryData<Buffer>,
+    work: (context: Context) => Promise<MessageShape<DescMessage>>,
+  ): Promise<void> => {
     const context = contextOf(call, spec, options.shutdownSignal);
-    reply(call, context, () =>
+    try {
+      options.gate();
+      const bytes = encode(method.output, await work(context), maxMessageBytes);
+      call.sendMetadata(toMetadata(context.responseHeader));
+      callback(null, bytes, toMetadata(context.responseTrailer));
+    } catch (error) {
+      callback(failure(error));
+    }
+    context.abort();
+  };
+  const unary: handleUnaryCall<Buffer, Buffer> = (call, callback) =>
+    void answer(call, callback, (context) =>
       // The kind is known: this handler is returned for unary methods only.
       invokeUnaryImplementation(spec as UnarySpec, context, decode(method.input, call.request), interceptors),
-    )
-      .then((bytes) => callback(null, bytes, toMetadata(context.responseTrailer)))
-      .catch((error: unknown) => callback(failure(error)))
-      .finally(() => context.abort());
-  };
+    );
+  const clientStreaming: handleClientStreamingCall<Buffer, Buffer> = (call, callback) =>
+    void answer(call, callback, (context) =>
+      only(
+        transformInvokeImplementation(
+          spec,
+          context,
+          interceptors,
+        )(requestsOf(call, method.input, context.signal)),
+      ),
+    ).finally(() => drop(call));
 
-  const clientStreaming: handleClientStreamingCall<Buffer, Buffer> = (call, callback) => {
-    const context = contextOf(call, spec, options.shutdownSignal);
-    reply(call, context, () =>
-      only(transformInvokeImplementation(spec, context, interceptors)(requestsOf(call, method.input))),
-    )
-      .then((bytes) => callback(null, bytes, toMetadata(context.responseTrailer)))
-      .catch((error: unknown) => callback(failure(error)))
-      .finally(() => {
-        context.abort();
-        // What the caller still sends is read and dropped: unread, it would hold the connection's flow control window.
-        if (!call.destroyed) call.resume();
-      });
-  };
-
-  const stream = async (
+  /** Answers with any number of messages, and with an error if there was one. */
+  const answerAll = async (
     call: ResponseStream,
-    context: Context,
-    requests: AsyncIterable<MessageShape<DescMessage>>,
-  ) => {
-    options.gate();
-    let first = true;
-    for await (const message of transformInvokeImplementation(spec, context, interceptors)(requests)) {
-      if (first) sendHeader(call, context);
-      first = false;
-      const bytes = encode(method.output, message, maxMessageBytes);
-      // Backpressure: the next message is asked for once the connection has taken this one.
-      if (!call.write(bytes)) await drained(call, context.signal);
+    requestsOfCall: (signal: AbortSignal) => AsyncIterable<MessageShape<DescMessage>>,
+  ): Promise<void> => {
+    const context = contextOf(call, spec, options.shutdownSignal);
+    try {
+      options.gate();
+      const requests = requestsOfCall(context.signal);
+      let headerSent = false;
+      for await (const message of transformInvokeImplementation(spec, context, interceptors)(requests)) {
+        if (!headerSent) call.sendMetadata(toMetadata(context.responseHeader));
+        headerSent = true;
+        const bytes = encode(method.output, message, maxMessageBytes);
+        // Backpressure: the next message is asked for once the connection has taken this one.
+        if (!call.write(bytes)) await drained(call, context.signal);
+      }
+      call.end(toMetadata(context.responseTrailer));
+    } catch (error) {
+      call.emit("error", failure(error));
     }
-  };
-  const responseStreaming = (
-    call: ResponseStream,
-    requests: AsyncIterable<MessageShape<DescMessage>>,
-  ): void => {
-    const context = contextOf(call, spec, options.shutdownSignal);
-    stream(call, context, requests)
-      .then(() => call.end(toMetadata(context.responseTrailer)))
-      .catch((error: unknown) => call.emit("error", failure(error)))
-      .finally(() => {
-        context.abort();
-        if ("resume" in call && !call.destroyed) call.resume();
-      });
+    context.abort();
   };
   const serverStreaming: handleServerStreamingCall<Buffer, Buffer> = (call) =>
-    responseStreaming(
-      call,
-      once(() => decode(method.input, call.request)),
-    );
+    void answerAll(call, () => once(() => decode(method.input, call.request)));
   const bidiStreaming: handleBidiStreamingCall<Buffer, Buffer> = (call) =>
-    responseStreaming(call, requestsOf(call, method.input));
+    void answerAll(call, (signal) => requestsOf(call, method.input, signal)).finally(() => drop(call));
 
   switch (spec.kind) {
     case "unary":
@@ -200,8 +194,9 @@ function contextOf(call: AnyCall, spec: MethodImplSpec, shutdownSignal: AbortSig
   });
 }
 
-function sendHeader(call: AnyCall, context: Context): void {
-  call.sendMetadata(toMetadata(context.responseHeader));
+/** What the caller still sends is read and dropped: unread, it would hold the connection's flow control window. */
+function drop(call: ServerReadableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>): void {
+  if (!call.destroyed) call.resume();
 }
 
 /** Resolves when the stream takes more. @throws the reason of the signal. */
@@ -218,19 +213,28 @@ async function* once<T>(value: () => T): AsyncIterable<T> {
   yield value();
 }
 
-/** The requests of a stream. Ending the iteration early leaves the stream open: there is an answer to send yet. */
+/**
+ * The requests of a stream. Ending the iteration early leaves the stream open: there is an answer to send yet.
+ * @throws the signal's reason when the caller cancels: what came so far is then not all.
+ */
 async function* requestsOf(
   call: ServerReadableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>,
   desc: DescMessage,
+  signal: AbortSignal,
 ): AsyncIterable<MessageShape<DescMessage>> {
   for await (const bytes of call.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     yield decode(desc, bytes);
   }
+  // A stream that is reset ends in Node before it closes, and grpc-js passes that end on as if the caller had said that
+  // this was all; that the call is cancelled comes a few ticks later. Half an import must not look like a whole one.
+  await setImmediate();
+  signal.throwIfAborted();
 }
 
 async function only<T>(messages: AsyncIterable<T>): Promise<T> {
-  for await (const message of messages) return message;
-  throw new Error("the implementation gave no reply");
+  const all = await Array.fromAsync(messages);
+  if (all.length !== 1) throw new Error(`one reply was expected, the implementation gave ${all.length}`);
+  return all[0] as T;
 }
 
 function decode<D extends DescMessage>(desc: D, bytes: Buffer): MessageShape<D> {
@@ -238,10 +242,7 @@ function decode<D extends DescMessage>(desc: D, bytes: Buffer): MessageShape<D> 
     // Not the Buffer itself: `bytes` fields are made with subarray() of what is given here, and shall be Uint8Array.
     return fromBinary(desc, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch (error) {
-    throw new ConnectError(
-      `the request is no valid ${desc.typeName}: ${messageOf(error)}`,
-      Code.InvalidArgument,
-    );
+    throw malformedRequest(messageOf(error));
   }
 }
 

@@ -54,7 +54,7 @@ export function createGrpcTransport(deps: GrpcTransportDeps): Transport {
         () => undefined,
       );
       const forget = onAbort(signal, () => call.cancel());
-      call.on("metadata", (received) => (header = toHeaders(received)));
+      call.on("metadata", (metadataReceived) => (header = toHeaders(metadataReceived)));
       call.on("status", (status) => {
         forget();
         if (status.code === 0 && reply !== undefined) {
@@ -112,21 +112,21 @@ export function createGrpcTransport(deps: GrpcTransportDeps): Transport {
       });
       const forget = onAbort(signal, () => call.cancel());
       const status = new Promise<StatusObject>((resolve) => {
-        call.once("status", (received: StatusObject) => {
+        call.once("status", (final: StatusObject) => {
           forget();
-          resolve(received);
+          resolve(final);
         });
       });
       // What it says comes with the status as well; without a listener it would end the process.
       call.on("error", () => undefined);
       const trailer = new Headers();
       const responseHeader = Promise.withResolvers<Headers>();
-      call.once("metadata", (received: Metadata) => responseHeader.resolve(toHeaders(received)));
-      void status.then(() => responseHeader.resolve(new Headers()));
+      call.once("metadata", (sent: Metadata) => responseHeader.resolve(toHeaders(sent)));
+      call.once("status", () => responseHeader.resolve(new Headers()));
 
       let sendError: unknown;
       let sendFailed = false;
-      void sendAll(call, method.input, input, status).catch((error: unknown) => {
+      void sendAll(call, method.input, input).catch((error: unknown) => {
         sendFailed = true;
         sendError = error;
         call.cancel();
@@ -134,7 +134,7 @@ export function createGrpcTransport(deps: GrpcTransportDeps): Transport {
 
       async function* replies(): AsyncIterable<MessageShape<O>> {
         try {
-          for await (const bytes of received(call)) yield decodeReply(method.output, bytes);
+          for await (const bytes of messagesOf(call)) yield decodeReply(method.output, bytes);
           const ended = await status;
           // The caller's own failure to produce a message is what ended the call.
           if (sendFailed) throw sendError;
@@ -157,7 +157,7 @@ export function createGrpcTransport(deps: GrpcTransportDeps): Transport {
 }
 
 /** Messages as they come; ends quietly with the call, whose status says how it went. */
-async function* received(call: ClientDuplexStream<Buffer, Buffer>): AsyncIterable<Buffer> {
+async function* messagesOf(call: ClientDuplexStream<Buffer, Buffer>): AsyncIterable<Buffer> {
   const messages = call.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>;
   for (;;) {
     let next: IteratorResult<Buffer, undefined>;
@@ -176,11 +176,10 @@ async function sendAll<I extends DescMessage>(
   call: ClientDuplexStream<Buffer, Buffer>,
   desc: I,
   messages: AsyncIterable<MessageInitShape<I>>,
-  status: Promise<unknown>,
 ): Promise<void> {
   let over = false;
   let taken = Promise.withResolvers<void>();
-  void status.then(() => {
+  call.once("status", () => {
     over = true;
     taken.resolve();
   });

@@ -1,12 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { cors, type HandlerContext, type Interceptor, type MethodImplSpec } from "@connectrpc/connect";
-import { compressionBrotli, compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
-import type { Logger } from "@kindred/telemetry";
+import { cors, type Interceptor, type MethodImplSpec } from "@connectrpc/connect";
+import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { cannotListen, type Listener } from "./grpc-server.ts";
+import { createHttpCalls } from "./http-calls.ts";
 
-/** Longest time span that a Node timer takes; longer ones would fire at once. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const PREFLIGHT_MAX_AGE_S = 7200;
 const ALLOWED_HEADERS = [...cors.allowedHeaders, "traceparent"].join(", ");
 
@@ -20,10 +18,11 @@ export interface HttpOptions {
   shutdownSignal: AbortSignal;
   /** Throws when new calls are refused. */
   gate: () => void;
+  /** Receives what was thrown outside of the interceptors and is nobody's declared error. */
+  onFault: (error: unknown, path: string) => void;
   serving: () => boolean;
   /** Plain HTTP besides the calls, by method and path, e.g. "POST /v1/embeddings". */
   routes: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>>;
-  logger: Logger;
 }
 
 /** Serves the methods as Connect and gRPC-Web over HTTP/1.1, and GET /healthz. */
@@ -31,29 +30,27 @@ export async function listenHttp(
   methods: readonly MethodImplSpec[],
   options: HttpOptions,
 ): Promise<Listener> {
-  const calls = connectNodeAdapter({
+  const calls = createHttpCalls(methods, {
     // gRPC itself needs HTTP/2 and has a port of its own.
     grpc: false,
-    routes: (router) => {
-      for (const { method, impl } of methods) router.rpc(method, impl as never);
-    },
     interceptors: options.interceptors,
     readMaxBytes: options.maxMessageBytes,
     writeMaxBytes: options.maxMessageBytes,
-    maxTimeoutMs: MAX_TIMEOUT_MS,
     shutdownSignal: options.shutdownSignal,
-    requestGate: (_context: HandlerContext) => options.gate(),
+    gate: options.gate,
+    onFault: options.onFault,
     // Compressed requests are understood; responses are not compressed: the origin or ingress in front does that.
     acceptCompression: [compressionGzip, compressionBrotli],
     compressMinBytes: options.maxMessageBytes + 1,
-    fallback: (request, response) => {
-      const path = request.url?.split("?", 1)[0] ?? "";
-      const route = options.routes[`${request.method} ${path}`];
-      if (route) route(request as IncomingMessage, response as ServerResponse);
-      else if (path === "/healthz") healthz(response as ServerResponse, options.serving());
-      else notFound(response as ServerResponse);
-    },
   });
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    if (handleCors(request, response, options.corsOrigins)) return;
+    const path = request.url?.split("?", 1)[0] ?? "";
+    const route = options.routes[`${request.method} ${path}`];
+    if (route) route(request, response);
+    else if (path === "/healthz") healthz(response, options.serving());
+    else if (!calls.handle(request, response)) notFound(response);
+  };
 
   const open = new Set<ServerResponse>();
   let closing = false;
@@ -64,8 +61,7 @@ export async function listenHttp(
       if (closing) server.closeIdleConnections();
     });
     if (closing) response.setHeader("connection", "close");
-    if (handleCors(request, response, options.corsOrigins)) return;
-    calls(request, response);
+    answer(request, response);
   });
   // Longer than proxies keep an idle connection: the side that closes first must not be the one that is written to.
   server.keepAliveTimeout = 75_000;

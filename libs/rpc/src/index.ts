@@ -1,5 +1,6 @@
 export { openChannel, type Channel, type ChannelOptions } from "./channel.ts";
 export { ERROR_DOMAIN, fromConnectError, toConnectError } from "./error-codes.ts";
+export { MAX_TEXT_BYTES, startChecks, type FieldChecks } from "./field-checks.ts";
 export { createInMemoryTransport } from "./in-memory.ts";
 export {
   metricsReporterSettings,

@@ -2,13 +2,17 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import {
   Code,
   ConnectError,
+  createContextKey,
   type Interceptor,
   type StreamResponse,
   type UnaryResponse,
 } from "@connectrpc/connect";
 import { isKindredError } from "@kindred/errors";
 import { withRemoteTrace, type Logger } from "@kindred/telemetry";
-import { toConnectError } from "./error-codes.ts";
+import { blameCaller, toConnectError } from "./error-codes.ts";
+
+/** Set on a call whose error went through these interceptors: what fails without it failed in the transport. */
+export const failedInside = createContextKey(false, { description: "error seen by the interceptors" });
 
 /** The server's own faults, which its operators want to see. */
 const FAULTS = new Set<Code>([Code.Internal, Code.Unknown, Code.DataLoss]);
@@ -36,6 +40,7 @@ function callLog(logger: Logger): Interceptor {
     const method = `${request.service.typeName}/${request.method.name}`;
     const succeeded = (): void => logger.debug({ method, ms: since(started) }, "call");
     const failed = (error: unknown): ConnectError => {
+      request.contextValues.set(failedInside, true);
       const translated = translate(error, request.signal);
       const fields = { method, ms: since(started), code: Code[translated.code] };
       // What nobody declared is a defect: its stack is wanted, once, here.
@@ -105,17 +110,12 @@ function unlessAborted<T>(
     }
     const onAbort = (): void => reject(signal.reason as Error);
     signal.addEventListener("abort", onAbort, { once: true });
-    work().then(
-      (value) => {
-        signal.removeEventListener("abort", onAbort);
-        resolve(value);
-      },
-      (error: unknown) => {
-        signal.removeEventListener("abort", onAbort);
+    work()
+      .then(resolve, (error: unknown) => {
         if (signal.aborted) late(error);
         reject(error as Error);
-      },
-    );
+      })
+      .finally(() => signal.removeEventListener("abort", onAbort));
   });
 }
 
@@ -137,7 +137,8 @@ function mapSteps<T>(
 
 /** What aborted the call explains an error better than whatever the abort broke on its way. */
 function translate(error: unknown, signal: AbortSignal): ConnectError {
-  if (!signal.aborted || isKindredError(error) || error instanceof ConnectError) return toConnectError(error);
+  if (error instanceof ConnectError) return blameCaller(error);
+  if (!signal.aborted || isKindredError(error)) return toConnectError(error);
   const reason: unknown = signal.reason;
   if (reason instanceof ConnectError || isKindredError(reason)) return toConnectError(reason);
   return new ConnectError("the call was cancelled", Code.Canceled, undefined, undefined, error);

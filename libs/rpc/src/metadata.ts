@@ -1,10 +1,13 @@
 import { Metadata } from "@grpc/grpc-js";
 
-/** Headers as gRPC metadata; values of keys that end in -bin are base64 in headers and bytes in metadata. */
+/**
+ * Headers as gRPC metadata. Values of keys that end in -bin are base64 in headers and bytes in metadata; other values are
+ * printable ASCII in gRPC, and anything else in them is percent-encoded.
+ */
 export function toMetadata(headers: Headers): Metadata {
   const metadata = new Metadata();
   headers.forEach((value, key) => {
-    if (!key.endsWith("-bin")) metadata.add(key, value);
+    if (!key.endsWith("-bin")) metadata.add(key, value.replaceAll(/[^ -~]/g, encodeURIComponent));
     // Headers joins repeated values with a comma, which base64 never contains.
     else for (const part of value.split(",")) metadata.add(key, Buffer.from(part, "base64"));
   });

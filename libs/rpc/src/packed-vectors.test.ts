@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { packVectors, unpackVectors } from "./packed-vectors.ts";
 
 test("vectors survive the wire at any alignment", () => {

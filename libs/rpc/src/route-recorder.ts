@@ -20,9 +20,6 @@ export interface RecordedRoutes {
 export function recordRoutes(routes: Routes): RecordedRoutes {
   const methods: MethodImplSpec[] = [];
   const services = new Set<DescService>();
-  const refuseOptions = (options: object | undefined, name: string): void => {
-    if (options !== undefined) throw new TypeError(`options of ${name} would hold on the HTTP port only`);
-  };
   const router: ConnectRouter = {
     handlers: createConnectRouter().handlers,
     service(service, implementation, options) {
@@ -40,4 +37,8 @@ export function recordRoutes(routes: Routes): RecordedRoutes {
   };
   routes(router);
   return { methods, services: [...services] };
+}
+
+function refuseOptions(options: object | undefined, name: string): void {
+  if (options !== undefined) throw new TypeError(`options of ${name} would hold on the HTTP port only`);
 }

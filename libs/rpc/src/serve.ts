@@ -57,6 +57,8 @@ export async function serve(options: ServeOptions): Promise<RpcServer> {
     gate: () => {
       if (refusing) throw shuttingDown();
     },
+    onFault: (error: unknown, path: string) =>
+      logger.warn({ err: error, method: path.slice(1) }, "call failed"),
     logger,
   };
 
@@ -65,7 +67,6 @@ export async function serve(options: ServeOptions): Promise<RpcServer> {
     {
       ...shared,
       port: config.GRPC_PORT,
-      onFault: (error, path) => logger.warn({ err: error, method: path.slice(1) }, "call failed"),
     },
   );
   let http: Listener;
@@ -84,7 +85,7 @@ export async function serve(options: ServeOptions): Promise<RpcServer> {
 
   const drain = async (): Promise<void> => {
     health.set(false);
-    await delay(config.SHUTDOWN_GRACE);
+    if (config.SHUTDOWN_GRACE > 0) await delay(config.SHUTDOWN_GRACE);
     refusing = true;
     health.close();
     const closed = Promise.all([grpc.close(), http.close()]);
