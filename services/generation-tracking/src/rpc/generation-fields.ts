@@ -2,15 +2,19 @@ import {
   GenerationStatus as ProtoStatus,
   type GenerationFields as FieldsMessage,
 } from "@kindred/contracts/generation-tracking/v1";
+import { MAX_TEXT_BYTES, type FieldChecks } from "@kindred/rpc";
 import type { GenerationFields, JsonValue } from "../domain/generation.ts";
-import { MAX_TEXT_BYTES, type Checks } from "./checks.ts";
 import { toDomainStatus } from "./messages.ts";
 
 const MAX_PATH_CHARACTERS = 500;
 const MAX_EXAMPLES = 1000;
 
 /** The domain's fields of the message at `path`; what is wrong with them is added to `checks`. */
-export function readGenerationFields(message: FieldsMessage, path: string, checks: Checks): GenerationFields {
+export function readGenerationFields(
+  message: FieldsMessage,
+  path: string,
+  checks: FieldChecks,
+): GenerationFields {
   const status = message.status === ProtoStatus.UNSPECIFIED ? "completed" : toDomainStatus(message.status);
   if (!status) {
     checks.add(`${path}.status`, `must be a known GenerationStatus, is ${message.status}`);
@@ -46,7 +50,7 @@ export function readGenerationFields(message: FieldsMessage, path: string, check
 function readExamples(
   message: FieldsMessage,
   path: string,
-  checks: Checks,
+  checks: FieldChecks,
 ): GenerationFields["retrievedExamples"] {
   const examples = message.retrievedExamples;
   if (examples.length > MAX_EXAMPLES) {
@@ -66,7 +70,7 @@ function readExamples(
 function checkModelConfig(
   config: NonNullable<FieldsMessage["modelConfig"]>,
   path: string,
-  checks: Checks,
+  checks: FieldChecks,
 ): void {
   checkJson(config, path, checks);
   const bytes = Buffer.byteLength(JSON.stringify(config));
@@ -75,7 +79,7 @@ function checkModelConfig(
 }
 
 /** Recursion is bounded: protobuf refuses messages that are nested deeper than 100. */
-function checkJson(value: JsonValue, path: string, checks: Checks): void {
+function checkJson(value: JsonValue, path: string, checks: FieldChecks): void {
   if (typeof value === "number") {
     checks.finite(path, value);
   } else if (typeof value === "string") {

@@ -1,9 +1,8 @@
 import { GenerationStatus, type ListGenerationsRequest } from "@kindred/contracts/generation-tracking/v1";
-import { invalidFields } from "@kindred/errors";
+import { startChecks, type FieldChecks } from "@kindred/rpc";
 import type { GenerationFilter } from "../domain/generation.ts";
 import type { GenerationStore } from "../domain/generation-store.ts";
 import { listGenerations } from "../domain/list-generations.ts";
-import { startChecks, type Checks } from "./checks.ts";
 import { toDomainStatus, toGenerationMessage } from "./messages.ts";
 import { isValidTimestamp, microsOf } from "./timestamps.ts";
 
@@ -19,13 +18,13 @@ export function listGenerationsRpc(deps: { store: GenerationStore }) {
       zero: DEFAULT_PAGE_SIZE,
     });
     const filter = readFilter(request, checks);
-    if (checks.violations.length > 0) throw invalidFields(checks.violations);
+    checks.throwIfAny();
     const page = await listGenerations(deps, { filter, pageSize, pageToken: request.pageToken });
     return { generations: page.generations.map(toGenerationMessage), nextPageToken: page.nextPageToken };
   };
 }
 
-function readFilter(request: ListGenerationsRequest, checks: Checks): GenerationFilter {
+function readFilter(request: ListGenerationsRequest, checks: FieldChecks): GenerationFilter {
   const status = toDomainStatus(request.status);
   if (!status && request.status !== GenerationStatus.UNSPECIFIED) {
     checks.add("status", `must be a known GenerationStatus, is ${request.status}`);

@@ -4,10 +4,10 @@ import {
   type GetMetricsHistoryRequest,
   type MetricSample,
 } from "@kindred/contracts/metrics/v1";
-import { invalidFields } from "@kindred/errors";
+import { startChecks } from "@kindred/rpc";
 import { metricsHistory } from "../domain/history.ts";
 import type { Sample, SampleStore } from "../domain/sample.ts";
-import { startChecks } from "./checks.ts";
+import { MAX_COMPONENT_CHARACTERS } from "./report-metrics.ts";
 import { timestampOf } from "./timestamps.ts";
 
 const DEFAULT_HOURS = 24;
@@ -26,12 +26,9 @@ export function getMetricsHistoryRpc(deps: { store: SampleStore }) {
         `must be more than 0 and at most ${MAX_HOURS}, or 0 for ${DEFAULT_HOURS}; is ${hours}`,
       );
     }
-    checks.component("component", request.component);
-    const limit = request.limit === 0 ? DEFAULT_LIMIT : request.limit;
-    if (limit < 1 || limit > MAX_LIMIT) {
-      checks.add("limit", `must be 1 to ${MAX_LIMIT}, or 0 for ${DEFAULT_LIMIT}; is ${limit}`);
-    }
-    if (checks.violations.length > 0) throw invalidFields(checks.violations);
+    checks.text("component", request.component, { maxCharacters: MAX_COMPONENT_CHARACTERS });
+    const limit = checks.count("limit", request.limit, { max: MAX_LIMIT, zero: DEFAULT_LIMIT });
+    checks.throwIfAny();
     const component = request.component || undefined;
     const { samples, truncated } = await metricsHistory(deps, { hours, component, limit });
     return { samples: samples.map(toMessage), truncated };
