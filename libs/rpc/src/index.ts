@@ -11,6 +11,7 @@ export {
   type MetricsReporterOptions,
 } from "./metrics-reporter.ts";
 export { packVectors, unpackVectors } from "./packed-vectors.ts";
+export { followReadiness, type ReadinessOptions } from "./readiness.ts";
 export { retryable, type RetryPolicy } from "./retry.ts";
 export { serve, type RpcServer, type ServeOptions } from "./serve.ts";
 export { serverSettings, type ServerConfig } from "./server-settings.ts";

@@ -1,5 +1,5 @@
 import { migrate, openDatabase, openDataSource } from "@kindred/postgres";
-import { serve, startMetricsReporter, type RpcServer } from "@kindred/rpc";
+import { followReadiness, serve, startMetricsReporter, type RpcServer } from "@kindred/rpc";
 import { createLogger, type Logger } from "@kindred/telemetry";
 import { GenerationEntity } from "./adapters/postgres/generation-entity.ts";
 import { generationStore } from "./adapters/postgres/generation-store.ts";
@@ -14,14 +14,17 @@ export interface App extends AsyncDisposable {
   readonly ready: { grpcPort: number; httpPort: number };
 }
 
+export interface Overrides {
+  logger?: Logger;
+  /** How often the database is probed. */
+  readinessEveryMs?: number;
+}
+
 /**
  * Everything that this service consists of, serving. Disposing of it drains the server first, and closes the database
  * last.
  */
-export async function createApp(
-  config: GenerationTrackingConfig,
-  overrides: { logger?: Logger } = {},
-): Promise<App> {
+export async function createApp(config: GenerationTrackingConfig, overrides: Overrides = {}): Promise<App> {
   const logger = overrides.logger ?? createLogger({ component: NAME, level: config.LOG_LEVEL });
   await using opening = new AsyncDisposableStack();
   const database = opening.use(
@@ -43,7 +46,14 @@ export async function createApp(
   );
   const routes = generationRoutes({ store: generationStore(dataSource) });
   const server = opening.use(await serve({ config, routes, logger }));
-  server.setServing(true);
+  opening.use(
+    followReadiness({
+      server,
+      probe: () => database.query("SELECT 1"),
+      ...(overrides.readinessEveryMs === undefined ? {} : { everyMs: overrides.readinessEveryMs }),
+      logger,
+    }),
+  );
   const open = opening.move();
   return {
     server,

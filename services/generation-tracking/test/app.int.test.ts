@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
@@ -7,7 +9,7 @@ import { Health, HealthCheckResponse_ServingStatus as Status } from "@kindred/co
 import { runTask } from "@kindred/process";
 import { openChannel } from "@kindred/rpc";
 import { silentLogger, testDatabase, type TestDatabase } from "@kindred/testing";
-import { createApp, type App } from "../src/app.ts";
+import { createApp, type App, type Overrides } from "../src/app.ts";
 import { configSchema } from "../src/config.ts";
 
 let database: TestDatabase;
@@ -18,7 +20,7 @@ afterAll(async () => {
   await database?.[Symbol.asyncDispose]();
 });
 
-const start = (env: Record<string, string> = {}): Promise<App> =>
+const start = (env: Record<string, string> = {}, overrides: Overrides = {}): Promise<App> =>
   createApp(
     loadConfig(configSchema, {
       DATABASE_URL: database.url,
@@ -27,7 +29,7 @@ const start = (env: Record<string, string> = {}): Promise<App> =>
       METRICS_ADDRESS: "127.0.0.1:1",
       ...env,
     }),
-    { logger: silentLogger() },
+    { logger: silentLogger(), ...overrides },
   );
 
 /** What migrate.ts prints, a line each. */
@@ -79,4 +81,62 @@ test("JSON over the HTTP port: 64-bit integers are text, errors name the field",
     status: 400,
     body: { code: "invalid_argument", message: "generation.prompt must not be empty" },
   });
+});
+
+/** Passes connections on to the database, until it is told to cut them. */
+async function openRelay(target: URL) {
+  const sockets = new Set<Socket>();
+  const server = createServer((incoming) => {
+    const outgoing = connect(Number(target.port), target.hostname);
+    for (const [from, to] of [
+      [incoming, outgoing],
+      [outgoing, incoming],
+    ] as const) {
+      sockets.add(from);
+      from.on("error", () => to.destroy());
+      from.on("close", () => sockets.delete(from));
+      from.pipe(to);
+    }
+  });
+  const listen = async (port: number): Promise<number> => {
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+    return (server.address() as AddressInfo).port;
+  };
+  const port = await listen(0);
+  const cut = async (): Promise<void> => {
+    const closed = once(server, "close");
+    server.close();
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  };
+  const url = new URL(target);
+  url.host = `127.0.0.1:${port}`;
+  return { url: url.href, cut, restore: () => listen(port), [Symbol.asyncDispose]: cut };
+}
+
+test("health says when the database is away, calls say UNAVAILABLE, and both recover", async () => {
+  await using relay = await openRelay(new URL(database.url));
+  await using app = await start({ DATABASE_URL: relay.url }, { readinessEveryMs: 20 });
+  await using channel = openChannel({
+    address: `127.0.0.1:${app.ready.grpcPort}`,
+    retry: { attempts: 1, initialBackoffMs: 1, maxBackoffMs: 1 },
+  });
+  const health = createClient(Health, channel.transport);
+  const generations = createClient(GenerationService, channel.transport);
+  const until = async (status: Status): Promise<void> => {
+    while ((await health.check({})).status !== status)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+  };
+  await until(Status.SERVING);
+  await relay.cut();
+  await until(Status.NOT_SERVING);
+  await expect(generations.recordGeneration({ generation: { prompt: "x" } })).rejects.toMatchObject({
+    kind: "unavailable",
+  });
+  await relay.restore();
+  await until(Status.SERVING);
+  expect((await generations.recordGeneration({ generation: { prompt: "back" } })).generation?.prompt).toBe(
+    "back",
+  );
 });

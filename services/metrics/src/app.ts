@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { ReportMetricsRequestSchema } from "@kindred/contracts/metrics/v1";
 import { migrate, openDatabase } from "@kindred/postgres";
-import { openChannel, serve, startMetricsReporter, type RpcServer } from "@kindred/rpc";
+import { followReadiness, openChannel, serve, startMetricsReporter, type RpcServer } from "@kindred/rpc";
 import { createLogger, type Logger } from "@kindred/telemetry";
 import { statisticsSources } from "./adapters/peers/statistics-sources.ts";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
@@ -26,6 +26,8 @@ export interface Overrides {
   logger?: Logger;
   /** How often old samples are deleted. */
   retentionEveryMs?: number;
+  /** How often the database is probed. */
+  readinessEveryMs?: number;
 }
 
 /**
@@ -69,7 +71,14 @@ export async function createApp(config: MetricsConfig, overrides: Overrides = {}
     }),
   );
   const server = opening.use(await serve({ config, routes: metricsRoutes({ store, sources }), logger }));
-  server.setServing(true);
+  opening.use(
+    followReadiness({
+      server,
+      probe: () => database.query("SELECT 1"),
+      ...(overrides.readinessEveryMs === undefined ? {} : { everyMs: overrides.readinessEveryMs }),
+      logger,
+    }),
+  );
   const open = opening.move();
   return {
     server,
