@@ -232,7 +232,7 @@ function outgoing(header: HeadersInit | undefined): Metadata {
 }
 
 /** grpc-js's own words for a peer that cannot be reached; they never come from a peer. */
-const UNREACHABLE = /^(No connection established|Name resolution failed)/;
+const UNREACHABLE = /^(round_robin: )?(No connection established|Name resolution failed)/;
 
 function toKindredError(
   status: StatusObject,
@@ -246,9 +246,14 @@ function toKindredError(
     decodeStatusDetails(status.code, status.details, typeof trailer === "string" ? undefined : trailer),
   );
   if (error.kind !== "unavailable" || !UNREACHABLE.test(error.message)) return error;
-  return new KindredError("unavailable", `${method.parent.typeName} cannot be reached at ${address}`, {
-    cause: error,
-  });
+  const [code = "no such name"] = /\bE[A-Z]{3,}\b/.exec(error.message) ?? [];
+  return new KindredError(
+    "unavailable",
+    `${method.parent.typeName} cannot be reached at ${address} (${code})`,
+    {
+      cause: error,
+    },
+  );
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

@@ -42,6 +42,8 @@ function act(text: string): { count: number } {
   throw declared(text);
 }
 
+async function* noRequests() {}
+
 let ways: Ways;
 beforeAll(async () => {
   ways = await everyWay(
@@ -114,8 +116,7 @@ describe.each(WAYS)("over %s", (way) => {
 });
 
 test.each(["gRPC", "memory"])("a method without an implementation is unimplemented over %s", async (way) => {
-  async function* nothing() {}
-  expect((await failure(Array.fromAsync(ways.client(way).chat(nothing())))).kind).toBe("unimplemented");
+  expect((await failure(Array.fromAsync(ways.client(way).chat(noRequests())))).kind).toBe("unimplemented");
 });
 
 describe.each(WAYS.filter((way) => way !== "memory"))("limits over %s", (way) => {

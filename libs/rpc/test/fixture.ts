@@ -115,6 +115,8 @@ export async function failure(call: Promise<unknown>): Promise<KindredError> {
   throw new Error(`the call should have failed, but gave ${String(value)}`);
 }
 
+const same = (bytes: Buffer): Buffer => bytes;
+
 /** The answer to bytes that no generated client would send. */
 export function sendRaw(
   server: RpcServer,
@@ -122,7 +124,6 @@ export function sendRaw(
   bytes: Buffer,
 ): Promise<{ code: number; details: string; metadata: Record<string, unknown> }> {
   const raw = new GrpcClient(`127.0.0.1:${server.grpcPort}`, credentials.createInsecure());
-  const same = (b: Buffer): Buffer => b;
   return new Promise((resolve, reject) => {
     raw.makeUnaryRequest(
       `/probe.v1.ProbeService/${method}`,
@@ -159,6 +160,14 @@ export function envelope(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer
   new DataView(framed.buffer).setUint32(1, bytes.byteLength);
   framed.set(bytes, 5);
   return framed;
+}
+
+/** What `read` gives once it has stopped growing. */
+export async function settled(read: () => number): Promise<number> {
+  for (let before = -1, now = read(); ; before = now, now = read()) {
+    if (now > 0 && now === before) return now;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 export async function until(condition: () => boolean): Promise<void> {

@@ -101,19 +101,20 @@ describe("what curl sees", () => {
   });
 });
 
-describe("what a browser sees", () => {
-  const ask = (method: string, origin: string): Promise<Response> =>
-    fetch(url("/probe.v1.ProbeService/Write"), {
-      method,
-      headers: {
-        origin,
-        ...(method === "OPTIONS"
-          ? { "access-control-request-method": "POST" }
-          : { "content-type": "application/json" }),
-      },
-      ...(method === "OPTIONS" ? {} : { body: "{}" }),
-    });
+/** A request as a page of the origin makes it. */
+const ask = (method: string, origin: string): Promise<Response> =>
+  fetch(url("/probe.v1.ProbeService/Write"), {
+    method,
+    headers: {
+      origin,
+      ...(method === "OPTIONS"
+        ? { "access-control-request-method": "POST" }
+        : { "content-type": "application/json" }),
+    },
+    ...(method === "OPTIONS" ? {} : { body: "{}" }),
+  });
 
+describe("what a browser sees", () => {
   test("pages of the configured origins may ask, and read the answer", async () => {
     const preflight = await ask("OPTIONS", "https://kindred.example");
     expect(preflight.status).toBe(204);
