@@ -17,6 +17,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 test("one holder at a time, and the file goes with the lock", async () => {
   const lock = await lockFile(path);
   if ("heldBy" in lock) throw new Error("nobody else should hold it");
+  expect(lock.takenOver).toBe(false);
   expect(await lockFile(path)).toEqual({ heldBy: process.pid });
   await lock[Symbol.asyncDispose]();
   expect(existsSync(path)).toBe(false);
@@ -29,7 +30,7 @@ test.each([
   ["that is empty", ""],
 ])("a lock %s is taken over", async (_, text) => {
   writeFileSync(path, text);
-  expect(await lockFile(path)).not.toHaveProperty("heldBy");
+  expect(await lockFile(path)).toMatchObject({ takenOver: true });
 });
 
 test("of several at once, one gets a stale lock", async () => {

@@ -43,23 +43,31 @@ function startByPs(pid: number): string | undefined {
   }
 }
 
+/** Holds a file until it is disposed of. */
+export interface ProcessLock extends AsyncDisposable {
+  /** Whether an earlier holder died without letting go: what it had started may still be about to end. */
+  takenOver: boolean;
+}
+
 /**
  * Makes this process the only one that holds the file, until the lock is disposed of. A lock whose holder has died, however
  * it did, is taken over.
  * @returns the holder's pid when another process holds it.
  */
-export async function lockFile(path: string): Promise<AsyncDisposable | { heldBy: number }> {
+export async function lockFile(path: string): Promise<ProcessLock | { heldBy: number }> {
   const self = JSON.stringify(identityOf(process.pid));
+  let takenOver = false;
   for (;;) {
     try {
       await writeFile(path, self, { flag: "wx" });
-      return { [Symbol.asyncDispose]: () => rm(path, { force: true }) };
+      return { takenOver, [Symbol.asyncDispose]: () => rm(path, { force: true }) };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
     const holder = await readHolder(path);
     if (holder && isRunning(holder)) return { heldBy: holder.pid };
     await removeStale(path);
+    takenOver = true;
   }
 }
 

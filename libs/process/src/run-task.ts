@@ -7,7 +7,7 @@ export interface TaskOptions extends ChildOptions {
   /** Every JSON line of standard output, parsed. */
   onMessage?: (message: unknown) => void;
   /** Every other line of standard output, and those of standard error. */
-  onLog?: (line: string) => void;
+  onLog?: (line: string, stream: "stdout" | "stderr") => void;
   /** Ends the task and what it has started itself. */
   signal?: AbortSignal;
 }
@@ -46,7 +46,7 @@ export async function runTask(options: TaskOptions): Promise<void> {
   if (child.stderr) {
     readLines(child.stderr, (line) => {
       tail.push(line);
-      options.onLog?.(line);
+      options.onLog?.(line, "stderr");
     });
   }
   try {
@@ -66,7 +66,7 @@ function deliver(line: string, { onMessage, onLog }: TaskOptions): void {
   try {
     message = JSON.parse(line);
   } catch {
-    onLog?.(line);
+    onLog?.(line, "stdout");
     return;
   }
   onMessage?.(message);

@@ -245,9 +245,10 @@ interface Life {
   reason: string;
 }
 
-/** The last complaint of the process, for people: of a JSON log line, its message. */
+/** The last complaint of the process, for people: of a JSON log line its message, of a stack trace the error. */
 function lastWords(lines: readonly string[]): string | undefined {
-  return lines.map(complaint).findLast((words) => words !== undefined);
+  const complaints = lines.map(complaint).filter((words) => words !== undefined);
+  return complaints.findLast((words) => /^\w*Error\b.*:/.test(words)) ?? complaints.at(-1);
 }
 
 function complaint(line: string): string | undefined {

@@ -128,7 +128,9 @@ describe("giving up", () => {
       entry: "/nowhere/main.ts",
       backoff: { firstMs: 1, maxFailedStarts: 2 },
     });
-    await expect(process.ready).rejects.toThrow(/fixture could not be started in 2 attempts/);
+    await expect(process.ready).rejects.toThrow(
+      /^fixture could not be started in 2 attempts; the last: exit code 1: Error: Cannot find module '.nowhere.main.ts'/,
+    );
   });
 });
 

@@ -1,0 +1,40 @@
+import { createClient, type Client, type Transport } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { EmbeddingService } from "@kindred/contracts/embedding/v1";
+import { GenerationService } from "@kindred/contracts/generation-tracking/v1";
+import { MetricsService } from "@kindred/contracts/metrics/v1";
+import { ImageService, IndexService, SearchService } from "@kindred/contracts/vector-store/v1";
+
+/** The services, as their origin offers them. */
+export interface Clients {
+  embedding: Client<typeof EmbeddingService>;
+  images: Client<typeof ImageService>;
+  search: Client<typeof SearchService>;
+  indexes: Client<typeof IndexService>;
+  generations: Client<typeof GenerationService>;
+  metrics: Client<typeof MetricsService>;
+}
+
+/** Connect over HTTP/1.1, in binary: what was measured to be the fastest for few and large messages. */
+export function openTransport(options: { url: string; timeoutMs: number }): Transport {
+  return createConnectTransport({
+    baseUrl: options.url,
+    httpVersion: "1.1",
+    useBinaryFormat: true,
+    // Compressing between two programs of one machine costs more than it saves.
+    acceptCompression: [],
+    defaultTimeoutMs: options.timeoutMs,
+  });
+}
+
+export function openClients(options: { url: string; timeoutMs: number }): Clients {
+  const transport = openTransport(options);
+  return {
+    embedding: createClient(EmbeddingService, transport),
+    images: createClient(ImageService, transport),
+    search: createClient(SearchService, transport),
+    indexes: createClient(IndexService, transport),
+    generations: createClient(GenerationService, transport),
+    metrics: createClient(MetricsService, transport),
+  };
+}

@@ -1,0 +1,39 @@
+import { InvalidArgumentError } from "commander";
+
+/** Parsers of option values for commander; what they throw completes "option '…' argument '…' is invalid." */
+export function integerOption(min: number, max: number): (raw: string) => number {
+  return (raw) => {
+    const value = Number(raw);
+    if (!/^-?\d+$/.test(raw.trim()) || value < min || value > max)
+      throw new InvalidArgumentError(`It must be an integer from ${min} to ${max}.`);
+    return value;
+  };
+}
+
+export function numberOption(min: number, max: number): (raw: string) => number {
+  return (raw) => {
+    const value = Number(raw);
+    if (raw.trim() === "" || !Number.isFinite(value) || value < min || value > max)
+      throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`);
+    return value;
+  };
+}
+
+/** Collects the values of an option that may be given several times. */
+export function repeatable(raw: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, raw];
+}
+
+export function jsonOption(raw: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(raw);
+  } catch {
+    throw new InvalidArgumentError("It must be JSON.");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new InvalidArgumentError("It must be a JSON object.");
+  return value as Record<string, unknown>;
+}
+
+export const MAX_INT32 = 2 ** 31 - 1;

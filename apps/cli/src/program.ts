@@ -1,0 +1,66 @@
+import { Command } from "commander";
+import { addAddCommand } from "./commands/add.ts";
+import { addDatabaseCommands } from "./commands/db.ts";
+import { addDemoCommand, addUpCommand } from "./commands/up.ts";
+import { addGenerationCommands } from "./commands/generations.ts";
+import { addHealthCommand } from "./commands/health.ts";
+import { addImportCommands } from "./commands/import.ts";
+import { addIndexCommands } from "./commands/indexes.ts";
+import { addSearchCommand } from "./commands/search.ts";
+import { addStatsCommand } from "./commands/stats.ts";
+import type { AddCommand, Run } from "./commands/command.ts";
+import type { Terminal } from "./terminal/terminal.ts";
+
+export interface ProgramDeps {
+  terminal: Terminal;
+  run: Run;
+}
+
+const EXIT_CODES = `
+Exit codes:
+  0 done          1 failed             2 wrong command line or value
+  65 bad file     69 not reachable     73 cannot write (disk full, folder closed)
+  78 bad configuration                 130 stopped by Ctrl+C before it was done`;
+
+const EXAMPLES = `
+Examples:
+  kindred up                                  run everything on this machine
+  kindred search "a cat on a sofa" -k 5       find pictures by meaning
+  kindred add cat.jpg --caption "My cat."     add a picture of yours
+  kindred import coco captions_val2017.json   add 5,000 pictures with 25,014 captions
+  kindred stats --json | jq .total_images     for programs: JSON on standard output`;
+
+export function createProgram({ terminal, run }: ProgramDeps): Command {
+  const program = new Command("kindred")
+    .description("Finds kindred things: pictures by meaning, and what was made from them.")
+    .option("--json", "print JSON for programs; standard output has nothing else then")
+    .option(
+      "--url <url>",
+      "Kindred's origin (KINDRED_URL; default: the one that runs here, else http://127.0.0.1:8080)",
+    )
+    .option("--timeout <duration>", "limit of each call, e.g. 500ms, 30s, 2m (default: 30s)")
+    .option("--home <folder>", "data of the installation on this machine (KINDRED_HOME)")
+    .version("0.1.0")
+    .addHelpText("after", `${EXAMPLES}\n${EXIT_CODES}`)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => terminal.result(text.trimEnd()),
+      writeErr: (text) => terminal.note(text.trimEnd()),
+    })
+    .showHelpAfterError("(add --help for usage)")
+    .exitOverride();
+  const commands: AddCommand[] = [
+    addUpCommand,
+    addDemoCommand,
+    addSearchCommand,
+    addAddCommand,
+    addImportCommands,
+    addStatsCommand,
+    addGenerationCommands,
+    addIndexCommands,
+    addHealthCommand,
+    addDatabaseCommands,
+  ];
+  for (const add of commands) add(program, run);
+  return program;
+}

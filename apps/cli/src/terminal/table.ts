@@ -1,0 +1,84 @@
+import { stripVTControlCharacters } from "node:util";
+import Table from "cli-table3";
+import type { Terminal } from "./terminal.ts";
+
+export interface Column {
+  title: string;
+  align?: "left" | "right";
+  /** Gives way first when the table is wider than the terminal; one column at most. */
+  shrinks?: boolean;
+}
+
+const GAP = "  ";
+const NARROWEST = 12;
+
+/** Columns under underlined titles, without a frame: readable for people, and for `awk` as well. */
+export function renderTable(
+  terminal: Pick<Terminal, "colors" | "width">,
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+): string {
+  const { colors, width } = terminal;
+  // Texts come from other people: no control character of theirs reaches the terminal.
+  let cells = rows.map((row) => row.map(oneLine));
+  const shrinking = columns.findIndex((column) => column.shrinks);
+  if (width !== undefined && shrinking >= 0) {
+    const widths = columns.map((column, i) =>
+      Math.max(column.title.length, ...cells.map((row) => row[i]?.length ?? 0)),
+    );
+    const others = widths.reduce((sum, w, i) => (i === shrinking ? sum : sum + w + GAP.length), 1);
+    const room = Math.max(width - others - 1, NARROWEST);
+    cells = cells.map((row) => row.with(shrinking, shorten(row[shrinking] ?? "", room)));
+  }
+  const table = new Table({
+    head: columns.map((column) => colors.bold(column.title)),
+    colAligns: columns.map((column) => column.align ?? "left"),
+    style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
+    chars: {
+      top: "",
+      "top-mid": "",
+      "top-left": "",
+      "top-right": "",
+      bottom: "",
+      "bottom-mid": "",
+      "bottom-left": "",
+      "bottom-right": "",
+      left: "",
+      "left-mid": "",
+      mid: "",
+      "mid-mid": "",
+      right: "",
+      "right-mid": "",
+      middle: GAP,
+    },
+  });
+  table.push(...cells);
+  return table
+    .toString()
+    .split("\n")
+    .map((line) => ` ${line.trimEnd()}`)
+    .join("\n");
+}
+
+/** A name, its value, and how the value is coloured. */
+export type Pair = readonly [name: string, value: string, paint?: (text: string) => string];
+
+/** Names and values, one a line. */
+export function renderPairs(terminal: Pick<Terminal, "colors">, pairs: readonly Pair[]): string {
+  const width = Math.max(...pairs.map(([name]) => name.length));
+  return pairs
+    .map(([name, value, paint = (text) => text]) => {
+      return ` ${terminal.colors.bold(name.padEnd(width))}${GAP}${paint(oneLine(value))}`;
+    })
+    .join("\n");
+}
+
+function oneLine(text: string): string {
+  return stripVTControlCharacters(text)
+    .replace(/\s+/g, " ")
+    .replace(/\p{Cc}/gu, "");
+}
+
+function shorten(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+}
