@@ -8,7 +8,7 @@ import {
   type ServerCapabilities,
 } from "./capabilities.ts";
 import { breaksConnection, sqlStateOf, translatePgError } from "./pg-errors.ts";
-import { clientConfig, ConnectionPool, type PoolOptions } from "./pool.ts";
+import { clientConfig, ConnectionPool, type ConnectionOptions } from "./pool.ts";
 import { prepareSchema } from "./schema.ts";
 import type { DatabaseConfig } from "./settings.ts";
 import { runTransaction, type TransactionOptions } from "./transaction.ts";
@@ -58,7 +58,8 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
     const capabilities = await inspectServer({ config, applicationName, logger, session, sessionBy }, schema);
     warnAboutVector(capabilities, logger);
     addVectorSchema(session, capabilities);
-    const pool = new ConnectionPool({ config, applicationName, logger, session, sessionBy });
+    const serial = !capabilities.concurrentSessions;
+    const pool = new ConnectionPool({ config, applicationName, logger, session, sessionBy, serial });
     return new PooledDatabase(config, schema, logger, pool, capabilities);
   } catch (error) {
     throw translatePgError(error);
@@ -78,7 +79,7 @@ function addVectorSchema(session: Record<string, string>, { vector }: ServerCapa
   if (quoted && !session["search_path"]?.split(",").includes(quoted)) session["search_path"] += `,${quoted}`;
 }
 
-async function withClient<T>(options: PoolOptions, work: (client: Client) => Promise<T>): Promise<T> {
+async function withClient<T>(options: ConnectionOptions, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client(clientConfig(options));
   client.on("error", (error) => options.logger.debug({ err: error }, "a database connection broke"));
   try {
@@ -90,7 +91,11 @@ async function withClient<T>(options: PoolOptions, work: (client: Client) => Pro
 }
 
 /** Poolers between us and the server may know none of the settings that a session can start with. */
-async function howToSetSessions(options: Omit<PoolOptions, "sessionBy">): Promise<PoolOptions["sessionBy"]> {
+async function howToSetSessions(
+  options: Omit<ConnectionOptions, "sessionBy">,
+): Promise<ConnectionOptions["sessionBy"]> {
+  // Options in the URL are somebody's own, and take the place of ours.
+  if (URL.parse(options.config.DATABASE_URL)?.searchParams.has("options")) return "statements";
   try {
     await withClient({ ...options, sessionBy: "startup" }, async () => {});
     return "startup";
@@ -101,7 +106,7 @@ async function howToSetSessions(options: Omit<PoolOptions, "sessionBy">): Promis
   }
 }
 
-function inspectServer(options: PoolOptions, schema: string): Promise<ServerCapabilities> {
+function inspectServer(options: ConnectionOptions, schema: string): Promise<ServerCapabilities> {
   return withClient(options, (first) =>
     withClient(options, async (second) => {
       const capabilities = await detectCapabilities(first, second);
@@ -153,7 +158,8 @@ class PooledDatabase implements Database {
       const statement = {
         text: sql,
         values: [...params],
-        query_timeout: this.#statementTimeout + CLIENT_GRACE_MS,
+        // Where the server cannot interrupt a statement, giving up on it would free nothing.
+        query_timeout: this.#capabilities.statementTimeout ? this.#statementTimeout + CLIENT_GRACE_MS : 0,
       };
       const { rows, rowCount } = await client.query(statement as QueryConfig);
       return { rows: rows as R[], rowCount: rowCount ?? 0 };
@@ -206,8 +212,9 @@ export async function ensureVector(db: Database): Promise<ServerCapabilities> {
     await db.query("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public");
   } catch (error) {
     if (!(error instanceof KindredError)) throw error;
-    // Refused, or somebody else was creating it at this moment; what counts is whether it is there now.
-    db.logger.warn({ err: error }, "pgvector could not be created in this database");
+    // Somebody else may have created it at this very moment.
+    const { vector } = await db.refreshCapabilities();
+    if (!vector) db.logger.warn({ err: error }, "pgvector could not be created in this database");
   }
   return await db.refreshCapabilities();
 }

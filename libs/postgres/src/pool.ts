@@ -16,18 +16,24 @@ const PING_TIMEOUT_MS = 2000;
 /** How long a connection above the kept ones stays open when nobody wants it. */
 const OVERFLOW_IDLE_MS = 10_000;
 
-export interface PoolOptions {
+/** How a connection is made. */
+export interface ConnectionOptions {
   config: DatabaseConfig;
   applicationName: string;
+  logger: Logger;
   /** Settings of every session of this pool. */
   session: Readonly<Record<string, string>>;
   /** How a session gets them: as it starts, or (poolers such as PgBouncer refuse that) by statements after it. */
   sessionBy: "startup" | "statements";
-  logger: Logger;
+}
+
+export interface PoolOptions extends ConnectionOptions {
+  /** Whether connections wait for each other: one that does not answer at once is not dead then. */
+  serial: boolean;
 }
 
 /** The fields of a connection to this server, for pools and for single clients alike. */
-export function clientConfig(options: PoolOptions): ClientConfig {
+export function clientConfig(options: ConnectionOptions): ClientConfig {
   const { config, session } = options;
   const startupOptions = Object.entries(session)
     .map(([name, value]) => `-c ${name}=${value.replace(/[\\ ]/g, "\\$&")}`)
@@ -65,7 +71,7 @@ export class ConnectionPool implements AsyncDisposable {
   constructor(options: PoolOptions) {
     const { config } = options;
     const limits = poolLimits(config);
-    this.#prePing = config.DB_POOL_PRE_PING;
+    this.#prePing = config.DB_POOL_PRE_PING && !options.serial;
     this.#logger = options.logger;
     const poolConfig: PoolConfig & { onConnect?: (client: ClientBase) => Promise<void> } = {
       ...clientConfig(options),

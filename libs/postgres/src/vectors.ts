@@ -25,8 +25,8 @@ export function toVectorParameter(data: Float32Array): Buffer {
  */
 export function fromVectorBytes(bytes: Uint8Array): Float32Array {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const dimensions = view.length < HEADER_BYTES ? -1 : view.readUInt16BE(0);
-  if (view.length !== HEADER_BYTES + 4 * dimensions) {
+  const dimensions = view.length < HEADER_BYTES ? undefined : view.readUInt16BE(0);
+  if (dimensions === undefined || view.length !== HEADER_BYTES + 4 * dimensions) {
     throw new RangeError(`not a vector in binary form: ${view.length} bytes`);
   }
   const values = new Float32Array(dimensions);

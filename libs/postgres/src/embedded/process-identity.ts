@@ -11,13 +11,18 @@ export interface ProcessIdentity {
 
 /** The process with this number, or undefined when there is none; a dead one that nobody collected counts as none. */
 export function identityOf(pid: number): ProcessIdentity | undefined {
-  const startedAt = platform() === "linux" ? startOnLinux(pid) : startByPs(pid);
+  const startedAt = (READERS[platform()] ?? startByPs)(pid);
   return startedAt === undefined ? undefined : { pid, startedAt };
 }
 
 export function isRunning(identity: ProcessIdentity): boolean {
   return identityOf(identity.pid)?.startedAt === identity.startedAt;
 }
+
+const READERS: Partial<Record<NodeJS.Platform, (pid: number) => string | undefined>> = {
+  linux: startOnLinux,
+  win32: startUnknown,
+};
 
 function startOnLinux(pid: number): string | undefined {
   let stat: string;
@@ -46,6 +51,16 @@ function startByPs(pid: number): string | undefined {
     const text = execFileSync("ps", ["-o", "stat=,lstart=", "-p", String(pid)], { encoding: "utf8" }).trim();
     const [state = "", ...start] = text.split(/\s+/);
     return text === "" || state.startsWith("Z") ? undefined : start.join(" ");
+  } catch {
+    return undefined;
+  }
+}
+
+/** Only whether it runs: Windows has no quick way to tell since when. */
+function startUnknown(pid: number): string | undefined {
+  try {
+    process.kill(pid, 0);
+    return "unknown";
   } catch {
     return undefined;
   }

@@ -25,30 +25,39 @@ export async function keepRunning(
   port: number,
   logger: Logger,
 ): Promise<RunningServer> {
-  let current = await start(port);
-  const first = current;
+  const first = await start(port);
+  let current = first;
   const stopping = new AbortController();
-  const keeper = (async () => {
-    let pause = FIRST_PAUSE_MS;
-    for (;;) {
+
+  /** The next server, or undefined when it is no longer wanted. */
+  const startAgain = async (pauseMs: number): Promise<RunningServer | undefined> => {
+    for (let pause = pauseMs; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+      await sleep(pause, undefined, { signal: stopping.signal }).catch(() => {});
+      if (stopping.signal.aborted) return undefined;
+      try {
+        return await start(first.port);
+      } catch (error) {
+        logger.error({ err: error }, "the database server could not be started again");
+      }
+    }
+  };
+
+  const keep = async (): Promise<void> => {
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       const startedAt = performance.now();
       await current.waitForEnd();
       if (stopping.signal.aborted) return;
       if (performance.now() - startedAt > PROVEN_MS) pause = FIRST_PAUSE_MS;
-      for (;;) {
-        logger.error({ port: first.port }, "the database server has ended by itself; starting it again");
-        await sleep(pause, undefined, { signal: stopping.signal }).catch(() => {});
-        if (stopping.signal.aborted) return;
-        pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
-        try {
-          current = await start(first.port);
-          break;
-        } catch (error) {
-          logger.error({ err: error }, "the database server could not be started again");
-        }
-      }
+      logger.error({ port: first.port }, "the database server has ended by itself; starting it again");
+      const next = await startAgain(pause);
+      if (!next) return;
+      current = next;
+      // Asked to stop while it started: nobody else knows of it yet.
+      if (stopping.signal.aborted) return await next[Symbol.asyncDispose]();
     }
-  })();
+  };
+
+  const keeper = keep();
   return {
     url: first.url,
     port: first.port,
@@ -56,9 +65,8 @@ export async function keepRunning(
     waitForEnd: () => keeper,
     [Symbol.asyncDispose]: async () => {
       stopping.abort();
-      // A start that is under way is let through, so that it can be stopped.
-      await Promise.race([keeper, current[Symbol.asyncDispose]().then(() => keeper)]);
       await current[Symbol.asyncDispose]();
+      await keeper;
     },
   };
 }
