@@ -112,6 +112,8 @@ async function install() {
         "--no-audit",
         "--no-fund",
         "--no-progress",
+        // Not "silent", as npm run --silent hands down: a failure has to be told.
+        "--loglevel=error",
         "--fetch-retry-mintimeout=1000",
       ),
       { cwd: root, stdio: ["ignore", "pipe", "pipe"], shell: npm.shell },
