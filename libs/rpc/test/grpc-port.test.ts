@@ -1,4 +1,6 @@
 import { execFile, execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:http2";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -11,7 +13,7 @@ import { EmbeddingService } from "@kindred/contracts/embedding/v1";
 import { Health, HealthCheckResponse_ServingStatus as Serving } from "@kindred/contracts/grpc-health/v1";
 import { ServerReflection, type ServerReflectionRequest } from "@kindred/contracts/grpc-reflection/v1";
 import { openChannel, serve, serverSettings, type Channel, type RpcServer } from "../src/index.ts";
-import { failure, recordingLogger, start } from "./fixture.ts";
+import { failure, recordingLogger, start, until } from "./fixture.ts";
 
 let server: RpcServer;
 let channel: Channel;
@@ -123,6 +125,15 @@ describe("reflection", () => {
       replies.map((reply) => (reply.case === "errorResponse" ? reply.value.errorCode : reply.case)),
     ).toEqual([5, 5, 5, 5, 3, "allExtensionNumbersResponse"]);
   });
+});
+
+test("large messages have a large window, of the connection and of each stream", async () => {
+  const session = connect(`http://127.0.0.1:${server.grpcPort}`);
+  await once(session, "remoteSettings");
+  expect(session.remoteSettings.initialWindowSize).toBe(4 * 2 ** 20);
+  // The connection's window is announced by a frame of its own.
+  await until(() => session.state.remoteWindowSize === 4 * 2 ** 20);
+  session.destroy();
 });
 
 test("a port that is taken is one clear line with the setting to change, and nothing is left listening", async () => {
