@@ -27,9 +27,8 @@ export default class extends TestEnvironment {
     const InnerError = this.global.Error;
     Object.defineProperty(InnerError, Symbol.hasInstance, {
       value(candidate) {
-        return this === InnerError
-          ? Error.isError(candidate)
-          : Function.prototype[Symbol.hasInstance].call(this, candidate);
+        if (Function.prototype[Symbol.hasInstance].call(this, candidate)) return true;
+        return this === InnerError && Error.isError(candidate);
       },
     });
   }
