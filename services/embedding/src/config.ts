@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { boolean, choice, integer, loadConfig, optional, text, url, type ConfigOf } from "@kindred/config";
 import { resolvePlaces } from "@kindred/process";
-import { serverSettings } from "@kindred/rpc";
+import { metricsReporterSettings, serverSettings } from "@kindred/rpc";
 
 /** Where the model comes from and how it is compiled; all that `prepare` needs. */
 export const modelSettings = {
@@ -36,6 +36,7 @@ export const modelSettings = {
 
 export const configSchema = {
   ...serverSettings({ grpcPort: 50_051, httpPort: 8081 }),
+  ...metricsReporterSettings,
   ...modelSettings,
   EMBEDDING_WORKERS: optional(
     integer({
@@ -53,7 +54,8 @@ export const configSchema = {
     default: 512,
   }),
   EMBEDDING_MAX_QUEUE_TOKENS: integer({
-    description: "most tokens that wait; beyond it calls are refused with RESOURCE_EXHAUSTED",
+    description:
+      "most tokens that wait, interactive and bulk each; beyond it calls are refused with RESOURCE_EXHAUSTED",
     min: 1024,
     max: 1_000_000_000,
     unit: "tokens",

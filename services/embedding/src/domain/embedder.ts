@@ -56,7 +56,7 @@ export function createEmbedder(deps: {
       for (const text of texts) if (!rowOf.has(text)) rowOf.set(text, rowOf.size);
       const distinct = [...rowOf.keys()];
 
-      const reservation = scheduler.reserve(estimateTokens(distinct, space.maxTokens));
+      const reservation = scheduler.reserve(estimateTokens(distinct, space.maxTokens), priority);
       const startedAt = performance.now();
       let tokenized;
       try {

@@ -12,7 +12,7 @@ export interface SchedulerOptions {
   /** Most tokens of a text. */
   readonly maxTokens: number;
   readonly batches: BatchLimits;
-  /** Most tokens that wait; work that comes to a fuller queue is refused. */
+  /** Most tokens that wait in each priority; work that comes to a fuller queue is refused. */
   readonly maxQueueTokens: number;
 }
 
@@ -64,7 +64,7 @@ function assemble(texts: readonly WaitingText<Request>[]): TokenBatch {
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #waiting: Record<Priority, WaitingTexts<Request>>;
-  #reserved = 0;
+  readonly #reserved: Record<Priority, number> = { interactive: 0, bulk: 0 };
   #running = 0;
   #interactiveInRow = 0;
   #tokensPerMs: number;
@@ -78,17 +78,18 @@ export class Scheduler {
     this.#tokensPerMs = INITIAL_RATE;
   }
 
-  /** Tokens that wait or are announced. */
-  get queuedTokens(): number {
-    return this.#reserved + this.#waiting.interactive.tokens + this.#waiting.bulk.tokens;
+  /** Tokens of a priority that wait or are announced. */
+  queuedTokens(priority: Priority): number {
+    return this.#reserved[priority] + this.#waiting[priority].tokens;
   }
 
   /**
-   * Announces work of about so many tokens. An empty queue takes work of any size: it is split, not refused.
+   * Announces work of about so many tokens. Each priority has a queue of its own, so that bulk work that waits does not shut
+   * out interactive work; an empty queue takes work of any size: it is split, not refused.
    * @throws KindredError resource-exhausted, with the time after which there should be room again.
    */
-  reserve(tokens: number): Reservation {
-    const queued = this.queuedTokens;
+  reserve(tokens: number, priority: Priority): Reservation {
+    const queued = this.queuedTokens(priority);
     const { maxQueueTokens, inference } = this.#options;
     if (queued > 0 && queued + tokens > maxQueueTokens) {
       const excess = Math.min(queued, queued + tokens - maxQueueTokens);
@@ -98,15 +99,15 @@ export class Scheduler {
       );
       throw new KindredError(
         "resource-exhausted",
-        `the embedding queue is full: ${queued} of ${maxQueueTokens} tokens wait, and this request has about ${tokens}`,
+        `the queue for ${priority} work is full: ${queued} of ${maxQueueTokens} tokens wait, and this request has about ${tokens}`,
         { retryAfterMs },
       );
     }
-    this.#reserved += tokens;
+    this.#reserved[priority] += tokens;
     let held = tokens;
     return {
       release: () => {
-        this.#reserved -= held;
+        this.#reserved[priority] -= held;
         held = 0;
       },
     };

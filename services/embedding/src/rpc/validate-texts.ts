@@ -3,9 +3,9 @@ import { invalidFields, type FieldViolation } from "@kindred/errors";
 export const MAX_TEXTS = 10_000;
 export const MAX_TEXT_BYTES = 1024 * 1024;
 /** More bad texts than this are not worth naming one by one. */
-const MAX_VIOLATIONS = 20;
+const MAX_VIOLATIONS = 10;
 
-/** @throws KindredError invalid-argument naming `texts`, or each text that is too long (the first twenty). */
+/** @throws KindredError invalid-argument naming `texts`, or each text that is too long (the first ten). */
 export function validateTexts(texts: readonly string[]): void {
   if (texts.length === 0 || texts.length > MAX_TEXTS) {
     const remedy = texts.length === 0 ? "give at least one text" : "split the request";

@@ -102,37 +102,39 @@ async function attempt(path: string, options: DownloadOptions, timeouts: Downloa
     if (response.status === 206 || response.status === 416) await rm(path, { force: true });
     throw error;
   }
-  const file = await open(path, position === 0 ? "w" : "r+");
-  const stalled = () =>
-    setTimeout(() => {
-      abort.abort(new Interrupted(`no byte for ${timeouts.stallMs} ms`));
+  const reader = response.body?.getReader();
+  const read = async (): Promise<Uint8Array | undefined> => {
+    const timer = setTimeout(() => {
+      abort.abort(new Error(`no byte for ${timeouts.stallMs} ms`));
     }, timeouts.stallMs);
-  let timer = stalled();
-  try {
-    for await (const chunk of response.body ?? []) {
+    try {
+      return (await reader?.read())?.value;
+    } catch (error) {
+      const cause = abort.signal.reason ?? (error as Error).cause ?? error;
+      throw new Interrupted(`the connection broke off at byte ${position}: ${messageOf(cause)}`);
+    } finally {
       clearTimeout(timer);
+    }
+  };
+  const file = await open(path, position === 0 ? "w" : "r+");
+  try {
+    for (let chunk = await read(); chunk !== undefined; chunk = await read()) {
       if (position + chunk.length > options.bytes) {
-        await response.body?.cancel().catch(() => undefined);
         throw new Error(`the server sends more than the expected ${options.bytes} bytes`);
       }
       await file.write(chunk, 0, chunk.length, position);
       position += chunk.length;
       options.onBytes(position);
-      timer = stalled();
     }
-  } catch (error) {
-    if (error instanceof TypeError || abort.signal.aborted) {
-      const cause = abort.signal.reason ?? (error as Error).cause ?? error;
-      throw new Interrupted(`the connection broke off at byte ${position}: ${messageOf(cause)}`);
-    }
-    throw error;
-  } finally {
-    clearTimeout(timer);
     await file.sync();
+  } finally {
     await file.close();
+    // Ends the connection where not all was read; what that says is of no interest any more.
+    await reader?.cancel().catch(() => undefined);
   }
-  if (position < options.bytes)
+  if (position < options.bytes) {
     throw new Interrupted(`the connection closed at byte ${position} of ${options.bytes}`);
+  }
 }
 
 /** Takes over what an earlier download left, by renaming it: of several processes one gets it. */

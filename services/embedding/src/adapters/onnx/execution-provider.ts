@@ -23,9 +23,12 @@ export function runtimeFolder(): string {
 }
 
 /** Why CUDA cannot be tried here, or undefined when it can. */
-export function cudaObstacle(folder: string = runtimeFolder()): string | undefined {
-  const library = CUDA_LIBRARIES[process.platform];
-  if (library === undefined) return `ONNX Runtime has no CUDA provider for ${process.platform}`;
+export function cudaObstacle(
+  folder: string = runtimeFolder(),
+  platform: NodeJS.Platform = process.platform,
+): string | undefined {
+  const library = CUDA_LIBRARIES[platform];
+  if (library === undefined) return `ONNX Runtime has no CUDA provider for ${platform}`;
   if (!existsSync(join(folder, library))) {
     return `the CUDA provider library ${library} is not installed beside onnxruntime-node`;
   }

@@ -11,7 +11,8 @@ export interface SessionOptions {
   readonly intraOpThreads: number;
 }
 
-const LOG_ERRORS_ONLY = 3;
+/** What goes wrong is thrown, and logged by whoever catches it. */
+const LOG_NOTHING_BUT_FATAL = 4;
 
 /** Opens ONNX Runtime on a compiled model. */
 export function openInferenceSession(options: SessionOptions): Promise<InferenceSession> {
@@ -23,7 +24,7 @@ export function openInferenceSession(options: SessionOptions): Promise<Inference
     graphOptimizationLevel: "all",
     // Patterns are kept per input shape, and here nearly every batch has a shape of its own.
     enableMemPattern: false,
-    logSeverityLevel: LOG_ERRORS_ONLY,
+    logSeverityLevel: LOG_NOTHING_BUT_FATAL,
     extra: {
       // Its kernel is slower than the nodes it replaces; see addAndNormalize in bert-graph.ts.
       optimization: { disable_specified_optimizers: "SkipLayerNormFusion" },

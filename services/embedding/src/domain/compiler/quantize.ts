@@ -18,8 +18,8 @@ export function quantizeColumns(weight: Float32Array, rows: number, columns: num
     }
   }
   for (let column = 0; column < columns; column++) {
-    // A column of zeros stays zeros under any scale.
-    scales[column] = (scales[column] as number) / INT8_MAX || 1;
+    // A column of zeros, or as good as zeros, stays zeros under any scale.
+    scales[column] = Math.fround((scales[column] as number) / INT8_MAX) || 1;
   }
   const values = new Int8Array(rows * columns);
   for (let i = 0; i < values.length; i++) {
@@ -38,5 +38,5 @@ export interface AffineCode {
 export function affineCode(low: number, high: number): AffineCode {
   const [bottom, top] = [Math.min(low, 0), Math.max(high, 0)];
   const scale = (top - bottom) / UINT8_MAX || 1;
-  return { scale, zeroPoint: Math.round(-bottom / scale) };
+  return { scale, zeroPoint: Math.round((0 - bottom) / scale) };
 }

@@ -1,0 +1,82 @@
+import { expect, test } from "@jest/globals";
+import { MINILM } from "../model.ts";
+import type { BertLayer, BertWeights, Linear } from "./bert.ts";
+import {
+  calibrate,
+  decodeCalibration,
+  PRODUCTS,
+  smoothingDivisors,
+  type ChannelRange,
+  type Product,
+  type Site,
+} from "./calibration.ts";
+import { MINILM_CALIBRATION } from "./minilm-calibration.ts";
+
+const linear = (inputs: number, fill: number): Linear => ({
+  inputs,
+  outputs: 1,
+  weight: new Float32Array(inputs).fill(fill),
+  bias: new Float32Array(1),
+});
+
+function oneLayer(inputs: number): BertWeights {
+  const norm = { gamma: new Float32Array(1), beta: new Float32Array(1) };
+  const layer: BertLayer = {
+    qkv: linear(inputs, 1),
+    attentionOutput: linear(inputs, 1),
+    attentionNorm: norm,
+    intermediate: linear(inputs, 1),
+    output: linear(inputs, 1),
+    outputNorm: norm,
+  };
+  return {
+    wordEmbeddings: new Float32Array(0),
+    positionEmbeddings: new Float32Array(0),
+    embeddingNorm: norm,
+    layers: [layer],
+  };
+}
+
+const observe = (range: ChannelRange) => new Map(PRODUCTS.map((product) => [`0.${product}` as Site, range]));
+
+test("smoothing takes the range of a loud channel down to that of the others", () => {
+  const range = { low: Float32Array.of(-1, -64, 0), high: Float32Array.of(1, 32, 1) };
+  const site = calibrate(oneLayer(3), observe(range)).get("0.qkv");
+  const divisors = smoothingDivisors(site?.smoothing ?? new Int8Array(0));
+  // 64^0.65 is 14.93, in eighths of a power of two 2^(31/8).
+  expect(divisors[1]).toBeCloseTo(2 ** (31 / 8), 5);
+  expect(divisors[0]).toBe(1);
+  expect(site?.low).toBeCloseTo(-64 / 2 ** (31 / 8), 5);
+  expect(site?.high).toBeCloseTo(32 / 2 ** (31 / 8), 5);
+});
+
+test("the context that leaves attention is not smoothed, and its range is widened", () => {
+  const range = { low: Float32Array.of(-2), high: Float32Array.of(3) };
+  const site = calibrate(oneLayer(1), observe(range)).get("0.attentionOutput");
+  expect(site?.smoothing).toBeUndefined();
+  expect(site?.low).toBeCloseTo(-2.4, 6);
+  expect(site?.high).toBeCloseTo(3.6, 6);
+});
+
+test("a product that was not observed is an error", () => {
+  expect(() => calibrate(oneLayer(1), new Map())).toThrow("no activations were observed for 0.qkv");
+});
+
+test("the committed calibration fits the model", () => {
+  const { layers, hidden, intermediate } = MINILM.architecture;
+  const channels = { qkv: hidden, attentionOutput: undefined, intermediate: hidden, output: intermediate };
+  expect(MINILM_CALIBRATION.size).toBe(layers * PRODUCTS.length);
+  for (const [site, { low, high, smoothing }] of MINILM_CALIBRATION) {
+    expect(low).toBeLessThan(0);
+    expect(high).toBeGreaterThan(0);
+    expect([site, smoothing?.length]).toEqual([site, channels[site.split(".")[1] as Product]]);
+  }
+});
+
+test("packed smoothing is read as signed bytes", () => {
+  const packed = {
+    "0.qkv": [-1, 2, Buffer.from(Int8Array.of(-3, 0, 127).buffer).toString("base64")],
+  } as const;
+  const site = decodeCalibration(packed as never).get("0.qkv");
+  expect([...(site?.smoothing ?? [])]).toEqual([-3, 0, 127]);
+});
