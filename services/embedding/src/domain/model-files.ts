@@ -76,7 +76,8 @@ export async function obtainModel(
     }
     throw noSourceLeft(file, [...failures.values()]);
   };
-  const tokenizer = await obtain(model.tokenizer);
+  // The larger one first: a source that delivers both at once puts the other into the cache.
   const weights = await obtain(model.weights);
+  const tokenizer = await obtain(model.tokenizer);
   return { weightsPath: weights.path, tokenizerPath: tokenizer.path, source: weights.source };
 }

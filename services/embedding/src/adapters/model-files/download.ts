@@ -2,7 +2,7 @@ import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "@kindred/errors";
-import { fileSize, isMissing, temporaryName } from "../files.ts";
+import { ABANDONED_MS, fileSize, isMissing, temporaryName } from "../files.ts";
 
 export interface DownloadOptions {
   readonly url: string;
@@ -28,8 +28,6 @@ export interface DownloadTimeouts {
 const DEFAULT_TIMEOUTS: DownloadTimeouts = { responseMs: 3000, stallMs: 30_000, backoffMs: 500 };
 const MAX_ATTEMPTS = 4;
 const MAX_REDIRECTS = 5;
-/** An unfinished download that nobody has written to for this long has no owner any more. */
-const ABANDONED_MS = 5 * 60_000;
 
 /** A failure that another attempt may mend. */
 class Interrupted extends Error {}

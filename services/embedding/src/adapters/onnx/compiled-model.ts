@@ -9,7 +9,15 @@ import type { Calibration } from "../../domain/compiler/calibration.ts";
 import type { Graph } from "../../domain/compiler/graph.ts";
 import type { ModelDescription } from "../../domain/model.ts";
 import type { Precision } from "../../domain/precision.ts";
-import { fileSize, isMissing, openByteSource, publish, sha256OfFile, temporaryName } from "../files.ts";
+import {
+  fileSize,
+  isMissing,
+  openByteSource,
+  publish,
+  removeAbandoned,
+  sha256OfFile,
+  temporaryName,
+} from "../files.ts";
 import { encodeModel } from "./encode-model.ts";
 
 export const MODEL_FILE = "model.onnx";
@@ -128,6 +136,7 @@ export async function compileModel(options: CompileOptions): Promise<string> {
 
   onProgress?.(0, total);
   await mkdir(dirname(folder), { recursive: true });
+  await removeAbandoned(dirname(folder), (entry) => entry.includes(".tmp-"));
   const temporary = temporaryName(folder);
   try {
     await mkdir(temporary);
