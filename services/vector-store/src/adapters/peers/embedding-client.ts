@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { createClient, type Client, type Transport } from "@connectrpc/connect";
+import type { EmbeddingSpace as SpaceMessage } from "@kindred/contracts/common/v1";
+import { EmbeddingService, Priority } from "@kindred/contracts/embedding/v1";
+import { isKindredError, KindredError } from "@kindred/errors";
+import { VECTOR_BYTES } from "../../domain/collection.ts";
+import { requireDimensions, spaceMismatch, type EmbeddingSpace } from "../../domain/embedding-space.ts";
+import type { CallLimits, EmbeddingPort } from "../../domain/ports.ts";
+
+/** Ten thousand texts take some time, and several imports wait for each other. */
+const BULK_TIMEOUT_MS = 600_000;
+/** Between two tries of bulk work when the service is busy and does not say how long. */
+const BUSY_PAUSE_MS = 250;
+const UNAVAILABLE_RETRY_MS = 1000;
+
+/** The embedding service behind its contract. */
+export function embeddingClient(transport: Transport): EmbeddingPort {
+  const client = createClient(EmbeddingService, transport);
+  return {
+    async embed(texts, options) {
+      const bulk = options.priority === "bulk";
+      const request = {
+        texts: [...texts],
+        priority: bulk ? Priority.BULK : Priority.INTERACTIVE,
+        expectedSpaceId: options.expectedSpaceId ?? "",
+      };
+      const call = (limits: CallLimits) => client.embed(request, callOptions(limits));
+      const reply = await explained(() => (bulk ? patiently(call, options) : call(options)));
+      const space = toSpace(reply.space);
+      requireDimensions(space);
+      if (reply.vectors.byteLength !== texts.length * VECTOR_BYTES) {
+        throw new KindredError(
+          "internal",
+          `the embedding service returned ${reply.vectors.byteLength} bytes for ${texts.length} texts`,
+        );
+      }
+      return { vectors: reply.vectors, space };
+    },
+
+    async servedSpace(limits) {
+      const { space } = await explained(() => client.info({}, callOptions(limits)));
+      return toSpace(space);
+    },
+  };
+}
+
+type CallOptions = NonNullable<Parameters<Client<typeof EmbeddingService>["embed"]>[1]>;
+
+function callOptions({ signal, timeoutMs }: CallLimits): CallOptions {
+  return { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
+}
+
+/** Bulk work waits while the service's queue is full: that is how it is held back. */
+async function patiently<T>(call: (left: CallLimits) => Promise<T>, limits: CallLimits): Promise<T> {
+  const deadline = performance.now() + (limits.timeoutMs ?? BULK_TIMEOUT_MS);
+  for (;;) {
+    const timeoutMs = deadline - performance.now();
+    try {
+      return await call({ ...limits, timeoutMs });
+    } catch (error) {
+      if (!isKindredError(error) || error.kind !== "resource-exhausted") throw error;
+      // Jitter: several importers were refused at the same moment.
+      const pause = Math.max(error.retryAfterMs ?? 0, BUSY_PAUSE_MS) * (0.5 + Math.random());
+      if (performance.now() + pause >= deadline) throw error;
+      await sleep(pause, undefined, limits.signal ? { signal: limits.signal } : {});
+    }
+  }
+}
+
+/** Errors of the embedding service in the words of this one's callers. */
+async function explained<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!isKindredError(error)) throw error;
+    const { expected_space_id: expected, served_space_id: served } = error.metadata;
+    if (error.kind === "failed-precondition" && expected !== undefined && served !== undefined) {
+      throw spaceMismatch(expected, served);
+    }
+    if (error.kind === "unavailable") {
+      throw new KindredError(
+        "unavailable",
+        `the embedding service cannot be reached (${error.message}); searches by vector and by image go on`,
+        { cause: error, retryAfterMs: error.retryAfterMs ?? UNAVAILABLE_RETRY_MS },
+      );
+    }
+    throw error;
+  }
+}
+
+function toSpace(space: SpaceMessage | undefined): EmbeddingSpace {
+  if (!space)
+    throw new KindredError("internal", "the embedding service did not say which space it embeds into");
+  const { id, provider, model, revision, dimensions, pooling, normalization, maxTokens } = space;
+  return { id, provider, model, revision, dimensions, pooling, normalization, maxTokens };
+}

@@ -1,0 +1,87 @@
+import { KindredError } from "@kindred/errors";
+import type { Database } from "@kindred/postgres";
+import { COLLECTION } from "../../domain/collection.ts";
+import type { CatalogueState, StateReader } from "../../domain/ports.ts";
+import { INDEX_NAME, servesSearches } from "../../domain/vector-index.ts";
+import { vectorIndexes } from "./index-catalogue.ts";
+
+/** Other replicas build and drop indexes too. A stale view costs speed and never a hit: short scans fall back. */
+const FRESH_MS = 1000;
+
+/** The catalogue's state, read at most once a second, and again at once after `forget()`. */
+export interface CachedState extends StateReader {
+  forget(): void;
+}
+
+export function catalogueState(db: Database): CachedState {
+  let cached: { state: Promise<CatalogueState>; at: number } | undefined;
+  const forget = (): void => {
+    cached = undefined;
+  };
+  const readAndKeep = async (): Promise<CatalogueState> => {
+    const entry = { state: readState(db), at: performance.now() };
+    cached = entry;
+    let keep = false;
+    try {
+      const state = await entry.state;
+      // Another replica may store the first embedding at any moment, and with it the space that all others have to be of.
+      keep = state.space !== undefined;
+      return state;
+    } finally {
+      if (!keep && cached === entry) forget();
+    }
+  };
+  return {
+    forget,
+    async state() {
+      if (cached && performance.now() - cached.at < FRESH_MS) return await cached.state;
+      return await readAndKeep();
+    },
+  };
+}
+
+interface StateRow {
+  id: string | null;
+  provider: string;
+  model: string;
+  revision: string;
+  dimensions: number;
+  pooling: string;
+  normalization: string;
+  max_tokens: number;
+  estimated_images: number;
+  estimated_embeddings: number;
+}
+
+/**
+ * As the planner estimates rows: their density when it was last measured, times the size now. Where it never was,
+ * `bytesPerRow` stands in.
+ */
+const estimatedRows = (table: string, bytesPerRow: number): string => `
+  (SELECT CASE WHEN reltuples >= 0 AND relpages > 0
+          THEN reltuples * (pg_relation_size(oid) / current_setting('block_size')::float8) / relpages
+          ELSE pg_relation_size(oid) / ${bytesPerRow}.0 END
+     FROM pg_class WHERE oid = '${table}'::regclass)::float8`;
+
+async function readState(db: Database): Promise<CatalogueState> {
+  const { rows } = await db.query<StateRow>(
+    `SELECT s.*, ${estimatedRows("images", 150)} AS estimated_images,
+            ${estimatedRows("embeddings", 1700)} AS estimated_embeddings
+       FROM collections c LEFT JOIN embedding_spaces s ON s.id = c.space_id WHERE c.name = $1`,
+    [COLLECTION],
+  );
+  const row = rows[0];
+  if (!row)
+    throw new KindredError("data-loss", `the collection "${COLLECTION}" is missing from the database`);
+  const serving = (await vectorIndexes(db)).filter(servesSearches);
+  const { id, provider, model, revision, dimensions, pooling, normalization, max_tokens: maxTokens } = row;
+  return {
+    space:
+      id === null
+        ? undefined
+        : { id, provider, model, revision, dimensions, pooling, normalization, maxTokens },
+    index: serving.find((index) => index.name === INDEX_NAME) ?? serving[0],
+    estimatedImages: Math.round(row.estimated_images),
+    estimatedEmbeddings: Math.round(row.estimated_embeddings),
+  };
+}

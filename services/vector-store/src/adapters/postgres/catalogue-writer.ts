@@ -1,0 +1,188 @@
+import { KindredError } from "@kindred/errors";
+import { messageOf } from "@kindred/errors";
+import { sqlStateOf, type Database } from "@kindred/postgres";
+import type pg from "pg";
+import { COLLECTION } from "../../domain/collection.ts";
+import { spaceMismatch, type EmbeddingSpace } from "../../domain/embedding-space.ts";
+import type { ImageFields } from "../../domain/image.ts";
+import { pathTaken } from "../../domain/path-taken.ts";
+import type { CatalogueWriter, KnownImage, PreparedBatch, StoredBatch } from "../../domain/ports.ts";
+import { insertEmbeddings } from "./insert-embeddings.ts";
+
+/** Deadlock, serialisation failure, and a row that refers to an image which is gone: what was read before is stale. */
+const RACES = new Set(["40P01", "40001", "23503"]);
+
+/** Writes in transactions of their own; every row that several may want is locked in the same order. */
+export function catalogueWriter(db: Database): CatalogueWriter {
+  return {
+    async knownByPath(paths) {
+      const { rows } = await db.query<{ image_path: string; id: string; keys: string[] }>(
+        `SELECT i.image_path, i.id, array_remove(array_agg(e.embedding_key), NULL) AS keys
+           FROM images i LEFT JOIN embeddings e ON e.image_id = i.id
+          WHERE i.image_path = ANY($1::text[]) GROUP BY i.id`,
+        [paths],
+      );
+      return new Map(rows.map((row) => [row.image_path, toKnown(row)]));
+    },
+
+    async knownById(id) {
+      const { rows } = await db.query<{ id: string; keys: string[] }>(
+        `SELECT i.id, array_remove(array_agg(e.embedding_key), NULL) AS keys
+           FROM images i LEFT JOIN embeddings e ON e.image_id = i.id WHERE i.id = $1 GROUP BY i.id`,
+        [String(id)],
+      );
+      return rows[0] && toKnown(rows[0]);
+    },
+
+    async store(batch, limits) {
+      try {
+        return await db.transaction((client) => store(client, batch), limits);
+      } catch (error) {
+        if (!RACES.has(sqlStateOf(error) ?? "")) throw error;
+        throw changedMeanwhile(messageOf(error), error);
+      }
+    },
+
+    async remove(imageId, limits) {
+      return await db.transaction(async (client) => {
+        // Locked first: nothing can be added to it between the count and the end.
+        const { rowCount } = await client.query("SELECT 1 FROM images WHERE id = $1 FOR UPDATE", [
+          String(imageId),
+        ]);
+        if (rowCount === 0) return undefined;
+        const deleted = await client.query("DELETE FROM embeddings WHERE image_id = $1", [String(imageId)]);
+        await client.query("DELETE FROM images WHERE id = $1", [String(imageId)]);
+        return deleted.rowCount ?? 0;
+      }, limits);
+    },
+
+    async refreshStatistics() {
+      try {
+        // An index that is being built holds the lock for long.
+        await db.query("ANALYZE (SKIP_LOCKED) images, embeddings");
+      } catch (error) {
+        db.logger.warn({ err: error }, "the planner's statistics could not be brought up to date");
+      }
+    },
+  };
+}
+
+function toKnown(row: { id: string; keys: string[] }): KnownImage {
+  return { id: BigInt(row.id), keys: new Set(row.keys) };
+}
+
+function changedMeanwhile(message: string, cause?: unknown): KindredError {
+  return new KindredError("aborted", message, { cause, retryAfterMs: 20 });
+}
+
+async function store(client: pg.PoolClient, batch: PreparedBatch): Promise<StoredBatch> {
+  if (batch.space) await pinSpace(client, batch.space);
+  const images = await storeImages(client, batch);
+  const ids = images.map((image) => image.id);
+  const embeddingIds = batch.space ? await insertEmbeddings(client, batch.rows, ids, batch.space.id) : [];
+  return { images, embeddingIds };
+}
+
+/** The first embedding sets the collection's space; of several that come at once the first to commit. */
+async function pinSpace(client: pg.PoolClient, space: EmbeddingSpace): Promise<void> {
+  const read = async (): Promise<string | null> => {
+    const { rows } = await client.query<{ space_id: string | null }>(
+      "SELECT space_id FROM collections WHERE name = $1",
+      [COLLECTION],
+    );
+    if (!rows[0])
+      throw new KindredError("data-loss", `the collection "${COLLECTION}" is missing from the database`);
+    return rows[0].space_id;
+  };
+  let pinned = await read();
+  if (pinned === null) {
+    await client.query(
+      `INSERT INTO embedding_spaces (id, provider, model, revision, dimensions, pooling, normalization, max_tokens)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
+      [
+        space.id,
+        space.provider,
+        space.model,
+        space.revision,
+        space.dimensions,
+        space.pooling,
+        space.normalization,
+        space.maxTokens,
+      ],
+    );
+    await client.query("UPDATE collections SET space_id = $2 WHERE name = $1 AND space_id IS NULL", [
+      COLLECTION,
+      space.id,
+    ]);
+    pinned = await read();
+  }
+  if (pinned !== null && pinned !== space.id) throw spaceMismatch(pinned, space.id);
+}
+
+async function storeImages(client: pg.PoolClient, batch: PreparedBatch): Promise<StoredBatch["images"]> {
+  await holdKnown(client, batch);
+  const fresh = batch.images.filter((image) => "imagePath" in image);
+  if (fresh.length === 0)
+    return batch.images.map((image) => ({ id: (image as { id: bigint }).id, added: false }));
+  const added = await insertImages(client, fresh);
+  const others = fresh.map((image) => image.imagePath).filter((path) => !added.has(path));
+  const existing = await idsOf(client, others);
+  if (batch.onConflict === "error" && others.length > 0) {
+    const path = others[0] as string;
+    throw pathTaken(path, existing.get(path));
+  }
+  return batch.images.map((image) => {
+    if (!("imagePath" in image)) return { id: image.id, added: false };
+    const id = added.get(image.imagePath) ?? existing.get(image.imagePath);
+    if (id === undefined)
+      throw changedMeanwhile(`image ${JSON.stringify(image.imagePath)} was deleted meanwhile`);
+    return { id, added: added.has(image.imagePath) };
+  });
+}
+
+/** Keeps the images that the batch was prepared from, so that none of them is deleted before the commit. */
+async function holdKnown(client: pg.PoolClient, batch: PreparedBatch): Promise<void> {
+  const ids = batch.images.flatMap((image) => ("imagePath" in image ? [] : [String(image.id)]));
+  // An image whose embeddings are all there is not written to.
+  if (ids.length === 0 || batch.rows.length === 0) return;
+  const { rowCount } = await client.query(
+    "SELECT 1 FROM images WHERE id = ANY($1::bigint[]) ORDER BY id FOR KEY SHARE",
+    [ids],
+  );
+  if (rowCount !== new Set(ids).size) throw changedMeanwhile("an image of the batch was deleted meanwhile");
+}
+
+/** In the order of their paths, so that batches which share some wait for each other instead of deadlocking. */
+async function insertImages(
+  client: pg.PoolClient,
+  images: readonly ImageFields[],
+): Promise<Map<string, bigint>> {
+  const rows = images.map((image) => ({
+    image_path: image.imagePath,
+    description: image.description || null,
+    tags: image.tags,
+    width: image.width ?? null,
+    height: image.height ?? null,
+    file_size_bytes: image.fileSizeBytes?.toString() ?? null,
+    format: image.format || null,
+    source_dataset: image.sourceDataset || null,
+  }));
+  const result = await client.query<{ id: string; image_path: string }>(
+    `INSERT INTO images (image_path, description, tags, width, height, file_size_bytes, format, source_dataset)
+     SELECT * FROM jsonb_to_recordset($1::jsonb) AS i (image_path text, description text, tags text[], width integer,
+       height integer, file_size_bytes bigint, format text, source_dataset text)
+     ORDER BY image_path COLLATE "C"
+     ON CONFLICT (image_path) DO NOTHING RETURNING id, image_path`,
+    [JSON.stringify(rows)],
+  );
+  return new Map(result.rows.map((row) => [row.image_path, BigInt(row.id)]));
+}
+
+async function idsOf(client: pg.PoolClient, paths: readonly string[]): Promise<Map<string, bigint>> {
+  if (paths.length === 0) return new Map();
+  const { rows } = await client.query<{ id: string; image_path: string }>(
+    "SELECT id, image_path FROM images WHERE image_path = ANY($1::text[])",
+    [paths],
+  );
+  return new Map(rows.map((row) => [row.image_path, BigInt(row.id)]));
+}

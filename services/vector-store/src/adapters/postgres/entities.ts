@@ -1,0 +1,123 @@
+import { EntitySchema } from "typeorm";
+
+/** A row of `images` as `pg` gives it: 64-bit integers are text. */
+export interface ImageRow {
+  id: string;
+  imagePath: string;
+  description: string | null;
+  tags: string[] | null;
+  width: number | null;
+  height: number | null;
+  fileSizeBytes: string | null;
+  format: string | null;
+  sourceDataset: string | null;
+  createdAt: Date;
+  embeddingCount: string;
+}
+
+export const ImageEntity = new EntitySchema<ImageRow>({
+  name: "Image",
+  tableName: "images",
+  columns: {
+    id: { type: "bigint", primary: true, generated: "increment" },
+    imagePath: { name: "image_path", type: "varchar", length: 500, unique: true },
+    description: { type: "text", nullable: true },
+    tags: { type: "text", array: true, nullable: true },
+    width: { type: "integer", nullable: true },
+    height: { type: "integer", nullable: true },
+    fileSizeBytes: { name: "file_size_bytes", type: "bigint", nullable: true },
+    format: { type: "varchar", length: 10, nullable: true },
+    sourceDataset: { name: "source_dataset", type: "varchar", length: 100, nullable: true },
+    createdAt: { name: "created_at", type: "timestamptz", insert: false, update: false },
+    embeddingCount: {
+      type: "bigint",
+      virtualProperty: true,
+      query: (alias) => `SELECT count(*) FROM embeddings WHERE image_id = ${alias}.id`,
+    },
+  },
+});
+
+/** A row of `embeddings` without its vector, which TypeORM would turn into text and back. */
+export interface EmbeddingRow {
+  id: string;
+  imageId: string;
+  modelType: string | null;
+  modelName: string | null;
+  embeddingType: string | null;
+  metadata: unknown;
+  createdAt: Date;
+  key: string;
+  spaceId: string | null;
+}
+
+export const EmbeddingEntity = new EntitySchema<EmbeddingRow>({
+  name: "Embedding",
+  tableName: "embeddings",
+  columns: {
+    id: { type: "bigint", primary: true, generated: "increment" },
+    imageId: { name: "image_id", type: "bigint" },
+    modelType: { name: "model_type", type: "varchar", length: 100, nullable: true },
+    modelName: { name: "model_name", type: "varchar", length: 200, nullable: true },
+    embeddingType: { name: "embedding_type", type: "varchar", length: 50, nullable: true },
+    metadata: { name: "embedding_metadata", type: "jsonb", nullable: true },
+    createdAt: { name: "created_at", type: "timestamptz", insert: false, update: false },
+    key: { name: "embedding_key", type: "varchar", length: 200 },
+    spaceId: { name: "space_id", type: "text", nullable: true },
+  },
+});
+
+export interface SpaceRow {
+  id: string;
+  provider: string;
+  model: string;
+  revision: string;
+  dimensions: number;
+  pooling: string;
+  normalization: string;
+  maxTokens: number;
+}
+
+export const SpaceEntity = new EntitySchema<SpaceRow>({
+  name: "EmbeddingSpace",
+  tableName: "embedding_spaces",
+  columns: {
+    id: { type: "text", primary: true },
+    provider: { type: "text" },
+    model: { type: "text" },
+    revision: { type: "text" },
+    dimensions: { type: "integer" },
+    pooling: { type: "text" },
+    normalization: { type: "text" },
+    maxTokens: { name: "max_tokens", type: "integer" },
+  },
+});
+
+export interface CollectionRow {
+  name: string;
+  dimensions: number;
+  metric: string;
+  recallTarget: number;
+  /** Null before the first embedding. */
+  space: SpaceRow | null;
+}
+
+export const CollectionEntity = new EntitySchema<CollectionRow>({
+  name: "Collection",
+  tableName: "collections",
+  columns: {
+    name: { type: "text", primary: true },
+    dimensions: { type: "integer" },
+    metric: { type: "text" },
+    recallTarget: { name: "recall_target", type: "double precision" },
+  },
+  relations: {
+    space: {
+      type: "many-to-one",
+      target: "EmbeddingSpace",
+      joinColumn: { name: "space_id" },
+      nullable: true,
+    },
+  },
+});
+
+export const entities = [ImageEntity, EmbeddingEntity, SpaceEntity, CollectionEntity];

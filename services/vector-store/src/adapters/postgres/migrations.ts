@@ -1,0 +1,7 @@
+import { CreateCatalogue1763683200000 } from "../../../migrations/1763683200000-create-catalogue.ts";
+
+/** The PostgreSQL schema that this service owns. */
+export const DATABASE_SCHEMA = "vector_store";
+
+/** Oldest first. */
+export const migrations = [CreateCatalogue1763683200000];

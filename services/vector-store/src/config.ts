@@ -1,0 +1,23 @@
+import { bytes, optional, text, type ConfigOf } from "@kindred/config";
+import { databaseSettings } from "@kindred/postgres";
+import { metricsReporterSettings, serverSettings } from "@kindred/rpc";
+
+export const configSchema = {
+  ...serverSettings({ grpcPort: 50052, httpPort: 8082 }),
+  ...databaseSettings,
+  ...metricsReporterSettings,
+  EMBEDDING_ADDRESS: text({
+    description: "The embedding service's gRPC address, host:port or dns:///name:port.",
+    default: "127.0.0.1:50051",
+  }),
+  INDEX_BUILD_MEMORY: optional(
+    bytes({
+      description:
+        "Most memory that an index build may take in the database; by default a quarter of what this process may use.",
+      min: "1MiB",
+      max: "1024GiB",
+    }),
+  ),
+};
+
+export type VectorStoreConfig = ConfigOf<typeof configSchema>;

@@ -1,0 +1,168 @@
+import type { EmbeddingSpace } from "./embedding-space.ts";
+import type { Image, ImageChanges, ImageFields, ImageFilter, JsonObject, StoredEmbedding } from "./image.ts";
+import type { PackedVector } from "./packed-vector.ts";
+import type { Hit, NearestQuery, QueryVector, SearchFilter } from "./search-query.ts";
+import type { VectorIndex, WantedParameters } from "./vector-index.ts";
+
+// What the domain asks of the world. Implementations throw KindredErrors.
+
+/** How long the caller waits, and whether it still does. */
+export interface CallLimits {
+  signal?: AbortSignal | undefined;
+  /** Time that is left, in milliseconds; undefined without a deadline. */
+  timeoutMs?: number | undefined;
+}
+
+export interface EmbedOptions extends CallLimits {
+  /** "bulk" waits while the service is busy, "interactive" fails at once. */
+  priority: "interactive" | "bulk";
+  /** Fails with failed-precondition unless texts are embedded into this space; undefined: any. */
+  expectedSpaceId: string | undefined;
+}
+
+/** Turns texts into vectors. */
+export interface EmbeddingPort {
+  /**
+   * One packed vector a text, in their order, row after row.
+   * @param texts 1 to 10,000
+   */
+  embed(
+    texts: readonly string[],
+    options: EmbedOptions,
+  ): Promise<{ vectors: Uint8Array; space: EmbeddingSpace }>;
+  /** The space that texts are embedded into now. */
+  servedSpace(limits: CallLimits): Promise<EmbeddingSpace>;
+}
+
+/** The images of the catalogue, one or a page at a time. */
+export interface ImageRepository {
+  /** @throws KindredError already-exists when the path is taken. */
+  add(fields: ImageFields): Promise<Image>;
+  find(key: { id: bigint } | { imagePath: string }): Promise<Image | undefined>;
+  /** Images with ids above `afterId`, ascending. */
+  list(query: { filter: ImageFilter; afterId: bigint; limit: number }): Promise<Image[]>;
+  /** The image as it is then; undefined when there is none. */
+  update(id: bigint, changes: ImageChanges): Promise<Image | undefined>;
+  /** By ascending id. */
+  embeddingsOf(imageId: bigint): Promise<StoredEmbedding[]>;
+}
+
+/** What is stored of an image: its id and the keys of its embeddings. */
+export interface KnownImage {
+  id: bigint;
+  keys: ReadonlySet<string>;
+}
+
+/** An embedding ready to be stored. */
+export interface EmbeddingRow {
+  /** Which of the batch's images it belongs to. */
+  image: number;
+  key: string;
+  vector: PackedVector;
+  embeddingType: string;
+  modelType: string;
+  modelName: string;
+  metadata: JsonObject | undefined;
+}
+
+/** One transaction's worth of images and embeddings. */
+export interface PreparedBatch {
+  /** In the caller's order. An id means that the image was stored when the batch was prepared. */
+  images: readonly (ImageFields | { id: bigint })[];
+  /** No key twice for one image. */
+  rows: readonly EmbeddingRow[];
+  /** The space of all rows; undefined when there are none. */
+  space: EmbeddingSpace | undefined;
+  onConflict: "skip" | "error";
+}
+
+export interface StoredBatch {
+  /** Parallel to the batch's images. */
+  images: readonly { id: bigint; added: boolean }[];
+  /** Ids of the rows that were added, parallel to the batch's rows; undefined where the image had the key. */
+  embeddingIds: readonly (bigint | undefined)[];
+}
+
+/** Writes to the catalogue, a transaction at a time. */
+export interface CatalogueWriter {
+  /** The stored ones of these images, by path. */
+  knownByPath(paths: readonly string[], limits: CallLimits): Promise<ReadonlyMap<string, KnownImage>>;
+  knownById(id: bigint, limits: CallLimits): Promise<KnownImage | undefined>;
+  /**
+   * Stores a batch, whole or not at all. Rows whose key the image has are left as they are. The first embedding ever
+   * pins the catalogue's space.
+   * @throws KindredError already-exists; failed-precondition for another space than the pinned one; aborted when what
+   *   the batch was prepared from has changed meanwhile: prepare it again.
+   */
+  store(batch: PreparedBatch, limits: CallLimits): Promise<StoredBatch>;
+  /** How many embeddings went with the image; undefined when there was no such image. */
+  remove(imageId: bigint, limits: CallLimits): Promise<number | undefined>;
+  /** Brings the planner's statistics up to date after many rows were added. Never rejects: it is no more than useful. */
+  refreshStatistics(): Promise<void>;
+}
+
+/** What searching depends on, a second old at most where it may change. */
+export interface CatalogueState {
+  /** Undefined before the first embedding; it never changes afterwards. */
+  space: EmbeddingSpace | undefined;
+  /** The HNSW cosine index that searches use; undefined when there is no valid one. */
+  index: VectorIndex | undefined;
+  /** Rows, as PostgreSQL estimates them. */
+  estimatedEmbeddings: number;
+  estimatedImages: number;
+}
+
+export interface StateReader {
+  state(): Promise<CatalogueState>;
+}
+
+/** Reads vectors and searches among them. */
+export interface VectorSearch extends StateReader {
+  /** The vector of the image's first embedding; "no-image" or "no-embedding" when it cannot be had. */
+  firstVector(imageId: bigint, limits: CallLimits): Promise<QueryVector | "no-image" | "no-embedding">;
+  /** How many embeddings pass the filter, counted up to `bound`. May be some seconds old. */
+  countMatching(filter: SearchFilter, bound: number, limits: CallLimits): Promise<number>;
+  nearest(query: NearestQuery, limits: CallLimits): Promise<Nearest>;
+}
+
+export interface Nearest {
+  /** By ascending distance, then image id, then embedding id; at most k. */
+  hits: Hit[];
+  /** Rows that were looked at for them, at most the query's candidateLimit; 0 when there are no hits. */
+  candidates: number;
+}
+
+/** Counts and sizes, all from one snapshot. Sizes are in bytes and include indexes. */
+export interface CatalogueStatistics {
+  totalImages: bigint;
+  totalEmbeddings: bigint;
+  imagesWithoutEmbeddings: bigint;
+  imagesSizeBytes: bigint;
+  embeddingsSizeBytes: bigint;
+  /** Undefined before the first embedding. */
+  spaceId: string | undefined;
+  /** By name. */
+  indexes: VectorIndex[];
+}
+
+export interface StatisticsReader {
+  statistics(limits: CallLimits): Promise<CatalogueStatistics>;
+}
+
+/** Looks after the vector indexes. */
+export interface VectorIndexes {
+  /** By name. */
+  list(): Promise<VectorIndex[]>;
+  /**
+   * Makes sure of a valid index with these parameters.
+   * @throws KindredError aborted, with a retry delay, while another build runs.
+   */
+  ensure(wanted: WantedParameters, signal: AbortSignal | undefined): Promise<EnsuredIndex>;
+}
+
+export interface EnsuredIndex {
+  index: VectorIndex;
+  /** Whether it was built now; then how long that took, in milliseconds. */
+  built: boolean;
+  buildTimeMs: number;
+}

@@ -1,0 +1,7 @@
+import type { HandlerContext } from "@connectrpc/connect";
+import type { CallLimits } from "../domain/ports.ts";
+
+/** How long this call's caller waits. */
+export function limitsOf(context: Pick<HandlerContext, "signal" | "timeoutMs">): CallLimits {
+  return { signal: context.signal, timeoutMs: context.timeoutMs() };
+}

@@ -1,0 +1,78 @@
+import { createClient, type Client } from "@connectrpc/connect";
+import { loadConfig } from "@kindred/config";
+import { ImageService, IndexService, SearchService } from "@kindred/contracts/vector-store/v1";
+import { isKindredError, type KindredError } from "@kindred/errors";
+import { databaseSettings, migrate, openDatabase, type Database } from "@kindred/postgres";
+import { createInMemoryTransport } from "@kindred/rpc";
+import { silentLogger, testDatabase } from "@kindred/testing";
+import { DATABASE_SCHEMA, migrations } from "../src/adapters/postgres/migrations.ts";
+import { requireVector } from "../src/adapters/postgres/require-vector.ts";
+import { openStore } from "../src/app.ts";
+import { vectorStoreRoutes, type VectorStoreDeps } from "../src/rpc/routes.ts";
+import { fakeEmbedding, type FakeEmbedding } from "./fake-embedding.ts";
+
+export interface Fixture extends AsyncDisposable {
+  url: string;
+  db: Database;
+  store: Omit<VectorStoreDeps, "embedding">;
+  embedding: FakeEmbedding;
+  /** Through the interceptors of a real server. */
+  images: Client<typeof ImageService>;
+  search: Client<typeof SearchService>;
+  index: Client<typeof IndexService>;
+  /** Empties the catalogue, unpins its space and drops its index. */
+  clear(): Promise<void>;
+}
+
+/** The service's RPCs over a database of their own. */
+export async function openFixture(options: { settings?: Record<string, string> } = {}): Promise<Fixture> {
+  await using opening = new AsyncDisposableStack();
+  const logger = silentLogger();
+  const { url } = opening.use(await testDatabase());
+  const db = opening.use(
+    await openDatabase({
+      config: loadConfig(databaseSettings, { DATABASE_URL: url, ...options.settings }),
+      schema: DATABASE_SCHEMA,
+      applicationName: "vector-store-test",
+      logger,
+    }),
+  );
+  await requireVector(db);
+  await migrate(db, { migrations });
+  const store = opening.use(await openStore(db, { memoryBytes: 256 * 2 ** 20 }));
+  const embedding = fakeEmbedding();
+  const transport = createInMemoryTransport(vectorStoreRoutes({ ...store, embedding }), { logger });
+  const open = opening.move();
+  return {
+    url,
+    db,
+    store,
+    embedding,
+    images: createClient(ImageService, transport),
+    search: createClient(SearchService, transport),
+    index: createClient(IndexService, transport),
+    clear: async () => {
+      await db.query("DROP INDEX IF EXISTS embeddings_embedding_hnsw_idx");
+      await db.query("TRUNCATE images, embeddings");
+      await db.query("UPDATE collections SET space_id = NULL");
+      await db.query("DELETE FROM embedding_spaces");
+      store.forgetState();
+      embedding.reset();
+    },
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+}
+
+/** The KindredError that a call fails with. */
+export async function errorOf(call: Promise<unknown>): Promise<KindredError> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
+  return error;
+}
+
+export async function* streamOf<T>(...messages: T[]): AsyncIterable<T> {
+  yield* messages;
+}
