@@ -81,6 +81,7 @@ function explainCall(error: KindredError, url: string): Explanation {
     unavailable: "Which service is away: kindred health",
     "deadline-exceeded": "Give it longer with --timeout, e.g. --timeout 2m",
     "resource-exhausted": "Try again in a moment.",
+    internal: "The services' logs say more (kindred up keeps them in the folder logs of its home).",
     unimplemented: `Is ${url} Kindred's origin, and of this version?`,
   };
   return {

@@ -81,7 +81,7 @@ describe("usage errors have exit code 2 and write nothing to standard output", (
     [["add", "cat.png", "--caption", " "], /--caption is empty/],
     [["generations", "record", "--prompt", "x", "--model", "[1]"], /must be a JSON object/],
     [["generations", "list", "--since", "yesterday"], /must be a date/],
-    [["stats", "--timeout", "soon"], /--timeout must be a duration/],
+    [["stats", "--timeout", "soon"], /--timeout must be a time span/],
     [["stats", "--url", "127.0.0.1:8080"], /--url must be a URL/],
     [["up", "--port", "99999"], /must be an integer from 1 to 65535/],
     [["up", "--database", "mysql://x"], /--database must be auto, native, pglite or a postgresql:\/\/ URL/],
@@ -135,7 +135,7 @@ describe("something else answers there", () => {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
   });
-  afterEach(() => server.close());
+  afterEach(() => void server.close());
 
   test.each([["stats"], ["health"]])("%s says so", async (command) => {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

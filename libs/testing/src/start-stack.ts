@@ -69,7 +69,6 @@ export async function startStack(options: StartStackOptions = {}): Promise<Stack
   if (database) cleanup.use(database);
   const env = {
     KINDRED_CACHE_DIR: resolvePlaces(process.env).cache,
-    LOG_LEVEL: "debug",
     ...options.env,
   };
   if (names.includes("embedding")) {

@@ -79,7 +79,7 @@ async function importCoco(context: Context, file: string, options: CocoOptions):
   using interrupted = interruption();
   const { outcome } = await steps.run("import", async (step) => {
     let done = 0;
-    const show = (): void => step.progress(rateLine(done, captions, startedAt), done, captions);
+    const show = (): void => step.progress("storing", done, captions, rateLine(done, captions, startedAt));
     show();
     const result = await importBatches(
       inBatches(pictures, options.batchSize),
@@ -111,6 +111,7 @@ function noteWaiting(steps: Steps, reason: string, patience: number): void {
 function rateLine(done: number, total: number, startedAt: number): string {
   const perMs = done / (performance.now() - startedAt);
   const left = perMs > 0 && done < total ? `, ${formatMs((total - done) / perMs)} left` : "";
+  if (done === 0) return `${formatCount(total)} captions`;
   return `${formatCount(done)} of ${formatCount(total)} captions, ${Math.round(perMs * 1_000)}/s${left}`;
 }
 

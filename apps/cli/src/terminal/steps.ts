@@ -4,8 +4,8 @@ import { formatMs } from "./format.ts";
 
 /** One piece of long work while it goes on. */
 export interface Step {
-  /** What it is at; `done` of `total` where that is known, in any unit. */
-  progress(what: string, done?: number, total?: number): void;
+  /** What it is at; `done` of `total` where that is known, in any unit; `detail` is what changes all the time. */
+  progress(what: string, done?: number, total?: number, detail?: string): void;
 }
 
 /** Shows long work on standard error: bars that move in a terminal, a line now and then elsewhere. */
@@ -42,13 +42,15 @@ function plainSteps(terminal: Terminal): Steps {
       const startedAt = performance.now();
       let last = "";
       const result = await work({
-        progress: (what, done, total) => {
+        progress: (what, done, total, detail) => {
           const part = total ? Math.floor((PARTS * (done ?? 0)) / total) : 0;
           const line = `${what} ${part}`;
           if (line === last) return;
           last = line;
           const percent = total && part > 0 ? ` ${(100 * part) / PARTS} %` : "";
-          terminal.note(`  ${name.padEnd(NAME_WIDTH)} ${what}${percent}`);
+          terminal.note(
+            `  ${name.padEnd(NAME_WIDTH)} ${[`${what}${percent}`, detail].filter(Boolean).join(", ")}`,
+          );
         },
       });
       terminal.note(doneLine(terminal, name, result.summary, startedAt));
@@ -88,9 +90,10 @@ class MovingSteps implements Steps {
     const bar = this.#bars.create(1, 0, { name, what: "", known: false });
     try {
       const result = await work({
-        progress: (what, done, total) => {
+        progress: (what, done, total, detail) => {
           bar.setTotal(total ?? 1);
-          bar.update(done ?? 0, { what, known: total !== undefined });
+          const text = [what, detail].filter(Boolean).join(", ");
+          bar.update(done ?? 0, { what: text, known: total !== undefined });
         },
       });
       this.#end(bar, doneLine(this.#terminal, name, result.summary, startedAt));
