@@ -37,6 +37,7 @@ export async function openModel(
   const tokenizer = await openTokenizer(prepared.tokenizerPath);
   const { pool, choice } = await startInference({
     modelPath: prepared.modelPath,
+    precision: config.EMBEDDING_PRECISION,
     workers: config.EMBEDDING_WORKERS ?? Math.max(1, Math.floor(cpuLimit().cores / THREADS_PER_WORKER)),
     requested: config.EMBEDDING_PROVIDER,
     requireCuda: config.REQUIRE_CUDA,

@@ -39,6 +39,7 @@ test("the runtime's folder is found", () => {
 
 const noWorkers = {
   modelPath: "/nowhere/model.onnx",
+  precision: "fp32" as const,
   workers: 1,
   requireCuda: true,
   logger: silentLogger(),
@@ -61,6 +62,11 @@ test.each(["auto", "cuda"] as const)(
     });
   },
 );
+
+test("REQUIRE_CUDA and int8 exclude each other", async () => {
+  const starting = startInference({ ...noWorkers, requested: "auto", precision: "int8" });
+  await expect(starting).rejects.toThrow("REQUIRE_CUDA is set, and the int8 model runs on the CPU only");
+});
 
 test.each([
   ["arm64", "linux", "", false],

@@ -1,5 +1,6 @@
 import { KindredError, messageOf } from "@kindred/errors";
 import type { Logger } from "@kindred/telemetry";
+import type { Precision } from "../../domain/precision.ts";
 import {
   cudaObstacle,
   providersToTry,
@@ -13,6 +14,7 @@ import { WorkerPool } from "./worker-pool.ts";
 export interface InferenceOptions {
   /** Path of the compiled model. */
   readonly modelPath: string;
+  readonly precision: Precision;
   readonly workers: number;
   readonly requested: RequestedProvider;
   readonly requireCuda: boolean;
@@ -37,8 +39,10 @@ export async function startInference(
   if (requireCuda && requested === "cpu") {
     throw new KindredError("failed-precondition", "REQUIRE_CUDA is set, but EMBEDDING_PROVIDER is cpu");
   }
-  const { candidates, reason: obstacle } = providersToTry(requested, cudaObstacle());
-  let reason = obstacle;
+  // CUDA has no kernels for the 8-bit products: they would run on the CPU one by one, with copies between.
+  const obstacle = options.precision === "int8" ? "the int8 model runs on the CPU only" : cudaObstacle();
+  const { candidates, reason: excluded } = providersToTry(requested, obstacle);
+  let reason = excluded;
   for (const provider of candidates) {
     if (provider === "cpu" && requireCuda) break;
     const settings: WorkerSettings = {
