@@ -32,6 +32,8 @@ export interface Channel extends AsyncDisposable {
 export function openChannel(options: ChannelOptions): Channel {
   const maxMessageBytes = options.maxMessageBytes ?? 32 * 2 ** 20;
   const client = new Client(options.address, credentials.createInsecure(), {
+    // No retryPolicy: retries are this package's, which knows what may be sent again. `grpc.enable_retries` stays on all the
+    // same: without it a call that a closing connection refused unseen would fail instead of going to the next one.
     "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
     "grpc.service_config_disable_resolution": 1,
     "grpc.max_receive_message_length": maxMessageBytes,
@@ -39,8 +41,6 @@ export function openChannel(options: ChannelOptions): Channel {
     "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 10_000,
-    // Retries are this package's: it knows which methods may be sent again.
-    "grpc.enable_retries": 0,
     // A peer that restarts is back within seconds; grpc-js would otherwise wait up to two minutes.
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 2_000,

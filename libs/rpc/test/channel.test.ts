@@ -1,9 +1,11 @@
-import { createServer } from "node:net";
+import { once } from "node:events";
+import { constants, createServer as createHttp2Server } from "node:http2";
+import { createServer, type AddressInfo } from "node:net";
 import { describe, expect, test } from "@jest/globals";
 import { Code, ConnectError, createClient, createContextValues } from "@connectrpc/connect";
 import { KindredError } from "@kindred/errors";
 import { openChannel, retryable, type RetryPolicy } from "../src/index.ts";
-import { failure, recordingLogger, start, startWithClient, until } from "./fixture.ts";
+import { envelope, failure, recordingLogger, start, startWithClient, until } from "./fixture.ts";
 import { ProbeService } from "./probe.ts";
 
 const QUICK: RetryPolicy = { attempts: 5, initialBackoffMs: 1, maxBackoffMs: 1 };
@@ -11,8 +13,8 @@ const QUICK: RetryPolicy = { attempts: 5, initialBackoffMs: 1, maxBackoffMs: 1 }
 /** A port on which nobody listens. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
@@ -99,6 +101,26 @@ describe("retries", () => {
     await channel[Symbol.asyncDispose]();
     await second.drain();
   });
+});
+
+test("a write that a closing connection refused unseen goes to the next one", async () => {
+  let streams = 0;
+  const peer = createHttp2Server().on("stream", (stream) => {
+    if (++streams === 1) {
+      stream.on("error", () => undefined);
+      stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      return;
+    }
+    stream.respond({ "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.once("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+    stream.end(envelope(Uint8Array.of(0x10, 7)));
+  });
+  await once(peer.listen(0, "127.0.0.1"), "listening");
+  const channel = openChannel({ address: `127.0.0.1:${(peer.address() as AddressInfo).port}` });
+  expect((await createClient(ProbeService, channel.transport).write({})).count).toBe(7);
+  expect(streams).toBe(2);
+  await channel[Symbol.asyncDispose]();
+  peer.close();
 });
 
 describe("the end of a call", () => {
