@@ -1,4 +1,5 @@
 import { KindredError } from "@kindred/errors";
+import { countDown } from "./call-limits.ts";
 import { spaceMismatch } from "./embedding-space.ts";
 import { noImage } from "./no-image.ts";
 import type { CallLimits, CatalogueState, EmbeddingPort, VectorSearch } from "./ports.ts";
@@ -49,11 +50,7 @@ export async function search(
   query: SearchQuery,
   limits: CallLimits,
 ): Promise<SearchResult> {
-  const deadline = limits.timeoutMs === undefined ? undefined : performance.now() + limits.timeoutMs;
-  const left = (): CallLimits => ({
-    signal: limits.signal,
-    timeoutMs: deadline === undefined ? undefined : Math.max(1, deadline - performance.now()),
-  });
+  const left = countDown(limits);
   const state = await deps.catalogue.state();
   // While the text is being embedded, the database finds out how selective the filter is.
   const [resolved, scan] = await settled(

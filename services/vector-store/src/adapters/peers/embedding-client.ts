@@ -3,6 +3,7 @@ import { createClient, type Client, type Transport } from "@connectrpc/connect";
 import type { EmbeddingSpace as SpaceMessage } from "@kindred/contracts/common/v1";
 import { EmbeddingService, Priority } from "@kindred/contracts/embedding/v1";
 import { isKindredError, KindredError } from "@kindred/errors";
+import { countDown } from "../../domain/call-limits.ts";
 import { VECTOR_BYTES } from "../../domain/collection.ts";
 import { requireDimensions, spaceMismatch, type EmbeddingSpace } from "../../domain/embedding-space.ts";
 import type { CallLimits, EmbeddingPort } from "../../domain/ports.ts";
@@ -52,16 +53,15 @@ function callOptions({ signal, timeoutMs }: CallLimits): CallOptions {
 
 /** Bulk work waits while the service's queue is full: that is how it is held back. */
 async function patiently<T>(call: (left: CallLimits) => Promise<T>, limits: CallLimits): Promise<T> {
-  const deadline = performance.now() + (limits.timeoutMs ?? BULK_TIMEOUT_MS);
+  const left = countDown({ ...limits, timeoutMs: limits.timeoutMs ?? BULK_TIMEOUT_MS });
   for (;;) {
-    const timeoutMs = deadline - performance.now();
     try {
-      return await call({ ...limits, timeoutMs });
+      return await call(left());
     } catch (error) {
       if (!isKindredError(error) || error.kind !== "resource-exhausted") throw error;
       // Jitter: several importers were refused at the same moment.
       const pause = Math.max(error.retryAfterMs ?? 0, BUSY_PAUSE_MS) * (0.5 + Math.random());
-      if (performance.now() + pause >= deadline) throw error;
+      if (pause >= (left().timeoutMs ?? Infinity)) throw error;
       await sleep(pause, undefined, limits.signal ? { signal: limits.signal } : {});
     }
   }
