@@ -26,7 +26,7 @@ let stack: Stack;
 let database: Database;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "kindred-import-"));
-  stack = await startStack({ origin: true });
+  stack = await startStack({ services: ["embedding", "vector-store"], origin: true });
   database = await openDatabase({
     config: loadConfig(databaseSettings, { DATABASE_URL: stack.database?.url }),
     schema: "vector_store",

@@ -80,7 +80,7 @@ describe("the hits", () => {
   test("none, and an answer that is not complete", () => {
     const reply = create(SearchResponseSchema, { plan: { method: SearchMethod.EXACT, complete: false } });
     expect(renderSearch(terminal, reply, 20)).toBe(
-      " no picture is similar enough\n 0 hits · exact: every row compared · 20 ms · there may be more hits than these",
+      " no picture was found\n 0 hits · exact: every row compared · 20 ms · there may be more hits than these",
     );
   });
 

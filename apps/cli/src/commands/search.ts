@@ -117,7 +117,7 @@ export function renderSearch(terminal: Terminal, reply: SearchResponse, elapsedM
   const { colors } = terminal;
   const table =
     reply.hits.length === 0
-      ? ` ${colors.dim("no picture is similar enough")}`
+      ? ` ${colors.dim("no picture was found")}`
       : renderTable(
           terminal,
           [

@@ -51,7 +51,11 @@ export async function openLocalDatabase(
     });
     return {
       url: server.url,
-      summary: server.reason === "" ? server.description : `${server.description}; ${server.reason}`,
+      // PGlite is the last resort: people want to know why.
+      summary:
+        server.kind === "pglite" && server.reason !== ""
+          ? `${server.description}: ${server.reason}`
+          : server.description,
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
     };
   } catch (error) {

@@ -10,7 +10,6 @@ import { removeRunFile, writeRunFile } from "../run-file.ts";
 import type { Steps } from "../terminal/steps.ts";
 import { buildDashboard } from "./dashboard.ts";
 import { chooseDatabase, openLocalDatabase, type LocalDatabase } from "./database.ts";
-import { loadGallery } from "./gallery.ts";
 import { takeHome, type Home } from "./home.ts";
 import { inParallel } from "./in-parallel.ts";
 import { LogFiles } from "./log-files.ts";
@@ -57,7 +56,11 @@ export async function startLocal(
   await requireFreePorts(ports);
 
   const names = [...SERVICES.map(({ name }) => name), "origin"];
-  const onWarning = (name: string, message: string): void => steps.note(`  ${name}: ${message}`);
+  const onWarning = (name: string, message: string): void => {
+    // The log keeps this one: nobody can upgrade the server that Kindred brings along.
+    const ours = "kind" in choice && message.startsWith("this pgvector has known faults");
+    if (!ours) steps.note(`  ${name}: ${message}`);
+  };
   const logs = starting.use(await LogFiles.open(home.logs, names, onWarning));
   const env = { KINDRED_HOME: home.path, KINDRED_CACHE_DIR: home.cache };
   const logger = createLogger({ component: "up", level: LOG_LEVEL === "info" ? "warn" : LOG_LEVEL });
@@ -79,6 +82,8 @@ export async function startLocal(
   const stack = await startServices({ env, databaseUrl, ports, home, logs, steps, signal });
   starting.use(stack);
   if (options.gallery) {
+    // Drawing takes a native library that nothing else here needs.
+    const { loadGallery } = await import("./gallery.ts");
     const clients = openClients({ url: stack.url, timeoutMs: context.timeoutMs });
     await steps.run("gallery", async (step) => ({
       summary: await loadGallery({ clients, mediaRoot: home.media, step }),
@@ -122,14 +127,15 @@ async function startServices(deps: ServicesDeps): Promise<Services> {
   const broken = Promise.withResolvers<never>();
   // Nobody may be waiting yet.
   broken.promise.catch(() => {});
-  let stopping = false;
+  // While they start, services wait for each other; the failure that ends a start is told then, once.
+  let settled = false;
   const onState = (name: string, state: ProcessState): void => {
     if (state.kind === "failed") {
       const remedy = `Its log: ${home.logs}/${name}.log`;
       broken.reject(new Failure(`${sentence(state.reason)}`, { exitCode: EXIT.unavailable, remedy }));
-    } else if (!stopping && state.kind === "waiting") {
+    } else if (settled && state.kind === "waiting") {
       steps.note(`  ${name} ended (${firstLine(state.reason)}); starting it again`);
-    } else if (!stopping && state.kind === "ready" && state.restarts > 0) {
+    } else if (settled && state.kind === "ready" && state.restarts > 0) {
       steps.note(`  ${name} serves again`);
     }
   };
@@ -147,6 +153,7 @@ async function startServices(deps: ServicesDeps): Promise<Services> {
       }),
     );
     await Promise.race([processes.ready, broken.promise, aborted(signal)]);
+    settled = true;
     return { stack: processes, summary: [...processes.processes.keys()].join(", ") };
   });
   const started = starting.move();
@@ -155,7 +162,7 @@ async function startServices(deps: ServicesDeps): Promise<Services> {
     addresses: stack.addresses,
     broken: broken.promise,
     [Symbol.asyncDispose]: () => {
-      stopping = true;
+      settled = false;
       return started.disposeAsync();
     },
   };

@@ -141,10 +141,11 @@ describe("logs", () => {
       logs.write("a", '{"level":"info","msg":"ready"}');
       logs.write("a", '{"level":"warn","msg":"slow"}');
       logs.write("a", '{"level":"error","msg":"failed","err":{"message":"why"}}');
+      logs.write("a", '{"level":"fatal","msg":"ended"}');
       logs.write("a", "not JSON");
     }
     expect(shown).toEqual(["a: slow", "a: failed: why"]);
-    expect(readFileSync(join(folder, "a.log"), "utf8").split("\n")).toHaveLength(5);
+    expect(readFileSync(join(folder, "a.log"), "utf8").split("\n")).toHaveLength(6);
     expect(warningIn("{broken")).toBeUndefined();
   });
 });

@@ -58,7 +58,7 @@ async function rotate(path: string): Promise<void> {
   }
 }
 
-/** The message of a pino line that people should see: level warn and above. */
+/** The message of a pino line that people should see; what ended a process (level fatal) is told by its supervisor. */
 export function warningIn(line: string): string | undefined {
   if (!line.startsWith("{")) return undefined;
   try {
@@ -67,7 +67,7 @@ export function warningIn(line: string): string | undefined {
       msg?: string;
       err?: { message?: string };
     };
-    if (!["warn", "error", "fatal"].includes(level ?? "")) return undefined;
+    if (!["warn", "error"].includes(level ?? "")) return undefined;
     return [msg, err?.message].filter((part) => part !== undefined && part !== "").join(": ");
   } catch {
     return undefined;

@@ -18,11 +18,13 @@ export interface Steps {
 
 const NAME_WIDTH = 10;
 const BAR_WIDTH = 24;
-/** Elsewhere than in a terminal: a line for each of these parts of the work. */
+/** Elsewhere than in a terminal: a line for each of these parts of the work ... */
 const PARTS = 4;
+/** ... once the work has taken so long that somebody may wonder. */
+const QUIET_MS = 2_000;
 
-export function createSteps(terminal: Terminal): Steps {
-  return terminal.interactive ? new MovingSteps(terminal) : plainSteps(terminal);
+export function createSteps(terminal: Terminal, quietMs: number = QUIET_MS): Steps {
+  return terminal.interactive ? new MovingSteps(terminal) : plainSteps(terminal, quietMs);
 }
 
 /** For commands whose output a program reads. */
@@ -35,7 +37,7 @@ function doneLine({ colors }: Terminal, name: string, summary: string, startedAt
   return `${colors.green("✔")} ${name.padEnd(NAME_WIDTH)} ${summary}  ${colors.dim(formatMs(performance.now() - startedAt))}`;
 }
 
-function plainSteps(terminal: Terminal): Steps {
+function plainSteps(terminal: Terminal, quietMs: number): Steps {
   return {
     note: (text) => terminal.note(text),
     run: async (name, work) => {
@@ -43,6 +45,7 @@ function plainSteps(terminal: Terminal): Steps {
       let last = "";
       const result = await work({
         progress: (what, done, total, detail) => {
+          if (performance.now() - startedAt < quietMs) return;
           const part = total ? Math.floor((PARTS * (done ?? 0)) / total) : 0;
           const line = `${what} ${part}`;
           if (line === last) return;

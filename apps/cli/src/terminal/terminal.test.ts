@@ -77,7 +77,7 @@ test("results go to standard output, everything else to standard error", () => {
 describe("steps where nobody watches", () => {
   test("a line at each quarter, and one at the end", async () => {
     const { terminal: t, out, err } = terminal();
-    const result = await createSteps(t).run("model", (step) => {
+    const result = await createSteps(t, 0).run("model", (step) => {
       for (let done = 0; done <= 100; done += 5) step.progress("downloading", done, 100);
       return Promise.resolve({ summary: "from the hub", size: 5 });
     });
@@ -92,6 +92,15 @@ describe("steps where nobody watches", () => {
       "model      downloading 100 %",
     ]);
     expect(lines.at(-1)).toMatch(/^✔ model {6}from the hub {2}[\d.]+ m?s$/);
+  });
+
+  test("quick work is one line", async () => {
+    const { terminal: t, err } = terminal();
+    await createSteps(t).run("model", (step) => {
+      step.progress("checking", 1, 2);
+      return Promise.resolve({ summary: "from the cache" });
+    });
+    expect(text(err).trimEnd().split("\n")).toHaveLength(1);
   });
 
   test("a step that fails says nothing itself", async () => {
