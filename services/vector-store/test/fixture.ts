@@ -7,14 +7,14 @@ import { createInMemoryTransport } from "@kindred/rpc";
 import { silentLogger, testDatabase } from "@kindred/testing";
 import { DATABASE_SCHEMA, migrations } from "../src/adapters/postgres/migrations.ts";
 import { requireVector } from "../src/adapters/postgres/require-vector.ts";
-import { openStore } from "../src/app.ts";
-import { vectorStoreRoutes, type VectorStoreDeps } from "../src/rpc/routes.ts";
+import { openStore, type Store } from "../src/app.ts";
+import { vectorStoreRoutes } from "../src/rpc/routes.ts";
 import { fakeEmbedding, type FakeEmbedding } from "./fake-embedding.ts";
 
 export interface Fixture extends AsyncDisposable {
   url: string;
   db: Database;
-  store: Omit<VectorStoreDeps, "embedding">;
+  store: Store;
   embedding: FakeEmbedding;
   /** Through the interceptors of a real server. */
   images: Client<typeof ImageService>;

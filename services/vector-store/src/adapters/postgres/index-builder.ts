@@ -18,6 +18,8 @@ import type { CachedState } from "./catalogue-state.ts";
 import { vectorIndexes } from "./index-catalogue.ts";
 
 const LOCK_KEY = "kindred/vector_store/index/embeddings";
+/** How long a cancelled build may take to remove what it has built so far. */
+const CLEAN_UP_MS = 5000;
 /** For those who come while an index is being built. */
 const BUSY_RETRY_MS = 5000;
 /**
@@ -156,9 +158,10 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
     }
   }
 
-  /** Where a connection is gone with the build, the next EnsureIndex does it. */
+  /** Where the connection is gone with the build, or somebody's long transaction is in the way, the next EnsureIndex does it. */
   async #cleanUp(client: pg.PoolClient): Promise<void> {
     try {
+      await client.query(`SET statement_timeout = ${CLEAN_UP_MS}`);
       await client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${BUILDING_NAME}`);
     } catch (error) {
       this.#deps.db.logger.warn(
