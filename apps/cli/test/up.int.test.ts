@@ -1,5 +1,14 @@
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +29,7 @@ const running: Kindred[] = [];
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), "kindred-up-"));
   // The database's user has to be able to enter.
+  chmodSync(home, 0o755);
   env = {
     KINDRED_HOME: join(home, "data"),
     KINDRED_CACHE_DIR: resolvePlaces(process.env).cache,
