@@ -64,12 +64,29 @@ function run(command, args, options) {
       handle: () => child.kill(signal),
     }));
     for (const { signal, handle } of handlers) process.on(signal, handle);
+    const orphaned = onceOrphaned(() => child.kill("SIGTERM"));
     child.once("error", reject);
     child.once("close", (code, signal) => {
       for (const { signal: name, handle } of handlers) process.off(name, handle);
+      clearInterval(orphaned);
       resolve({ code: signal ? 128 + constants.signals[signal] : code, output });
     });
   });
+}
+
+/**
+ * A shell between npm and us dies of a signal that it does not pass on, and npm itself may be killed: what was started by
+ * `npm start` then has to stop, although nobody told us.
+ */
+function onceOrphaned(stop) {
+  if (process.env["npm_lifecycle_event"] === undefined) return undefined;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    stop();
+  }, 250);
+  return timer;
 }
 
 /** Why npm failed, in one line where the reason is known. */

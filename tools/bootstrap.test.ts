@@ -155,6 +155,22 @@ describe("while it runs", () => {
     expect(await over).toMatchObject({ code: 0, out: "terminated\n" });
   });
 
+  test("a signal that npm's shell does not pass on stops it all the same", async () => {
+    // The second command keeps the shell from becoming the first.
+    const shell = spawn(
+      "sh",
+      ["-c", '"$0" "$@"; exit $?', process.execPath, join(clone, "tools/bootstrap.mjs"), "up"],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+        env: { ...process.env, npm_config_cache: join(clone, "cache"), npm_lifecycle_event: "start" },
+      },
+    );
+    await once(shell.stdout, "data");
+    const over = text(shell.stdout);
+    shell.kill("SIGKILL");
+    expect(await over).toBe("terminated\n");
+  });
+
   test("killed with SIGKILL, what it had started hears of it", async () => {
     const child = await running();
     const over = text(child.stdout);

@@ -1,7 +1,11 @@
+import type { Environment } from "./context.ts";
+
 /** Signals that are sent together: a terminal sends Ctrl+C to every process of its group, and npm passes it on once more. */
 const ONE_KEYSTROKE_MS = 1_000;
 
-/** A wish to stop: Ctrl+C, SIGTERM, a closed terminal, or the death of the launcher that started this process. */
+const POLL_MS = 250;
+
+/** A wish to stop: Ctrl+C, SIGTERM, a closed terminal, or the death of what started this process. */
 export interface Interruption extends Disposable {
   /** Aborted at the first wish; its reason is for people. */
   readonly signal: AbortSignal;
@@ -10,8 +14,11 @@ export interface Interruption extends Disposable {
 /**
  * Listens for wishes to stop until it is disposed of. The first aborts the signal; one that comes more than a second later ends the
  * process at once, as it would have done without a listener.
+ *
+ * Between npx and us there may be a shell that dies of a signal without passing it on: started by npm, the end of our parent counts
+ * as a wish, too.
  */
-export function interruption(): Interruption {
+export function interruption(env: Environment): Interruption {
   const controller = new AbortController();
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   let firstAt: number | undefined;
@@ -23,14 +30,22 @@ export function interruption(): Interruption {
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
   };
-  const onDisconnect = (): void => controller.abort(new Error("the process that started this one is gone"));
+  const onOrphaned = (): void => controller.abort(new Error("the process that started this one is gone"));
+  const parent = process.ppid;
+  const watch =
+    env["npm_lifecycle_event"] === undefined
+      ? undefined
+      : setInterval(() => {
+          if (process.ppid !== parent) onOrphaned();
+        }, POLL_MS).unref();
   for (const signal of signals) process.on(signal, onSignal);
-  if (process.connected) process.once("disconnect", onDisconnect);
+  if (process.connected) process.once("disconnect", onOrphaned);
   return {
     signal: controller.signal,
     [Symbol.dispose]: () => {
       for (const signal of signals) process.off(signal, onSignal);
-      process.off("disconnect", onDisconnect);
+      process.off("disconnect", onOrphaned);
+      clearInterval(watch);
     },
   };
 }

@@ -257,7 +257,9 @@ describe("a start that cannot work is one clear line", () => {
     });
     expect({ code, out }).toEqual({ code: 69, out: "" });
     expect(err.split("\n").filter((line) => line.startsWith("error:"))).toEqual([
-      expect.stringMatching(/^error: The model could not be made ready: .*\.$/),
+      expect.stringMatching(
+        /^error: The model file .* could not be obtained: cache .*; hub .*; package .*\.$/,
+      ),
     ]);
     expect(left()).toEqual([]);
   }, 120_000);

@@ -76,7 +76,7 @@ async function importCoco(context: Context, file: string, options: CocoOptions):
   const startedAt = performance.now();
   const store = cocoStore(clients, options.dataset, await storeTime(clients));
   const steps = context.json ? silentSteps : createSteps(context.terminal);
-  using interrupted = interruption();
+  using interrupted = interruption(context.env);
   const { outcome } = await steps.run("import", async (step) => {
     let done = 0;
     const show = (): void => step.progress("storing", done, captions, rateLine(done, captions, startedAt));

@@ -61,7 +61,7 @@ export const addDemoCommand: AddCommand = (program, run) => {
 
 async function up(context: Context, options: LocalOptions): Promise<ExitCode> {
   const steps = stepsFor(context);
-  using interrupted = interruption();
+  using interrupted = interruption(context.env);
   {
     await using stack = await startOrStop(context, options, steps, interrupted.signal);
     await announce(context, stack);
@@ -82,7 +82,7 @@ async function demo(context: Context, options: LocalOptions): Promise<void> {
     await showSearches(context, running.origin);
     return;
   }
-  using interrupted = interruption();
+  using interrupted = interruption(context.env);
   await using stack = await startOrStop(
     context,
     await withUsablePorts(options, steps),

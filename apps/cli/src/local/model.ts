@@ -19,6 +19,8 @@ const SOURCES: Record<string, string> = {
   package: "the package mirror",
 };
 
+const MAX_REASON = 160;
+
 /** Obtains and compiles the model; returns in one line where it came from. */
 export async function prepareModel(deps: {
   env: Readonly<Record<string, string>>;
@@ -54,16 +56,25 @@ function describe(phase: Exclude<PrepareMessage["phase"], "ready">, source: stri
   }
 }
 
+/** The task says what is wrong, then each source that was tried in an indented line, then a remedy. */
 function modelFailure(error: TaskError): Failure {
   const said = error.stderr.filter((line) => line.trim() !== "" && !line.startsWith("{"));
-  const message = said.join(" ").replace(/[.\s]+$/, "") || error.message;
-  if (/ENOSPC|no space left/i.test(message)) {
-    return new Failure(`The disk is full: the model could not be stored (${message}).`, {
+  if (said.some((line) => /ENOSPC|no space left/i.test(line))) {
+    return new Failure("The disk is full: the model could not be stored.", {
       exitCode: EXIT.cannotWrite,
+      cause: error,
     });
   }
-  return new Failure(`The model could not be made ready: ${message}.`, {
+  const remedy = said.find((line) => line.startsWith("Remedy: "))?.slice("Remedy: ".length);
+  const tried = said.filter((line) => line.startsWith("  ")).map((line) => shorten(line.trim()));
+  const what = said.find((line) => !line.startsWith("  ")) ?? error.message;
+  return new Failure([what.replace(/[.:]$/, ""), tried.join("; ")].filter(Boolean).join(": ").concat("."), {
     exitCode: error.exitCode === EXIT.config ? EXIT.config : EXIT.unavailable,
+    remedy: remedy && `${remedy[0]?.toUpperCase()}${remedy.slice(1)}`,
     cause: error,
   });
+}
+
+function shorten(text: string): string {
+  return text.length <= MAX_REASON ? text : `${text.slice(0, MAX_REASON - 3)}...`;
 }
