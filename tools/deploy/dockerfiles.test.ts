@@ -75,6 +75,11 @@ describe.each(IMAGES)("the Dockerfile of $name", ({ name, folder, main, ports })
   });
 });
 
+test("the image of embedding tells nobody that it is used", () => {
+  const environment = environmentOf(parseDockerfile(readText("services/embedding/Dockerfile")));
+  expect(environment["ORT_DISABLE_TELEMETRY"]).toBe("1");
+});
+
 test("no Dockerfile is left out of these tests", () => {
   const found = globSync("{services,apps,libs,deploy,tools}/**/Dockerfile", {
     cwd: repositoryPath(""),

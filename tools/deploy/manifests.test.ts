@@ -6,6 +6,7 @@ import {
   readEnvFile,
   readResources,
   type Container,
+  type Manifest,
   type NetworkPolicy,
   type Workload,
 } from "./manifests.ts";
@@ -14,8 +15,11 @@ import { configOf, dockerfileOf, peersOf, unknownSettings } from "./settings.ts"
 const base = readResources("deploy/base");
 const settings = readEnvFile("deploy/base/settings.env");
 const workloads = base.filter(isWorkload);
-const find = (kind: string, name: string) =>
-  base.find((manifest) => manifest.kind === kind && manifest.metadata.name === name);
+function find(kind: string, name: string): Manifest {
+  const found = base.find((manifest) => manifest.kind === kind && manifest.metadata.name === name);
+  if (found === undefined) throw new Error(`no ${kind} ${name}`);
+  return found;
+}
 const workload = (name: string): Workload => find("Deployment", name) as Workload;
 const podOf = (name: string) => workload(name).spec.template.spec;
 const mainOf = (name: string): Container => podOf(name).containers[0] as Container;
@@ -32,11 +36,11 @@ function environment({ env = [], envFrom = [] }: Container): Record<string, stri
 
 /** The gRPC services that an image serves, by its contracts. */
 function grpcServices(name: string): string[] {
-  const package_ = name.replaceAll("-", "_");
+  const folder = name.replaceAll("-", "_");
   const files = { "vector-store": ["image", "index", "search"], "generation-tracking": ["generation"] }[name];
   return (files ?? [name]).map((file) => {
-    const proto = readText(`proto/kindred/${package_}/v1/${file}.proto`);
-    return `kindred.${package_}.v1.${/^service (\w+)/m.exec(proto)?.[1]}`;
+    const proto = readText(`proto/kindred/${folder}/v1/${file}.proto`);
+    return `kindred.${folder}.v1.${/^service (\w+)/m.exec(proto)?.[1]}`;
   });
 }
 
@@ -70,21 +74,22 @@ describe.each(IMAGES)("$name", ({ name, folder, ports, database }) => {
   test("knows the addresses of those it calls, and of nobody else", () => {
     const expected = (CALLS[name] as string[]).map((peer) => {
       const service = find("Service", `${peer}-grpc`);
-      const [port] = (service?.spec as { ports: { port: number }[] }).ports;
-      return [peer, `dns:///${service?.metadata.name}:${port?.port}`];
+      const { ports: open } = service.spec as { ports: { port: number }[] };
+      return [peer, `dns:///${service.metadata.name}:${open[0]?.port}`];
     });
     expect(peersOf(environment(main), "ADDRESS")).toEqual(Object.fromEntries(expected));
   });
 
-  test("is asked for its health: at its start, for readiness and for life", () => {
+  test("is asked for its health, and not restarted because the database is away", () => {
     const health =
       ports["grpc"] === undefined
         ? { httpGet: { path: "/healthz", port: "http" } }
         : { grpc: { port: ports["grpc"], service: expect.any(String) } };
-    for (const probe of [main.startupProbe, main.readinessProbe, main.livenessProbe]) {
+    for (const probe of [main.startupProbe, main.readinessProbe]) {
       expect(probe).toMatchObject(health);
       if (probe?.grpc) expect(grpcServices(name)).toContain(probe.grpc.service);
     }
+    expect(main.livenessProbe).toMatchObject(database ? { tcpSocket: { port: "grpc" } } : health);
   });
 
   test("is killed only after it has drained", () => {
@@ -115,13 +120,13 @@ describe.each(IMAGES)("$name", ({ name, folder, ports, database }) => {
     const selector = { "app.kubernetes.io/name": name };
     expect(workload(name).spec.selector.matchLabels).toEqual(selector);
     expect(workload(name).spec.template.metadata.labels).toMatchObject(selector);
-    expect(find("Service", name)?.spec).toMatchObject({
+    expect(find("Service", name).spec).toMatchObject({
       selector,
       ports: [{ name: "http", port: ports["http"], targetPort: "http" }],
     });
     if (ports["grpc"] === undefined) return;
     // Headless, so that dns:/// sees every pod.
-    expect(find("Service", `${name}-grpc`)?.spec).toMatchObject({
+    expect(find("Service", `${name}-grpc`).spec).toMatchObject({
       clusterIP: "None",
       selector,
       ports: [{ name: "grpc", port: ports["grpc"], targetPort: "grpc" }],
@@ -158,13 +163,12 @@ test("the model's files are made ready where the service looks for them", () => 
 });
 
 test("the shared settings are read by every service", () => {
-  for (const { name, ports } of IMAGES) {
-    if (ports["grpc"] !== undefined) expect([name, unknownSettings(name, settings)]).toEqual([name, []]);
-  }
+  const services = IMAGES.filter(({ ports }) => ports["grpc"] !== undefined);
+  expect(services.flatMap(({ name }) => unknownSettings(name, settings))).toEqual([]);
 });
 
 test("embedding is scaled by the autoscaler alone", () => {
-  expect(find("HorizontalPodAutoscaler", "embedding")?.spec).toMatchObject({
+  expect(find("HorizontalPodAutoscaler", "embedding").spec).toMatchObject({
     scaleTargetRef: { kind: "Deployment", name: "embedding" },
   });
   expect(workload("embedding").spec.replicas).toBeUndefined();
@@ -273,8 +277,8 @@ describe("the network policies are the call table", () => {
 });
 
 test("the ingress leads every gRPC service's path to its Service, and all others to the origin", () => {
-  const [ingress] = readResources("deploy/components/ingress").filter(({ kind }) => kind === "Ingress");
-  const { rules } = ingress?.spec as {
+  const ingress = readResources("deploy/components/ingress").find(({ kind }) => kind === "Ingress");
+  const { rules } = (ingress as Manifest).spec as {
     rules: {
       http: {
         paths: { path: string; pathType: string; backend: { service: { name: string; port: unknown } } }[];
