@@ -1,0 +1,1 @@
+export { pictures, writeGallery, type GalleryPicture, type WriteGalleryOptions } from "./gallery.ts";
