@@ -90,7 +90,15 @@ function answerAborts(logger: Logger): Interceptor {
       logger.debug({ method: request.method.name, err: error }, "the work of an aborted call failed");
     const response = await unlessAborted(() => next(request), signal, late);
     if (!response.stream) return response;
-    return { ...response, message: mapSteps(response.message, (step) => unlessAborted(step, signal, late)) };
+    return {
+      ...response,
+      message: mapSteps(
+        response.message,
+        (step) => unlessAborted(step, signal, late),
+        // A generator that is still busy ends, and cleans up, where it yields next.
+        (it) => void it.return?.().catch(late),
+      ),
+    };
   };
 }
 
@@ -119,17 +127,28 @@ function unlessAborted<T>(
   });
 }
 
-/** The same messages, each step of the iteration made by `around`. */
+/**
+ * The same messages, each step of the iteration made by `around`.
+ * @param abandoned hears of a step that failed; the iterator may have more to do behind it.
+ */
 function mapSteps<T>(
   messages: AsyncIterable<T>,
   around: (step: () => Promise<IteratorResult<T>>) => Promise<IteratorResult<T>>,
+  abandoned?: (it: AsyncIterator<T>) => void,
 ): AsyncIterable<T> {
   return {
     [Symbol.asyncIterator]() {
       const it = messages[Symbol.asyncIterator]();
       return {
-        next: () => around(() => it.next()),
-        return: (value?: unknown) => it.return?.(value) ?? Promise.resolve({ done: true, value: undefined }),
+        async next() {
+          try {
+            return await around(() => it.next());
+          } catch (error) {
+            abandoned?.(it);
+            throw error;
+          }
+        },
+        return: async (value?: unknown) => it.return?.(value) ?? { done: true, value: undefined },
       };
     },
   };

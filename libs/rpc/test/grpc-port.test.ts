@@ -5,13 +5,20 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { fromBinary } from "@bufbuild/protobuf";
+import { Client as GrpcClient, credentials } from "@grpc/grpc-js";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { loadConfig } from "@kindred/config";
 import { EmbeddingService } from "@kindred/contracts/embedding/v1";
 import { Health, HealthCheckResponse_ServingStatus as Serving } from "@kindred/contracts/grpc-health/v1";
-import { ServerReflection, type ServerReflectionRequest } from "@kindred/contracts/grpc-reflection/v1";
+import {
+  ServerReflection,
+  ServerReflectionRequestSchema,
+  ServerReflectionResponseSchema,
+  type ServerReflectionRequest,
+  type ServerReflectionResponse,
+} from "@kindred/contracts/grpc-reflection/v1";
 import { openChannel, serve, serverSettings, type Channel, type RpcServer } from "../src/index.ts";
 import { failure, recordingLogger, start, until } from "./fixture.ts";
 
@@ -110,6 +117,25 @@ describe("reflection", () => {
         "kindred/embedding/v1/embedding.proto",
       ]);
     }
+  });
+
+  test("speaks v1alpha as well, for tools that know only that", async () => {
+    const client = new GrpcClient(`127.0.0.1:${server.grpcPort}`, credentials.createInsecure());
+    const call = client.makeBidiStreamRequest(
+      "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+      (request: Uint8Array) => Buffer.from(request),
+      (reply) => fromBinary(ServerReflectionResponseSchema, reply),
+    );
+    call.write(
+      toBinary(
+        ServerReflectionRequestSchema,
+        create(ServerReflectionRequestSchema, { messageRequest: { case: "listServices", value: "" } }),
+      ),
+    );
+    call.end();
+    const [reply] = await Array.fromAsync(call as AsyncIterable<ServerReflectionResponse>);
+    expect(reply?.messageResponse.case).toBe("listServicesResponse");
+    client.close();
   });
 
   test("answers about what is not there, and goes on", async () => {

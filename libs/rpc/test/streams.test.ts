@@ -223,6 +223,33 @@ describe("streams that end early", () => {
   });
 });
 
+test("a generator that does not watch its signal is ended where it yields next", async () => {
+  const aborted = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  await using it = await startWithClient({
+    async *spread(_request, { signal }) {
+      try {
+        yield { count: 1 };
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        // Whoever answers aborted calls comes first.
+        await new Promise((resolve) => setImmediate(resolve));
+        aborted.resolve();
+        yield { count: 2 };
+        throw new Error("nobody waits for a third message");
+      } finally {
+        ended.resolve();
+      }
+    },
+  });
+  const stop = new AbortController();
+  const reader = it.client.spread({}, { signal: stop.signal })[Symbol.asyncIterator]();
+  await reader.next();
+  stop.abort();
+  expect((await failure(reader.next())).kind).toBe("cancelled");
+  await aborted.promise;
+  await ended.promise;
+});
+
 describe("the caller's trace", () => {
   test.each(WAYS)("is the active one in every step of a call over %s", async (way) => {
     const seen: (string | undefined)[] = [];
