@@ -6,7 +6,7 @@ import type { Environment } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
 import type { Step } from "../terminal/steps.ts";
-import type { Home } from "./home.ts";
+import { requireSpace, type Home } from "./home.ts";
 
 /** The database that the services are given. */
 export interface LocalDatabase extends AsyncDisposable {
@@ -41,6 +41,7 @@ export async function openLocalDatabase(
   deps: { home: Home; logger: Logger; step: Step },
 ): Promise<LocalDatabase> {
   if ("url" in choice) return await givenDatabase(choice.url, deps.logger);
+  await requireSpace(deps.home);
   try {
     const server = await startEmbeddedServer({
       kind: choice.kind,
@@ -86,9 +87,18 @@ async function givenDatabase(url: string, logger: Logger): Promise<LocalDatabase
 
 export function databaseFailure(what: string, error: unknown): unknown {
   if (!isKindredError(error)) return error;
-  const full = error.kind === "resource-exhausted" && /disk/i.test(error.message);
-  return new Failure(`${what}: ${error.message}.`, {
-    exitCode: full ? EXIT.cannotWrite : error.kind === "unavailable" ? EXIT.unavailable : EXIT.failure,
+  if (/no space left|disk (is )?full|disk space/i.test(error.message)) {
+    return new Failure(`The disk is full: ${error.message}.`, { exitCode: EXIT.cannotWrite, cause: error });
+  }
+  const message = /^the database/i.test(error.message)
+    ? capitalised(error.message)
+    : `${what}: ${error.message}`;
+  return new Failure(`${message}.`, {
+    exitCode: error.kind === "unavailable" ? EXIT.unavailable : EXIT.failure,
     cause: error,
   });
+}
+
+function capitalised(text: string): string {
+  return `${text[0]?.toUpperCase()}${text.slice(1)}`;
 }

@@ -1,9 +1,10 @@
-import { access, constants, mkdir } from "node:fs/promises";
+import { access, constants, mkdir, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "@kindred/errors";
 import { lockFile, type Places } from "@kindred/process";
 import { EXIT } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
+import { formatBytes } from "../terminal/format.ts";
 
 /** The files of one installation. */
 export interface Home {
@@ -15,6 +16,10 @@ export interface Home {
 }
 
 /** The home, with this process as its only user until it is disposed of. */
+/** A new database of its own, with room to work; or an existing one at work. */
+const NEW_DATABASE_BYTES = 150 * 2 ** 20;
+const WORKING_BYTES = 32 * 2 ** 20;
+
 export interface OwnedHome extends Home, AsyncDisposable {
   /** Whether the run before was killed: its processes may still be about to end. */
   afterKill: boolean;
@@ -43,6 +48,21 @@ export async function takeHome(places: Places): Promise<OwnedHome> {
     });
   }
   return { ...home, afterKill: lock.takenOver, [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose]() };
+}
+
+/** @throws Failure when the disk has no room for the embedded database. */
+export async function requireSpace(home: Home): Promise<void> {
+  const isNew = await stat(home.database).then(
+    () => false,
+    () => true,
+  );
+  const needed = isNew ? NEW_DATABASE_BYTES : WORKING_BYTES;
+  const { bavail, bsize } = await statfs(home.path);
+  if (bavail * bsize >= needed) return;
+  throw new Failure(
+    `The disk is full: ${formatBytes(bavail * bsize)} are free in ${home.path}, and the database needs ${formatBytes(needed)}.`,
+    { exitCode: EXIT.cannotWrite, remedy: "Another place: KINDRED_HOME or --home" },
+  );
 }
 
 async function makeFolder(path: string): Promise<void> {
