@@ -21,8 +21,8 @@ describeWithSharedData(COCO, "retrieval on COCO: a picture's second caption find
 
   test("the exact computation finds what the model is known to find", () => {
     // Bounds, not targets: a broken pooling or a swapped caption falls far below them.
-    expect(report.computed[1]).toBeGreaterThan(35);
-    expect(report.computed[10]).toBeGreaterThan(65);
+    expect(report.computed[1]).toBeGreaterThan(20);
+    expect(report.computed[10]).toBeGreaterThan(50);
   });
 
   test.each(DEPTHS)("exact search is within 0.3 points of it in the top %i", (depth) => {

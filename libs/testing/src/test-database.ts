@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { startEmbeddedServer } from "@kindred/postgres";
 import { Client } from "pg";
 import { silentLogger } from "./silent-logger.ts";
-import { sharedTestServer } from "./test-server-broker.ts";
+import { leaseTestServer } from "./test-server-broker.ts";
 import type { TestServer } from "./test-server.ts";
 
 export interface TestDatabase extends AsyncDisposable {
@@ -18,11 +18,14 @@ export interface TestDatabase extends AsyncDisposable {
  * @param options.extension whether pgvector is created in it (default false: services create it themselves)
  */
 export async function testDatabase(options: { extension?: boolean } = {}): Promise<TestDatabase> {
-  const server = await sharedTestServer();
-  const database =
-    server.kind === "pglite" ? await pgliteDatabase(server.cacheDir) : await createDatabase(server);
+  await using opening = new AsyncDisposableStack();
+  const { server } = opening.use(await leaseTestServer());
+  const database = opening.use(
+    server.kind === "pglite" ? await pgliteDatabase(server.cacheDir) : await createDatabase(server),
+  );
   if (options.extension) await asAdmin(database.url, "CREATE EXTENSION IF NOT EXISTS vector");
-  return database;
+  const open = opening.move();
+  return { url: database.url, kind: database.kind, [Symbol.asyncDispose]: () => open.disposeAsync() };
 }
 
 async function asAdmin(url: string, sql: string): Promise<void> {

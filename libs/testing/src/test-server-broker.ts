@@ -83,17 +83,33 @@ export async function startTestServerBroker(): Promise<void> {
   };
 }
 
-let own: LazyServer | undefined;
+/** A server to make databases on; give it back when the last of them is gone. */
+export interface ServerLease extends AsyncDisposable {
+  readonly server: TestServer;
+}
 
-/** The run's server; outside of jest this process's own, which ends with it. */
-export async function sharedTestServer(): Promise<TestServer> {
+const own = { leases: 0, server: lazyServer() };
+
+/** The run's server; outside of jest this process's own, which ends when nobody holds a lease any more. */
+export async function leaseTestServer(): Promise<ServerLease> {
   const url = process.env[BROKER_VARIABLE];
-  if (url === undefined) {
-    own ??= lazyServer();
-    return (await own.get()).server;
-  }
+  if (url === undefined) return await leaseOwn();
   const response = await fetch(url);
   const text = await response.text();
   if (!response.ok) throw new Error(text);
-  return JSON.parse(text) as TestServer;
+  // The run's server ends with the run.
+  return { server: JSON.parse(text) as TestServer, async [Symbol.asyncDispose]() {} };
+}
+
+async function leaseOwn(): Promise<ServerLease> {
+  own.leases++;
+  const { server } = own;
+  return {
+    server: (await server.get()).server,
+    async [Symbol.asyncDispose]() {
+      if (--own.leases > 0) return;
+      own.server = lazyServer();
+      await server[Symbol.asyncDispose]();
+    },
+  };
 }
