@@ -86,8 +86,10 @@ async function* observed<T>(
 function answerAborts(logger: Logger): Interceptor {
   return (next) => async (request) => {
     const { signal } = request;
-    const late = (error: unknown): void =>
+    const late = (error: unknown): void => {
+      if (error === signal.reason) return;
       logger.debug({ method: request.method.name, err: error }, "the work of an aborted call failed");
+    };
     const response = await unlessAborted(() => next(request), signal, late);
     if (!response.stream) return response;
     return {

@@ -1,6 +1,7 @@
 import { toBinary, type DescFile, type DescMessage, type DescService } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, createMethodImplSpec, type MethodImplSpec } from "@connectrpc/connect";
+import { file_google_rpc_error_details } from "@kindred/contracts/google-rpc";
 import {
   ServerReflection,
   type ServerReflectionRequest,
@@ -56,6 +57,8 @@ function indexFiles(services: readonly DescService[]): Index {
     }
   };
   for (const service of services) addFile(service.file);
+  // No file imports it, but errors carry its messages, and grpcurl asks here what they are.
+  addFile(file_google_rpc_error_details);
   return { services, files, symbols };
 }
 

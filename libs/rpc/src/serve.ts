@@ -83,13 +83,18 @@ export async function serve(options: ServeOptions): Promise<RpcServer> {
     throw error;
   }
 
+  logger.info({ host: config.HOST, grpc_port: grpc.port, http_port: http.port }, "listening");
+
   const drain = async (): Promise<void> => {
     health.set(false);
     if (config.SHUTDOWN_GRACE > 0) await delay(config.SHUTDOWN_GRACE);
     refusing = true;
     health.close();
     const closed = Promise.all([grpc.close(), http.close()]);
-    if (await within(closed, config.DRAIN_TIMEOUT)) return;
+    if (await within(closed, config.DRAIN_TIMEOUT)) {
+      logger.info("drained");
+      return;
+    }
     logger.warn(
       { drain_timeout_ms: config.DRAIN_TIMEOUT },
       "calls outlived the drain timeout and are aborted",

@@ -19,6 +19,7 @@ import {
   type ServerReflectionRequest,
   type ServerReflectionResponse,
 } from "@kindred/contracts/grpc-reflection/v1";
+import { invalidField } from "@kindred/errors";
 import { openChannel, serve, serverSettings, type Channel, type RpcServer } from "../src/index.ts";
 import { failure, recordingLogger, start, until } from "./fixture.ts";
 
@@ -30,7 +31,10 @@ beforeAll(async () => {
     logger: recordingLogger().logger,
     routes: (router) =>
       router.service(EmbeddingService, {
-        embed: ({ texts }) => ({ tokenCounts: texts.map((text) => text.length) }),
+        embed: ({ texts }) => {
+          if (texts.length === 0) throw invalidField("texts", "must hold 1 to 10,000 texts, is empty");
+          return { tokenCounts: texts.map((text) => text.length) };
+        },
       }),
   });
   channel = openChannel({ address: `127.0.0.1:${server.grpcPort}` });
@@ -207,6 +211,15 @@ describeWithGrpcurl(grpcurl === undefined ? "skipped, grpcurl is not installed: 
     expect(await run(address(), "describe", "kindred.common.v1.EmbeddingSpace")).toContain(
       "uint32 dimensions",
     );
+  });
+
+  test("shows what an error carries", async () => {
+    const call = run("-d", "{}", address(), `${EmbeddingService.typeName}/Embed`);
+    await expect(call).rejects.toMatchObject({
+      stderr: expect.stringMatching(
+        /Code: InvalidArgument[^]*"field": "texts"[^]*"reason": "INVALID_ARGUMENT"/,
+      ),
+    });
   });
 
   test("calls", async () => {
