@@ -12,11 +12,12 @@ import { readEnvironment } from "@kindred/config";
 import { EmbeddingService, Priority } from "@kindred/contracts/embedding/v1";
 import { Health } from "@kindred/contracts/grpc-health/v1";
 import { readConfig } from "@kindred/embedding/config";
-import { openModel, type OpenModel } from "@kindred/embedding/open-model";
-import { tokenizeTexts } from "@kindred/embedding/tokenization";
+import { openModel } from "@kindred/embedding/open-model";
 import { superviseProcess } from "@kindred/process";
 import { openChannel } from "@kindred/rpc";
 import { sharedData, silentLogger } from "@kindred/testing";
+import { inProcess } from "./in-process.ts";
+import { median } from "./statistics.ts";
 
 const { values: options } = parseArgs({
   options: { rounds: { type: "string", default: "5" }, texts: { type: "string" } },
@@ -45,10 +46,6 @@ function loadTexts(): { texts: string[]; origin: string } {
   return { texts, origin: "STS-B dev" };
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
-}
-
 function percentile(values: readonly number[], p: number): number {
   return values.toSorted((a, b) => a - b)[
     Math.min(values.length - 1, Math.floor(values.length * p))
@@ -74,33 +71,6 @@ async function compare(
     }
   }
   return seconds;
-}
-
-/** Sorted batches of token ids, run as fast as the workers take them. */
-async function inProcess(model: OpenModel, texts: readonly string[]): Promise<() => Promise<void>> {
-  const { maxBatchTokens, embedder } = model.served;
-  const tokenized = await tokenizeTexts(model.tokenizer, [...new Set(texts)], embedder.space.maxTokens);
-  const sorted = tokenized.map(({ ids }) => ids).toSorted((a, b) => b.length - a.length);
-  const batches: (typeof sorted)[] = [];
-  for (const ids of sorted) {
-    const last = batches.at(-1);
-    const columns = last?.[0]?.length ?? 0;
-    if (last !== undefined && (last.length + 1) * columns <= maxBatchTokens) last.push(ids);
-    else batches.push([ids]);
-  }
-  const packed = batches.map((rows) => {
-    const columns = rows[0]?.length ?? 0;
-    const ids = new Int32Array(rows.length * columns);
-    for (const [row, text] of rows.entries()) ids.set(text, row * columns);
-    return { ids, lengths: Int32Array.from(rows, (row) => row.length), rows: rows.length, columns };
-  });
-  return async () => {
-    const queue = packed.values();
-    const drain = async () => {
-      for (const batch of queue) await model.inference.run(batch);
-    };
-    await Promise.all(Array.from({ length: model.inference.concurrency }, drain));
-  };
 }
 
 async function openService(precision: string) {

@@ -23,8 +23,10 @@ inBrowser(
     let browser: TestBrowser;
 
     beforeAll(async () => {
+      // As it is built for people: under jest's NODE_ENV React would come with its development checks.
       execFileSync("npm", ["run", "build", "--silent"], {
         cwd: root,
+        env: { ...process.env, NODE_ENV: "production" },
         stdio: ["ignore", "ignore", "inherit"],
       });
       stack = await startStack({ origin: true });
