@@ -35,6 +35,11 @@ export interface IndexBuilderDeps {
   memoryBytes: number;
 }
 
+interface BuildParameters extends IndexParameters {
+  /** Estimated. */
+  rows: number;
+}
+
 /**
  * Builds the catalogue's index, one build at a time in this process and, by an advisory lock, among all replicas. Disposing
  * of it cancels the build that runs and waits until nothing is left of it.
@@ -57,11 +62,11 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
     const { leftovers, next } = decideIndexWork(await this.list(), wanted);
     if (next.kind === "keep" && leftovers.length === 0) return kept(next.index);
     if (this.#running) throw busy();
-    const either = AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]);
     try {
-      this.#running = this.#deps.db.capabilities.createIndexConcurrently
-        ? this.#ensureOnline(wanted, either)
-        : this.#ensureInTransaction(wanted, either);
+      this.#running = this.#ensure(
+        wanted,
+        AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]),
+      );
       return await this.#running;
     } finally {
       this.#running = undefined;
@@ -77,8 +82,17 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
     await this.#running?.catch(() => undefined);
   }
 
+  async #ensure(wanted: WantedParameters, signal: AbortSignal): Promise<EnsuredIndex> {
+    // Now, because in a transaction it would wait for another connection, which may wait for the transaction.
+    const { estimatedEmbeddings: rows } = await this.#deps.state.state();
+    const { createIndexConcurrently } = this.#deps.db.capabilities;
+    return await (createIndexConcurrently
+      ? this.#ensureOnline(wanted, rows, signal)
+      : this.#ensureInTransaction(wanted, rows, signal));
+  }
+
   /** Where others can write during the build: on a session of its own, which the lock and the settings end with. */
-  async #ensureOnline(wanted: WantedParameters, signal: AbortSignal): Promise<EnsuredIndex> {
+  async #ensureOnline(wanted: WantedParameters, rows: number, signal: AbortSignal): Promise<EnsuredIndex> {
     let client: pg.PoolClient | undefined;
     try {
       client = await this.#deps.db.pool.acquire(signal);
@@ -88,7 +102,7 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
       for (const name of leftovers) await this.#dropLeftover(client, name);
       if (next.kind === "keep") return kept(next.index);
       const started = performance.now();
-      if (next.kind === "build") await this.#buildOnline(client, pid, next.parameters, signal);
+      if (next.kind === "build") await this.#buildOnline(client, pid, { ...next.parameters, rows }, signal);
       await client.query(`BEGIN; ${SWAP.join("; ")}; COMMIT`);
       await client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${RETIRED_NAME}`);
       return await this.#finished(client, next, started);
@@ -119,7 +133,7 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
   async #buildOnline(
     client: pg.PoolClient,
     pid: number,
-    parameters: IndexParameters,
+    parameters: BuildParameters,
     signal: AbortSignal,
   ): Promise<void> {
     const { db } = this.#deps;
@@ -172,7 +186,11 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
   }
 
   /** Where there is one session for everybody anyway: all of it or nothing. */
-  async #ensureInTransaction(wanted: WantedParameters, signal: AbortSignal): Promise<EnsuredIndex> {
+  async #ensureInTransaction(
+    wanted: WantedParameters,
+    rows: number,
+    signal: AbortSignal,
+  ): Promise<EnsuredIndex> {
     return await this.#deps.db.transaction(
       async (client) => {
         const { leftovers, next } = decideIndexWork(await vectorIndexes(client), wanted);
@@ -180,7 +198,7 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
         if (next.kind === "keep") return kept(next.index);
         const started = performance.now();
         if (next.kind === "build") {
-          const memory = await this.#memorySetting(client, next.parameters);
+          const memory = await this.#memorySetting(client, { ...next.parameters, rows });
           await client.query(`SET LOCAL maintenance_work_mem = '${memory}'`);
           await client.query(createIndex("", BUILDING_NAME, next.parameters));
         }
@@ -207,13 +225,12 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
   }
 
   /** As much as the graph needs and may have, and never less than the server would give. */
-  async #memorySetting(client: pg.PoolClient, { m }: IndexParameters): Promise<string> {
-    const { estimatedEmbeddings } = await this.#deps.state.state();
-    const { rows } = await client.query<{ bytes: string }>(
+  async #memorySetting(client: pg.PoolClient, { rows, m }: BuildParameters): Promise<string> {
+    const current = await client.query<{ bytes: string }>(
       "SELECT pg_size_bytes(current_setting('maintenance_work_mem')) AS bytes",
     );
-    const needed = graphBytes(estimatedEmbeddings, DIMENSIONS, m);
-    const granted = Math.max(Number(rows[0]?.bytes), Math.min(needed, this.#deps.memoryBytes));
+    const needed = graphBytes(rows, DIMENSIONS, m);
+    const granted = Math.max(Number(current.rows[0]?.bytes), Math.min(needed, this.#deps.memoryBytes));
     if (granted < needed) {
       this.#deps.db.logger.warn(
         { needed_bytes: needed, granted_bytes: granted },
