@@ -1,11 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { startEmbeddedServer } from "@kindred/postgres";
 import { Client } from "pg";
 import { silentLogger } from "./silent-logger.ts";
 import { leaseTestServer } from "./test-server-broker.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 import type { TestServer } from "./test-server.ts";
 
 export interface TestDatabase extends AsyncDisposable {
@@ -52,14 +50,11 @@ async function createDatabase(server: Exclude<TestServer, { kind: "pglite" }>): 
 }
 
 async function pgliteDatabase(cacheDir: string): Promise<TestDatabase> {
-  const dataDir = await mkdtemp(join(tmpdir(), "kindred-test-pglite-"));
-  const server = await startEmbeddedServer({ kind: "pglite", dataDir, cacheDir, logger: silentLogger() });
-  return {
-    url: server.url,
-    kind: "pglite",
-    [Symbol.asyncDispose]: async () => {
-      await server[Symbol.asyncDispose]();
-      await rm(dataDir, { recursive: true, force: true });
-    },
-  };
+  await using cleanup = new AsyncDisposableStack();
+  const folder = cleanup.use(await temporaryFolder());
+  const server = cleanup.use(
+    await startEmbeddedServer({ kind: "pglite", dataDir: folder.path, cacheDir, logger: silentLogger() }),
+  );
+  const owned = cleanup.move();
+  return { url: server.url, kind: "pglite", [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

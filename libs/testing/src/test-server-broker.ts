@@ -102,14 +102,15 @@ export async function leaseTestServer(): Promise<ServerLease> {
 }
 
 async function leaseOwn(): Promise<ServerLease> {
+  await using lease = new AsyncDisposableStack();
+  const held = own.server;
   own.leases++;
-  const { server } = own;
-  return {
-    server: (await server.get()).server,
-    async [Symbol.asyncDispose]() {
-      if (--own.leases > 0) return;
-      own.server = lazyServer();
-      await server[Symbol.asyncDispose]();
-    },
-  };
+  lease.defer(async () => {
+    if (--own.leases > 0) return;
+    own.server = lazyServer();
+    await held[Symbol.asyncDispose]();
+  });
+  const { server } = await held.get();
+  const given = lease.move();
+  return { server, [Symbol.asyncDispose]: () => given.disposeAsync() };
 }

@@ -1,11 +1,9 @@
-import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { request } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { messageOf } from "@kindred/errors";
 import { startEmbeddedServer } from "@kindred/postgres";
 import { resolvePlaces } from "@kindred/process";
 import { silentLogger } from "./silent-logger.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 /** The server that a run's test databases are made on. With PGlite each database is a server of its own. */
 export type TestServer =
@@ -120,29 +118,23 @@ async function startDocker(): Promise<RunningTestServer> {
 }
 
 async function startNative({ cacheDir }: TestServerSettings): Promise<RunningTestServer> {
-  const dataDir = await mkdtemp(join(tmpdir(), "kindred-test-database-"));
-  try {
-    // The database's user, who is not root, has to be able to enter.
-    await chmod(dataDir, 0o755);
-    const server = await startEmbeddedServer({
+  await using cleanup = new AsyncDisposableStack();
+  const folder = cleanup.use(await temporaryFolder());
+  const server = cleanup.use(
+    await startEmbeddedServer({
       kind: "native",
-      dataDir,
+      dataDir: folder.path,
       cacheDir,
       logger: silentLogger(),
       settings: NO_DURABILITY,
-    });
-    return {
-      server: { kind: "native", adminUrl: server.url },
-      description: server.description + (server.reason === "" ? "" : ` (${server.reason})`),
-      [Symbol.asyncDispose]: async () => {
-        await server[Symbol.asyncDispose]();
-        await rm(dataDir, { recursive: true, force: true });
-      },
-    };
-  } catch (error) {
-    await rm(dataDir, { recursive: true, force: true });
-    throw error;
-  }
+    }),
+  );
+  const owned = cleanup.move();
+  return {
+    server: { kind: "native", adminUrl: server.url },
+    description: server.description + (server.reason === "" ? "" : ` (${server.reason})`),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 function startPglite({ cacheDir }: TestServerSettings): Promise<RunningTestServer> {
