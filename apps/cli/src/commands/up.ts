@@ -13,12 +13,12 @@ import type { AddCommand } from "./command.ts";
 import { integerOption } from "./parse.ts";
 import { renderSearch } from "./search.ts";
 
-const SHOWN_SEARCH = "a cat sleeping indoors";
+const SHOWN_SEARCH = "a kitten taking a nap";
 const DEMO_SEARCHES = [
   SHOWN_SEARCH,
-  "bad weather at sea",
-  "something sweet for breakfast",
-  "people running after a ball",
+  "a storm over the sea",
+  "something sweet to eat",
+  "children playing outside",
 ];
 const HITS = 3;
 

@@ -90,7 +90,7 @@ export function databaseFailure(what: string, error: unknown): unknown {
   if (/no space left|disk (is )?full|disk space/i.test(error.message)) {
     return new Failure(`The disk is full: ${error.message}.`, { exitCode: EXIT.cannotWrite, cause: error });
   }
-  const message = /^the database/i.test(error.message)
+  const message = /^the database could not/i.test(error.message)
     ? capitalised(error.message)
     : `${what}: ${error.message}`;
   return new Failure(`${message}.`, {
