@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { packVectors } from "@kindred/rpc";
+import fc from "fast-check";
 import { openFixture, errorOf, type Fixture } from "./fixture.ts";
 import { DIMENSIONS, SPACE, wordVector } from "./fake-embedding.ts";
 
@@ -126,4 +127,215 @@ describe("AddImageWithEmbeddings", () => {
     ).toBe("internal");
     expect((await fixture.index.getStatistics({})).totalImages).toBe(0n);
   });
+});
+
+describe("AddEmbeddings", () => {
+  test("adds what the image lacks, and counts what it has", async () => {
+    const { image } = await fixture.images.addImage({ image: { imagePath: "x.png" } });
+    const imageId = image?.id as bigint;
+    const embeddings = [
+      { key: "a", ...withVector(unit) },
+      { source: { case: "text" as const, value: "a cat" } },
+    ];
+    expect(await fixture.images.addEmbeddings({ imageId, embeddings })).toMatchObject({
+      added: 2,
+      existing: 0,
+    });
+    const more = [...embeddings, { source: { case: "text" as const, value: "a dog" } }];
+    expect(await fixture.images.addEmbeddings({ imageId, embeddings: more })).toMatchObject({
+      added: 1,
+      existing: 2,
+    });
+    // Only what was new was embedded.
+    expect(fixture.embedding.calls).toEqual([["a cat"], ["a dog"]]);
+  });
+
+  test("to an unknown image is not found, and pins no space", async () => {
+    const error = await errorOf(
+      fixture.images.addEmbeddings({ imageId: 987n, embeddings: [withVector(unit)] }),
+    );
+    expect(error.kind).toBe("not-found");
+    expect((await fixture.index.getStatistics({})).spaceId).toBe("");
+  });
+
+  test("keeps every bit of a vector", async () => {
+    const { image } = await fixture.images.addImage({ image: { imagePath: "x.png" } });
+    const vectors = fc.sample(
+      fc
+        .array(fc.float({ noNaN: true, min: Math.fround(-1e17), max: Math.fround(1e17) }), {
+          minLength: DIMENSIONS,
+          maxLength: DIMENSIONS,
+        })
+        .map((values) => Float32Array.from(values).with(0, 1)),
+      40,
+    );
+    await fixture.images.addEmbeddings({
+      imageId: image?.id as bigint,
+      embeddings: vectors.map((values, i) => ({ key: String(i), ...withVector(values) })),
+    });
+    const { rows } = await fixture.db.query<{ key: string; text: string }>(
+      "SELECT embedding_key AS key, embedding::text AS text FROM embeddings",
+    );
+    expect(rows).toHaveLength(vectors.length);
+    for (const { key, text } of rows) {
+      // The text form as pgvector prints it, read by PostgreSQL's shortest-exact rule.
+      expect(Float32Array.from(JSON.parse(text) as number[])).toEqual(vectors[Number(key)]);
+    }
+  });
+});
+
+describe("ListImages", () => {
+  const listAll = async (request: { pageSize: number; sourceDataset?: string; tags?: string[] }) => {
+    const pages: string[][] = [];
+    let pageToken = "";
+    do {
+      const page = await fixture.images.listImages({ ...request, pageToken });
+      pages.push(page.images.map((image) => image.imagePath));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
+    return pages;
+  };
+
+  test("gives pages by ascending id, with filters", async () => {
+    for (let i = 0; i < 7; i++) {
+      await fixture.images.addImage({
+        image: {
+          imagePath: `${i}.png`,
+          sourceDataset: i % 2 === 0 ? "even" : "odd",
+          tags: i < 4 ? ["small", "x"] : ["x"],
+        },
+      });
+    }
+    expect(await listAll({ pageSize: 3 })).toEqual([
+      ["0.png", "1.png", "2.png"],
+      ["3.png", "4.png", "5.png"],
+      ["6.png"],
+    ]);
+    expect(await listAll({ pageSize: 7 })).toHaveLength(1);
+    expect(await listAll({ pageSize: 2, sourceDataset: "even" })).toEqual([
+      ["0.png", "2.png"],
+      ["4.png", "6.png"],
+    ]);
+    expect(await listAll({ pageSize: 10, tags: ["x", "small"], sourceDataset: "odd" })).toEqual([
+      ["1.png", "3.png"],
+    ]);
+    expect(await listAll({ pageSize: 10, tags: ["none"] })).toEqual([[]]);
+  });
+
+  test("does not shift when images before the next page are deleted", async () => {
+    const ids: bigint[] = [];
+    for (let i = 0; i < 4; i++) {
+      ids.push((await fixture.images.addImage({ image: { imagePath: `${i}.png` } })).image?.id as bigint);
+    }
+    const first = await fixture.images.listImages({ pageSize: 2 });
+    await fixture.images.deleteImage({ id: ids[0] as bigint });
+    const second = await fixture.images.listImages({ pageSize: 2, pageToken: first.nextPageToken });
+    expect(second.images.map((image) => image.imagePath)).toEqual(["2.png", "3.png"]);
+    expect(second.nextPageToken).toBe("");
+  });
+
+  test("refuses the token of another list", async () => {
+    for (let i = 0; i < 2; i++)
+      await fixture.images.addImage({ image: { imagePath: `${i}.png`, tags: ["t"] } });
+    const { nextPageToken } = await fixture.images.listImages({ pageSize: 1, tags: ["t"] });
+    const error = await errorOf(fixture.images.listImages({ pageSize: 1, pageToken: nextPageToken }));
+    expect(error.violations.map((violation) => violation.field)).toEqual(["page_token"]);
+  });
+});
+
+describe("UpdateImage", () => {
+  test("changes what is set, and nothing else", async () => {
+    const { image } = await fixture.images.addImageWithEmbeddings({
+      image: { imagePath: "x.png", description: "old", tags: ["a"], width: 1, height: 2, format: "png" },
+    });
+    const id = image?.id as bigint;
+    const { image: changed } = await fixture.images.updateImage({
+      id,
+      description: "new",
+      tags: { values: [] },
+      width: 10,
+      fileSizeBytes: 7n,
+    });
+    expect(changed).toEqual({ ...image, description: "new", tags: [], width: 10, fileSizeBytes: 7n });
+    expect((await fixture.images.updateImage({ id })).image).toEqual(changed);
+    expect((await fixture.images.updateImage({ id, format: "" })).image?.format).toBe("");
+    // The embedding of the old description stays.
+    const { embeddings } = await fixture.images.getImage({ key: { case: "id", value: id } });
+    expect(embeddings.map((embedding) => embedding.metadata)).toEqual([{ text: "old" }]);
+  });
+
+  test("of an unknown image is not found", async () => {
+    for (const changes of [{ width: 5 }, {}]) {
+      expect((await errorOf(fixture.images.updateImage({ id: 987n, ...changes }))).kind).toBe("not-found");
+    }
+  });
+});
+
+describe("DeleteImage", () => {
+  test("takes the embeddings with it", async () => {
+    const { image } = await fixture.images.addImageWithEmbeddings({
+      image: { imagePath: "x", description: "a" },
+    });
+    const id = image?.id as bigint;
+    await fixture.images.addEmbeddings({ imageId: id, embeddings: [withVector(unit)] });
+    expect(await fixture.images.deleteImage({ id })).toMatchObject({ embeddingsDeleted: 2 });
+    expect((await errorOf(fixture.images.deleteImage({ id }))).kind).toBe("not-found");
+    expect((await errorOf(fixture.images.getImage({ key: { case: "id", value: id } }))).kind).toBe(
+      "not-found",
+    );
+    const { rows } = await fixture.db.query("SELECT count(*)::int AS count FROM embeddings");
+    expect(rows).toEqual([{ count: 0 }]);
+  });
+
+  test("while the image is being added to: one of the two wins, and nothing is left over", async () => {
+    for (let round = 0; round < 10; round++) {
+      const { image } = await fixture.images.addImage({ image: { imagePath: "x" } });
+      const imageId = image?.id as bigint;
+      const embeddings = Array.from({ length: 20 }, (_, i) => ({ key: String(i), ...withVector(unit) }));
+      const [deleted, added] = await Promise.allSettled([
+        fixture.images.deleteImage({ id: imageId }),
+        fixture.images.addEmbeddings({ imageId, embeddings }),
+      ]);
+      expect(deleted.status).toBe("fulfilled");
+      if (added.status === "rejected") expect(added.reason).toMatchObject({ kind: "not-found" });
+      const { totalImages, totalEmbeddings } = await fixture.index.getStatistics({});
+      expect([totalImages, totalEmbeddings]).toEqual([0n, 0n]);
+    }
+  });
+});
+
+test("GetStatistics counts and measures", async () => {
+  expect(await fixture.index.getStatistics({})).toMatchObject({
+    totalImages: 0n,
+    totalEmbeddings: 0n,
+    imagesWithoutEmbeddings: 0n,
+    spaceId: "",
+    indexes: [],
+  });
+  await fixture.images.addImage({ image: { imagePath: "bare" } });
+  await fixture.images.addImageWithEmbeddings({ image: { imagePath: "x", description: "a" } });
+  const statistics = await fixture.index.getStatistics({});
+  expect(statistics).toMatchObject({
+    totalImages: 2n,
+    totalEmbeddings: 1n,
+    imagesWithoutEmbeddings: 1n,
+    spaceId: SPACE.id,
+  });
+  expect(statistics.imagesSizeBytes).toBeGreaterThan(8000n);
+  expect(statistics.embeddingsSizeBytes).toBeGreaterThan(8000n);
+});
+
+test("users' own SQL finds the tables by their names, and its rows are served", async () => {
+  const { rows } = await fixture.db.query<{ id: string }>(
+    "INSERT INTO images (image_path) VALUES ('by/hand.png') RETURNING id",
+  );
+  await fixture.db.query(
+    `INSERT INTO embeddings (image_id, embedding, model_type) VALUES ($1, array_fill(0.5, ARRAY[384])::vector, 'clip')`,
+    [rows[0]?.id],
+  );
+  const found = await fixture.images.getImage({ key: { case: "imagePath", value: "by/hand.png" } });
+  expect(found.embeddings).toMatchObject([{ modelType: "clip", modelName: "", spaceId: "" }]);
+  const { hits, plan } = await fixture.search.search({ query: withVector(unit).source, exact: true });
+  expect(hits.map((hit) => hit.image?.imagePath)).toEqual(["by/hand.png"]);
+  expect(plan?.spaceId).toBe("");
 });

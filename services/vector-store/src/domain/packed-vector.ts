@@ -18,7 +18,8 @@ export function vectorProblem(bytes: Uint8Array): string | undefined {
     if (!Number.isFinite(value)) return `must hold finite numbers only, value ${i} is ${value}`;
     squares += value * value;
   }
-  // pgvector computes norms in single precision, in which the squares of tiny values vanish.
+  // pgvector computes in single precision, in which the squares of tiny values vanish and those of huge ones overflow.
   if (Math.fround(squares) === 0) return "must not be the zero vector";
+  if (Math.fround(squares) === Infinity) return "must have a norm below 1.8e19";
   return undefined;
 }

@@ -170,6 +170,11 @@ describe("an embedding", () => {
       "embeddings[1].vector.data must not be the zero vector",
     ],
     [
+      "a vector whose norm overflows",
+      { source: vector(new Float32Array(DIMENSIONS).fill(1e18)) },
+      "embeddings[1].vector.data must have a norm below 1.8e19",
+    ],
+    [
       "a long space id",
       { source: vector(unit, "x".repeat(1001)) },
       "embeddings[1].vector.space_id must be at most 1000 characters, has 1001",

@@ -13,7 +13,8 @@ export async function requireVector(db: Database): Promise<void> {
   throw new KindredError("failed-precondition", remedy(vector?.version, vectorAvailable));
 }
 
-function remedy(installed: string | undefined, available: string | undefined): string {
+/** What to do about a pgvector that is too old or not there. */
+export function remedy(installed: string | undefined, available: string | undefined): string {
   if (installed !== undefined) {
     return `pgvector ${installed} is too old, ${OLDEST_SUPPORTED} or newer is needed: run ALTER EXTENSION vector UPDATE in this database`;
   }
