@@ -119,14 +119,14 @@ export type ImageFields = Message<"kindred.vector_store.v1.ImageFields"> & {
   imagePath: string;
 
   /**
-   * What the picture shows.
+   * What the picture shows; at most 1 MiB of UTF-8.
    *
    * @generated from field: string description = 2;
    */
   description: string;
 
   /**
-   * Free labels.
+   * Free labels; at most 100, of 1 to 200 characters each.
    *
    * @generated from field: repeated string tags = 3;
    */
@@ -196,7 +196,8 @@ export type EmbeddingFields = Message<"kindred.vector_store.v1.EmbeddingFields">
    */
   source: {
     /**
-     * A text; the embedding service turns it into a vector, and it is kept in the metadata as "text".
+     * A text, not empty, at most 1 MiB of UTF-8; the embedding service turns it into a vector, and it is kept in
+     * the metadata as "text".
      *
      * @generated from field: string text = 2;
      */
@@ -234,7 +235,7 @@ export type EmbeddingFields = Message<"kindred.vector_store.v1.EmbeddingFields">
   modelName: string;
 
   /**
-   * Kept with the embedding.
+   * Kept with the embedding; at most 1 MiB as JSON.
    *
    * @generated from field: google.protobuf.Struct metadata = 7;
    */
@@ -255,7 +256,7 @@ export const EmbeddingFieldsSchema: GenMessage<EmbeddingFields> = /*@__PURE__*/
  */
 export type VectorInput = Message<"kindred.vector_store.v1.VectorInput"> & {
   /**
-   * Little-endian float32, dimensions x 4 bytes; finite numbers only.
+   * Little-endian float32, dimensions x 4 bytes; finite numbers only, and not all zero.
    *
    * @generated from field: bytes data = 1;
    */
@@ -263,7 +264,8 @@ export type VectorInput = Message<"kindred.vector_store.v1.VectorInput"> & {
 
   /**
    * Id of the embedding space. FAILED_PRECONDITION when the collection's space is another.
-   * Empty: the caller vouches that the vector lives in the collection's space.
+   * Empty: the caller vouches that the vector lives in the collection's space; before the first embedding, which
+   * sets that, in the space of the embedding service.
    *
    * @generated from field: string space_id = 2;
    */
@@ -361,7 +363,7 @@ export type AddImageWithEmbeddingsRequest = Message<"kindred.vector_store.v1.Add
   image?: ImageFields | undefined;
 
   /**
-   * Its embeddings; when there is none, the description (then required) is embedded.
+   * Its embeddings, at most 1,000; when there is none, the description (then required) is embedded.
    *
    * @generated from field: repeated kindred.vector_store.v1.EmbeddingFields embeddings = 2;
    */
@@ -466,7 +468,8 @@ export const AddEmbeddingsResponseSchema: GenMessage<AddEmbeddingsResponse> = /*
  */
 export type BatchAddImagesRequest = Message<"kindred.vector_store.v1.BatchAddImagesRequest"> & {
   /**
-   * One to 1,000 images with at most 10,000 embeddings together; no image_path twice.
+   * One to 1,000 images with at most 10,000 embeddings together, those of descriptions included; no image_path
+   * twice.
    *
    * @generated from field: repeated kindred.vector_store.v1.ImageWithEmbeddings images = 1;
    */
@@ -976,7 +979,8 @@ export const ImageService: GenService<{
   /**
    * Adds a stream of batches. Each message is one batch: one Embed call and one transaction, whole or not at
    * all. Images are keyed by image_path and embeddings by key, so sending a batch again adds nothing twice.
-   * On an error, the batches before the failing one are stored; the error's ErrorInfo metadata says how many.
+   * What is stored already is not embedded again. On an error, the batches before the failing one are stored;
+   * the error's ErrorInfo metadata says how much that is: batches_stored, images_added, embeddings_added.
    *
    * @generated from rpc kindred.vector_store.v1.ImageService.BatchAddImages
    */

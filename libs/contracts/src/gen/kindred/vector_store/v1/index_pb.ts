@@ -69,20 +69,21 @@ export const VectorIndexSchema: GenMessage<VectorIndex> = /*@__PURE__*/
   messageDesc(file_kindred_vector_store_v1_index, 0);
 
 /**
- * Builds the vector index.
+ * What the vector index should be like.
  *
  * @generated from message kindred.vector_store.v1.EnsureIndexRequest
  */
 export type EnsureIndexRequest = Message<"kindred.vector_store.v1.EnsureIndexRequest"> & {
   /**
-   * HNSW's m, 2 to 100; 0 means 16.
+   * HNSW's m, 2 to 100; 0 means whatever a valid index has, or 16 for a new one.
    *
    * @generated from field: int32 m = 1;
    */
   m: number;
 
   /**
-   * HNSW's ef_construction, at least 2 * m and at most 1,000; 0 means 200.
+   * HNSW's ef_construction, at least 2 * m and at most 1,000; 0 means whatever a valid index has, or 200 for a
+   * new one.
    *
    * @generated from field: int32 ef_construction = 2;
    */
@@ -252,9 +253,10 @@ export const GetStatisticsResponseSchema: GenMessage<GetStatisticsResponse> = /*
  */
 export const IndexService: GenService<{
   /**
-   * Builds the vector index if there is no valid one, and waits until it serves searches. Only one build runs
-   * at a time across all replicas: ABORTED, with a retry delay, while another one does. The leftover of a
-   * killed build is removed first.
+   * Builds the vector index if there is no valid one with these parameters, and waits until it serves searches;
+   * an index with others serves them until it is replaced. Only one build runs at a time across all replicas:
+   * ABORTED, with a retry delay, while another one does. The leftover of a killed build is removed first, or
+   * taken over where only its last step is missing. A cancelled call cancels the build.
    *
    * @generated from rpc kindred.vector_store.v1.IndexService.EnsureIndex
    */

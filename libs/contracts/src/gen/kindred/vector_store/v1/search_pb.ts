@@ -29,7 +29,8 @@ export type SearchRequest = Message<"kindred.vector_store.v1.SearchRequest"> & {
    */
   query: {
     /**
-     * A text; the embedding service turns it into a vector.
+     * A text, not empty, at most 1 MiB of UTF-8; the embedding service turns it into a vector. UNAVAILABLE, with a
+     * retry delay, while that cannot be reached.
      *
      * @generated from field: string text = 1;
      */
@@ -89,7 +90,8 @@ export type SearchRequest = Message<"kindred.vector_store.v1.SearchRequest"> & {
   exact: boolean;
 
   /**
-   * hnsw.ef_search for this search: 1 to 1,000; 0 lets the store choose.
+   * hnsw.ef_search for this search: 1 to 1,000, raised to k where it is below; 0 lets the store choose. Naming
+   * one asks for the index also where comparing every row that passes the filter would be cheaper.
    *
    * @generated from field: int32 ef_search = 9;
    */
@@ -390,7 +392,7 @@ export const SearchMethod = {
   HNSW: 2,
 
   /**
-   * The HNSW index gave too few rows under the filter, and every candidate row was compared instead.
+   * The HNSW index gave fewer hits than were asked for, and every candidate row was compared instead.
    *
    * @generated from enum value: SEARCH_METHOD_EXACT_FALLBACK = 3;
    */
