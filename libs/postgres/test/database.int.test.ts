@@ -1,8 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { ensureVector, toVectorParameter, type EmbeddedServer } from "../src/index.ts";
-import { eventually, newDatabase, open, startServer, withClient } from "./fixtures.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
+import { silentLogger } from "@kindred/testing";
+import {
+  ensureVector,
+  openDatabase,
+  openDataSource,
+  toVectorParameter,
+  type EmbeddedServer,
+} from "../src/index.ts";
+import { configFor, eventually, newDatabase, open, startServer, withClient } from "./fixtures.ts";
 import { startProxy } from "./tcp-proxy.ts";
+
+// A server starts and ends here, which takes its time on a busy machine.
+jest.setTimeout(120_000);
 
 let server: EmbeddedServer;
 let url: string;
@@ -142,8 +152,8 @@ describe("errors", () => {
 
 describe("the pool", () => {
   test("grows to its limit, then makes others wait, then refuses", async () => {
-    await using db = await open(url, { DB_POOL_SIZE: "1", DB_MAX_OVERFLOW: "1", DB_POOL_TIMEOUT: "150ms" });
-    const sleeping = [db.query("SELECT pg_sleep(0.5)"), db.query("SELECT pg_sleep(0.5)")];
+    await using db = await open(url, { DB_POOL_SIZE: "1", DB_MAX_OVERFLOW: "1", DB_POOL_TIMEOUT: "1s" });
+    const sleeping = [db.query("SELECT pg_sleep(3)"), db.query("SELECT pg_sleep(3)")];
     await expect(db.query("SELECT 1")).rejects.toMatchObject({
       kind: "resource-exhausted",
       retryAfterMs: 500,
@@ -205,4 +215,20 @@ describe("the pool", () => {
     );
     expect(rows).toEqual([{ schema: "shop", limit: "7s" }]);
   });
+});
+
+test("DB_ECHO logs every statement, TypeORM's too, and no parameter", async () => {
+  const lines: unknown[] = [];
+  const logger = silentLogger();
+  logger.debug = (fields: unknown) => lines.push(fields);
+  const config = configFor(url, { DB_ECHO: "true" });
+  await using db = await openDatabase({ config, schema: "shop", applicationName: "test", logger });
+  await db.query("SELECT $1::text AS word", ["secret"]);
+  await db.transaction((client) => client.query("SELECT $1::text AS other", ["secret"]));
+  const source = await openDataSource(db, { entities: [], migrations: [] });
+  await source.query("SELECT $1::text AS third", ["secret"]);
+  await source.destroy();
+  const logged = JSON.stringify(lines);
+  for (const sql of ["AS word", "BEGIN", "AS other", "COMMIT", "AS third"]) expect(logged).toContain(sql);
+  expect(logged).not.toContain("secret");
 });

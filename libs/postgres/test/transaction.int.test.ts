@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { KindredError } from "@kindred/errors";
 import type { Database, EmbeddedServer } from "../src/index.ts";
 import { eventually, newDatabase, open, startServer, withClient } from "./fixtures.ts";
+
+// A server starts and ends here, which takes its time on a busy machine.
+jest.setTimeout(120_000);
 
 let server: EmbeddedServer;
 let url: string;

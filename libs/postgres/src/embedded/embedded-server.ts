@@ -1,11 +1,11 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { isKindredError, KindredError, messageOf } from "@kindred/errors";
 import type { Logger } from "@kindred/telemetry";
 import { findInstalledPostgres, type PostgresBinaries } from "./binaries.ts";
 import { clusterPaths, clusterVersion, exists } from "./cluster.ts";
 import { nativePostgres } from "./native-package.ts";
 import { startNativeServer } from "./native-server.ts";
-import { requireEnterable, unprivilegedUser } from "./os-user.ts";
+import { makeFolder, requireEnterable, unprivilegedUser } from "./os-user.ts";
 import { lockDataFolder } from "./owner-lock.ts";
 import { pgliteData, startPglite } from "./pglite-process.ts";
 import type { Progress } from "./progress.ts";
@@ -46,7 +46,7 @@ export interface EmbeddedServer extends AsyncDisposable {
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
   await using cleanup = new AsyncDisposableStack();
   try {
-    await mkdir(options.dataDir, { recursive: true });
+    await makeFolder(options.dataDir);
     cleanup.use(await lockDataFolder(options.dataDir));
     const { plan, server } = await startFirst(options);
     cleanup.use(server);

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { KindredError } from "@kindred/errors";
+import { isKindredError, KindredError } from "@kindred/errors";
 
 export const HOST = "127.0.0.1";
 
@@ -27,6 +27,11 @@ export function portTaken(port: number, cause?: unknown): KindredError {
     `port ${port} on ${HOST} is taken: choose another for the database`,
     {
       cause,
+      metadata: { port: String(port) },
     },
   );
+}
+
+export function isPortTaken(error: unknown): boolean {
+  return isKindredError(error) && "port" in error.metadata;
 }

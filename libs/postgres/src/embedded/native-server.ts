@@ -1,4 +1,4 @@
-import { chmod, mkdir, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { readEnvironment } from "@kindred/config";
 import { KindredError } from "@kindred/errors";
@@ -35,8 +35,6 @@ export interface NativeServerOptions {
 export async function startNativeServer(options: NativeServerOptions): Promise<RunningServer> {
   const { binaries, report, logger } = options;
   const user = unprivilegedUser();
-  await mkdir(options.dataDir, { recursive: true, mode: 0o755 });
-  if (user) await chmod(options.dataDir, 0o755);
   // The server's own working directory, by which it is recognised, has no links in it.
   const paths = clusterPaths(await realpath(options.dataDir));
 

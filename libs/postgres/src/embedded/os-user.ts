@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { chmod, mkdir } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { KindredError } from "@kindred/errors";
 import { runCommand } from "./run-command.ts";
 
@@ -30,6 +32,14 @@ export function unprivilegedUser(): OsUser | undefined {
     "failed-precondition",
     `PostgreSQL does not run as root, and the system has no user ${UNPRIVILEGED.join(" or ")} to run it as`,
   );
+}
+
+/** Makes a folder with what is missing above it, for others to enter whatever our umask; what was there stays as it is. */
+export async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  if (first === undefined) return;
+  for (let made = resolve(folder); made.length >= first.length; made = dirname(made))
+    await chmod(made, 0o755);
 }
 
 /**

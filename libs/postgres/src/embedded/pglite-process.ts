@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, open, readFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -29,7 +29,6 @@ export function pgliteData(dataDir: string): string {
 
 /** Starts PGlite in a process of its own, which ends with this one. */
 export async function startPglite(options: PgliteOptions): Promise<RunningServer> {
-  await mkdir(options.dataDir, { recursive: true });
   const dataDir = pgliteData(options.dataDir);
   const password = await readOrCreatePassword(join(options.dataDir, "password"));
   const template = await ensureTemplate(options.cacheDir, await pgliteVersion(), async (folder) => {
@@ -38,7 +37,8 @@ export async function startPglite(options: PgliteOptions): Promise<RunningServer
   });
   await ensureDataDirectory(dataDir, template);
   options.report({ phase: "start" });
-  const port = await freePort(options.port);
+  // Any free one it finds by itself.
+  const port = options.port === 0 ? 0 : await freePort(options.port);
   const log = join(options.dataDir, "server.log");
   const { child, ready } = await serve({ task: "serve", dataDir, port, password }, log);
   return {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KindredError } from "@kindred/errors";
 import type { Logger } from "@kindred/telemetry";
-import { freePort, HOST, portTaken } from "./free-port.ts";
+import { freePort, HOST, isPortTaken, portTaken } from "./free-port.ts";
 import type { OsUser } from "./os-user.ts";
 import { identityOf } from "./process-identity.ts";
 import { saysDiskFull } from "./run-command.ts";
@@ -13,6 +13,7 @@ import { saysDiskFull } from "./run-command.ts";
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 30_000;
 const POLL_MS = 15;
+const PORT_ATTEMPTS = 3;
 
 export interface PostmasterOptions {
   /** The `postgres` program. */
@@ -45,7 +46,17 @@ export class Postmaster implements AsyncDisposable {
    */
   static async start(options: PostmasterOptions): Promise<Postmaster> {
     await stopLeftover(options.cluster, options.logger);
-    const port = await freePort(options.port);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await Postmaster.#startOn(await freePort(options.port), options);
+      } catch (error) {
+        // Somebody else was quicker to take the free port that was found.
+        if (options.port !== 0 || !isPortTaken(error) || attempt === PORT_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  static async #startOn(port: number, options: PostmasterOptions): Promise<Postmaster> {
     const log = await open(options.log, "a", 0o600);
     const logStart = (await log.stat()).size;
     let child: ChildProcess;
