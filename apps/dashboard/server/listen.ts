@@ -4,6 +4,8 @@ import { createLogger, type Logger } from "@kindred/telemetry";
 import type { OriginConfig } from "./config.ts";
 import { createOrigin } from "./origin.ts";
 
+const IDLE_SWEEP_MS = 50;
+
 export interface RunningOrigin extends AsyncDisposable {
   readonly ready: { httpPort: number };
 }
@@ -38,8 +40,14 @@ export async function listenOrigin(
         logger.warn("requests outlived the drain timeout and are cut");
         origin.server.closeAllConnections();
       }, config.DRAIN_TIMEOUT);
-      await origin.close();
-      clearTimeout(cut);
+      // A connection whose last request was in flight when closing began would be kept alive for its next one.
+      const sweep = setInterval(() => origin.server.closeIdleConnections(), IDLE_SWEEP_MS);
+      try {
+        await origin.close();
+      } finally {
+        clearTimeout(cut);
+        clearInterval(sweep);
+      }
     },
   };
 }

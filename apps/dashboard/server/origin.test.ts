@@ -1,6 +1,7 @@
 import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { connect } from "node:net";
+import { Agent, createServer, request as httpRequest } from "node:http";
+import { connect, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
@@ -18,6 +19,25 @@ let folder: string;
 let vectorStore: RpcServer;
 let origin: RunningOrigin;
 const seen: number[] = [];
+
+/** Calls that the service holds back, for as long as the test wants. */
+const waiting = {
+  arrived: Promise.withResolvers<void>(),
+  cancelled: Promise.withResolvers<void>(),
+  release: Promise.withResolvers<void>(),
+  async untilCancelled(signal: AbortSignal): Promise<void> {
+    waiting.arrived.resolve();
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    waiting.cancelled.resolve();
+  },
+  async untilReleased(): Promise<void> {
+    waiting.arrived.resolve();
+    await waiting.release.promise;
+  },
+  reset(): void {
+    for (const name of ["arrived", "cancelled", "release"] as const) waiting[name] = Promise.withResolvers();
+  },
+};
 
 /** An origin before the given vector store; nothing listens at the other services' addresses. */
 async function startOrigin(env: Record<string, string> = {}): Promise<RunningOrigin> {
@@ -48,7 +68,9 @@ beforeAll(async () => {
     logger,
     routes: (router) => {
       router.service(SearchService, {
-        search: (request) => {
+        search: async (request, context) => {
+          if (request.query.value === "wait") await waiting.untilCancelled(context.signal);
+          if (request.query.value === "slow") await waiting.untilReleased();
           if (request.k === 0) throw new ConnectError("k must be 1 to 1000", Code.InvalidArgument);
           return { hits: [{ similarity: 0.5 }] };
         },
@@ -125,6 +147,53 @@ describe("calls", () => {
       code: Code.Unavailable,
       rawMessage: "the metrics service cannot be reached",
     });
+  });
+
+  test("end at the service when their caller goes away before the reply", async () => {
+    waiting.reset();
+    const client = createClient(
+      SearchService,
+      createConnectTransport({ baseUrl: at(""), httpVersion: "1.1" }),
+    );
+    const caller = new AbortController();
+    const call = client.search({ query: { case: "text", value: "wait" } }, { signal: caller.signal });
+    await waiting.arrived.promise;
+    caller.abort();
+    await expect(call).rejects.toMatchObject({ code: Code.Canceled });
+    await waiting.cancelled.promise;
+  });
+
+  test("may announce their body, as curl does with large ones", async () => {
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const call = httpRequest(
+        at(`/${SearchService.typeName}/Search`),
+        { method: "POST", headers: { "content-type": "application/json", expect: "100-continue" } },
+        (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        },
+      );
+      call.on("error", reject);
+      call.on("continue", () => call.end('{"text": "x"}'));
+      call.flushHeaders();
+    });
+    expect(status).toBe(200);
+  });
+
+  test("to a service that dies over them are UNAVAILABLE", async () => {
+    const dying = createServer((request) => request.socket.destroy());
+    await new Promise<void>((resolve) => {
+      dying.listen(0, "127.0.0.1", resolve);
+    });
+    const { port } = dying.address() as AddressInfo;
+    try {
+      await using before = await startOrigin({ METRICS_URL: `http://127.0.0.1:${port}` });
+      const baseUrl = `http://127.0.0.1:${before.ready.httpPort}`;
+      const client = createClient(MetricsService, createConnectTransport({ baseUrl, httpVersion: "1.1" }));
+      await expect(client.getDatabaseStats({})).rejects.toMatchObject({ code: Code.Unavailable });
+    } finally {
+      dying.close();
+    }
   });
 
   test("that nobody answers are unimplemented", async () => {
@@ -206,4 +275,49 @@ test("a port that is taken is one clear line", async () => {
   await expect(startOrigin({ HTTP_PORT: String(origin.ready.httpPort) })).rejects.toThrow(
     `cannot listen on 127.0.0.1:${origin.ready.httpPort}: another process has it; set HTTP_PORT to a free port`,
   );
+});
+
+describe("stopping", () => {
+  const slowSearch = (running: RunningOrigin, agent: Agent): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const url = `http://127.0.0.1:${running.ready.httpPort}/${SearchService.typeName}/Search`;
+      const headers = { "content-type": "application/json" };
+      const call = httpRequest(url, { method: "POST", headers, agent }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      call.on("error", reject);
+      call.end('{"text": "slow"}');
+    });
+
+  test("lets a call in flight finish, and does not wait for its connection to idle out", async () => {
+    waiting.reset();
+    const running = await startOrigin({ DRAIN_TIMEOUT: "1h" });
+    const agent = new Agent({ keepAlive: true });
+    try {
+      const call = slowSearch(running, agent);
+      await waiting.arrived.promise;
+      const stopped = running[Symbol.asyncDispose]();
+      waiting.release.resolve();
+      expect(await call).toBe(200);
+      await stopped;
+    } finally {
+      agent.destroy();
+    }
+  });
+
+  test("cuts what outlives the drain timeout", async () => {
+    waiting.reset();
+    const running = await startOrigin({ DRAIN_TIMEOUT: "50ms" });
+    const agent = new Agent({ keepAlive: true });
+    try {
+      const outcome = slowSearch(running, agent).catch((error: unknown) => error);
+      await waiting.arrived.promise;
+      await running[Symbol.asyncDispose]();
+      expect(await outcome).toMatchObject({ code: "ECONNRESET" });
+    } finally {
+      waiting.release.resolve();
+      agent.destroy();
+    }
+  });
 });

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import proxy from "@fastify/http-proxy";
 import staticFiles from "@fastify/static";
 import type { Logger } from "@kindred/telemetry";
 import { fastify, type FastifyInstance } from "fastify";
 import type { OriginConfig } from "./config.ts";
+import { passOn } from "./pass-on.ts";
 import { upstreams, type Upstream } from "./upstreams.ts";
 
 const HEALTH_TIMEOUT_MS = 1000;
@@ -61,30 +61,6 @@ export async function createOrigin(config: OriginConfig, deps: { logger: Logger 
   }
   await servePage(origin, config, { decorateReply: config.MEDIA_ROOT === undefined });
   return origin;
-}
-
-/** Passes calls on as they are, both ways as streams. */
-async function passOn(origin: FastifyInstance, upstream: Upstream, logger: Logger): Promise<void> {
-  for (const service of upstream.services) {
-    await origin.register(proxy, {
-      upstream: upstream.url,
-      prefix: `/${service}`,
-      rewritePrefix: `/${service}`,
-      httpMethods: ["GET", "POST", "OPTIONS"],
-      // An import answers when its last batch is stored: only the caller's own deadline ends it.
-      undici: { bodyTimeout: 0, headersTimeout: 0 },
-      replyOptions: {
-        onError: (reply, { error }) => {
-          logger.warn({ err: error, service: upstream.name }, "a call could not be passed on");
-          // As Connect writes errors, so that its clients know what it is.
-          reply
-            .code(503)
-            .type("application/json")
-            .send({ code: "unavailable", message: `the ${upstream.name} service cannot be reached` });
-        },
-      },
-    });
-  }
 }
 
 type State = "SERVING" | "NOT_SERVING" | "UNREACHABLE";
