@@ -3,7 +3,14 @@ import { fileURLToPath } from "node:url";
 /** Three rings: unit tests beside the code, RPC tests in memory, *.int.test.ts against the real database and model. */
 export default {
   rootDir: fileURLToPath(new URL(".", import.meta.url)),
-  roots: ["<rootDir>/libs", "<rootDir>/services", "<rootDir>/apps", "<rootDir>/tools", "<rootDir>/bench", "<rootDir>/e2e"],
+  roots: [
+    "<rootDir>/libs",
+    "<rootDir>/services",
+    "<rootDir>/apps",
+    "<rootDir>/tools",
+    "<rootDir>/bench",
+    "<rootDir>/e2e",
+  ],
   testMatch: ["**/*.test.ts", "**/*.test.tsx"],
   testPathIgnorePatterns: ["/node_modules/", "/dist/"],
   extensionsToTreatAsEsm: [".ts", ".tsx"],

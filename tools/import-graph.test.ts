@@ -77,7 +77,7 @@ function load(): SourceFile[] {
     .filter((path) => /^(libs|services|apps|bench)\//.test(path) && !path.includes("/gen/"))
     .map((path) => {
       const text = withoutComments(readFileSync(join(root, path), "utf8"));
-      const pattern = /(?:\bfrom\s*|\bimport\s*\(?\s*)["']([^"'\n]+)["']/g;
+      const pattern = /(?:\bfrom\s+|^\s*import\s+|\bimport\s*\(\s*)["']([^"'\n]+)["']/gm;
       const imports = [...text.matchAll(pattern)].map((match): Import => {
         const specifier = match[1] as string;
         const packageName = packageOf(specifier);

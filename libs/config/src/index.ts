@@ -11,3 +11,4 @@ export {
   url,
   type Field,
 } from "./fields.ts";
+export { setNativeVariable } from "./native-variable.ts";

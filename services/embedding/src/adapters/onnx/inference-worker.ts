@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { setNativeVariable } from "@kindred/config";
 import { KindredError, messageOf } from "@kindred/errors";
 import type { BatchResult, TokenBatch } from "../../domain/inference.ts";
 import type { RunMessage, WorkerMessage, WorkerSettings } from "./worker-protocol.ts";
@@ -26,6 +27,8 @@ export async function startInferenceWorker(
   settings: WorkerSettings,
   entry: URL = new URL("./worker.ts", import.meta.url),
 ): Promise<InferenceWorker> {
+  // onnxruntime reports usage to its makers by default; what people embed is nobody's business, nor that they do.
+  setNativeVariable("ORT_DISABLE_TELEMETRY", "1");
   const thread = new Worker(entry, { workerData: settings, name: "inference" });
   const started = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
