@@ -79,7 +79,7 @@ export async function openStore(db: Database, options: { memoryBytes: number }):
   const dataSource = opening.adopt(await openDataSource(db, { entities, migrations }), (opened) =>
     opened.destroy(),
   );
-  const state = catalogueState(db);
+  const state = catalogueState(db, dataSource);
   const indexes = opening.use(new IndexBuilder({ db, state, memoryBytes: options.memoryBytes }));
   const open = opening.move();
   return {

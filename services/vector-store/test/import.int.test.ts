@@ -189,6 +189,25 @@ describe("BatchAddImages", () => {
     expect((await call).batches).toBe(1n);
   });
 
+  test("a caller that gives up leaves whole batches, and nothing of the one that was being embedded", async () => {
+    const giveUp = new AbortController();
+    const hanging = Promise.withResolvers<void>();
+    fixture.embedding.before = async (texts, { signal }) => {
+      if (!texts[0]?.endsWith("number 20")) return;
+      hanging.resolve();
+      await new Promise((_, reject) =>
+        signal?.addEventListener("abort", () => reject(signal.reason as Error)),
+      );
+    };
+    const batches = streamOf(batchOf(0, 10), batchOf(10, 10), batchOf(20, 10));
+    const call = errorOf(fixture.images.batchAddImages(batches, { signal: giveUp.signal }));
+    await hanging.promise;
+    while ((await counts()).images < 20) await sleep(5);
+    giveUp.abort();
+    expect((await call).kind).toBe("cancelled");
+    expect(await counts()).toEqual({ images: 20, embeddings: 100, distinct: 100 });
+  });
+
   test("an empty stream stores nothing", async () => {
     expect(await fixture.images.batchAddImages(streamOf())).toMatchObject({ batches: 0n, imagesAdded: 0n });
   });

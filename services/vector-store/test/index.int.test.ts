@@ -2,8 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { SearchMethod } from "@kindred/contracts/vector-store/v1";
 import pg from "pg";
-import { IndexBuilder } from "../src/adapters/postgres/index-builder.ts";
-import { catalogueState } from "../src/adapters/postgres/catalogue-state.ts";
+import { openStore } from "../src/app.ts";
 import { BUILDING_NAME, INDEX_NAME, RETIRED_NAME } from "../src/domain/vector-index.ts";
 import { errorOf, openFixture, streamOf, type Fixture } from "./fixture.ts";
 
@@ -237,20 +236,23 @@ describe("an interrupted build", () => {
   test(
     "excludes builds of other replicas, and is cancelled when the service stops",
     whereOnline(async () => {
-      const replica = () =>
-        new IndexBuilder({ db: fixture.db, state: catalogueState(fixture.db), memoryBytes: 2 ** 26 });
-      const [first, second] = [replica(), replica()];
+      const options = { memoryBytes: 2 ** 26 };
+      const [first, second] = [await openStore(fixture.db, options), await openStore(fixture.db, options)];
       const wanted = { m: undefined, efConstruction: undefined };
       const { call, closed } = await holdingUp(async () => {
-        const building = errorOf(first.ensure(wanted));
+        const building = errorOf(first.indexes.ensure(wanted, undefined));
         await builder();
-        expect(await errorOf(second.ensure(wanted))).toMatchObject({ kind: "aborted", retryAfterMs: 5000 });
+        expect(await errorOf(second.indexes.ensure(wanted, undefined))).toMatchObject({
+          kind: "aborted",
+          retryAfterMs: 5000,
+        });
         return { call: building, closed: first[Symbol.asyncDispose]() };
       });
       await closed;
       expect(await call).toMatchObject({ kind: "unavailable", message: "the service is shutting down" });
       expect(await names()).toEqual([]);
-      expect((await second.ensure(wanted)).built).toBe(true);
+      expect((await second.indexes.ensure(wanted, undefined)).built).toBe(true);
+      await second[Symbol.asyncDispose]();
     }),
   );
 

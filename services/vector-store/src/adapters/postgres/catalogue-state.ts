@@ -1,9 +1,12 @@
 import { KindredError } from "@kindred/errors";
 import type { Database } from "@kindred/postgres";
+import type { DataSource } from "typeorm";
 import { COLLECTION } from "../../domain/collection.ts";
 import type { CatalogueState, StateReader } from "../../domain/ports.ts";
 import { INDEX_NAME, servesSearches } from "../../domain/vector-index.ts";
+import { CollectionEntity } from "./entities.ts";
 import { vectorIndexes } from "./index-catalogue.ts";
+import { translated } from "./translated.ts";
 
 /** Other replicas build and drop indexes too. A stale view costs speed and never a hit: short scans fall back. */
 const FRESH_MS = 1000;
@@ -13,13 +16,13 @@ export interface CachedState extends StateReader {
   forget(): void;
 }
 
-export function catalogueState(db: Database): CachedState {
+export function catalogueState(db: Database, dataSource: DataSource): CachedState {
   let cached: { state: Promise<CatalogueState>; at: number } | undefined;
   const forget = (): void => {
     cached = undefined;
   };
   const readAndKeep = async (): Promise<CatalogueState> => {
-    const entry = { state: readState(db), at: performance.now() };
+    const entry = { state: readState(db, dataSource), at: performance.now() };
     cached = entry;
     let keep = false;
     try {
@@ -40,19 +43,6 @@ export function catalogueState(db: Database): CachedState {
   };
 }
 
-interface StateRow {
-  id: string | null;
-  provider: string;
-  model: string;
-  revision: string;
-  dimensions: number;
-  pooling: string;
-  normalization: string;
-  max_tokens: number;
-  estimated_images: number;
-  estimated_embeddings: number;
-}
-
 /**
  * As the planner estimates rows: their density when it was last measured, times the size now. Where it never was,
  * `bytesPerRow` stands in.
@@ -63,25 +53,22 @@ const estimatedRows = (table: string, bytesPerRow: number): string => `
           ELSE pg_relation_size(oid) / ${bytesPerRow}.0 END
      FROM pg_class WHERE oid = '${table}'::regclass)::float8`;
 
-async function readState(db: Database): Promise<CatalogueState> {
-  const { rows } = await db.query<StateRow>(
-    `SELECT s.*, ${estimatedRows("images", 150)} AS estimated_images,
-            ${estimatedRows("embeddings", 1700)} AS estimated_embeddings
-       FROM collections c LEFT JOIN embedding_spaces s ON s.id = c.space_id WHERE c.name = $1`,
-    [COLLECTION],
+const ESTIMATES = `SELECT ${estimatedRows("images", 150)} AS images, ${estimatedRows("embeddings", 1700)} AS embeddings`;
+
+async function readState(db: Database, dataSource: DataSource): Promise<CatalogueState> {
+  const collection = await translated(() =>
+    dataSource
+      .getRepository(CollectionEntity)
+      .findOne({ where: { name: COLLECTION }, relations: { space: true } }),
   );
-  const row = rows[0];
-  if (!row)
+  if (!collection)
     throw new KindredError("data-loss", `the collection "${COLLECTION}" is missing from the database`);
+  const { rows } = await db.query<{ images: number; embeddings: number }>(ESTIMATES);
   const serving = (await vectorIndexes(db)).filter(servesSearches);
-  const { id, provider, model, revision, dimensions, pooling, normalization, max_tokens: maxTokens } = row;
   return {
-    space:
-      id === null
-        ? undefined
-        : { id, provider, model, revision, dimensions, pooling, normalization, maxTokens },
+    space: collection.space ?? undefined,
     index: serving.find((index) => index.name === INDEX_NAME) ?? serving[0],
-    estimatedImages: Math.round(row.estimated_images),
-    estimatedEmbeddings: Math.round(row.estimated_embeddings),
+    estimatedImages: Math.round(rows[0]?.images ?? 0),
+    estimatedEmbeddings: Math.round(rows[0]?.embeddings ?? 0),
   };
 }
