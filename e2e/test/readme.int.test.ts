@@ -1,0 +1,113 @@
+import { execFile, execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { createClient } from "@connectrpc/connect";
+import { ImageService } from "@kindred/contracts/vector-store/v1";
+import { pictures, writeGallery } from "@kindred/gallery";
+import { openChannel } from "@kindred/rpc";
+import { startStack, type Stack } from "@kindred/testing";
+
+// What the README tells people to type does what it says: its code blocks are run as they stand, but for the ports.
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const section = readme.slice(readme.indexOf("## A first search"), readme.indexOf("## What is in it"));
+const blocks = [...section.matchAll(/^```(sh|ts)\n([\s\S]*?)^```$/gm)].map(([, language, code]) => ({
+  language,
+  code: code as string,
+}));
+
+let stack: Stack;
+let folder: string;
+
+beforeAll(async () => {
+  stack = await startStack({ origin: true });
+  folder = mkdtempSync(join(tmpdir(), "kindred-readme-"));
+  const coco = {
+    images: [{ id: 1, file_name: "1.jpg", width: 640, height: 480 }],
+    annotations: [{ id: 7, image_id: 1, caption: "A red kite in a windy sky." }],
+  };
+  writeFileSync(join(folder, "captions_val2017.json"), JSON.stringify(coco));
+  await writeGallery(stack.mediaRoot);
+  execFileSync("cp", [join(stack.mediaRoot, pictures[0]?.path as string), join(folder, "photo.jpg")]);
+  await using channel = openChannel({ address: stack.addresses["vector-store"] as string });
+  await createClient(ImageService, channel.transport).batchAddImages(
+    (async function* () {
+      yield {
+        images: pictures.map(({ path, caption }) => ({ image: { imagePath: path, description: caption } })),
+      };
+    })(),
+    { timeoutMs: 120_000 },
+  );
+}, 180_000);
+
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await stack?.[Symbol.asyncDispose]();
+});
+
+function here(code: string): string {
+  return code
+    .replaceAll("http://127.0.0.1:8080", stack.originUrl as string)
+    .replaceAll("127.0.0.1:50052", stack.addresses["vector-store"] as string)
+    .replaceAll("npx kindred", join(root, "node_modules/.bin/kindred"));
+}
+
+async function run(command: string, args: string[], cwd: string): Promise<string> {
+  const env = { ...process.env, KINDRED_URL: stack.originUrl as string, NO_COLOR: "1" };
+  return (await promisify(execFile)(command, args, { cwd, env })).stdout;
+}
+
+const shell = (code: string): Promise<string> => run("bash", ["-euo", "pipefail", "-c", here(code)], folder);
+const blockWith = (words: string): string => {
+  const found = blocks.find(({ code }) => code.includes(words));
+  if (found === undefined) throw new Error(`the README has no block with ${words}`);
+  return found.code;
+};
+
+test("there are the blocks that are tested here, and no others", () => {
+  expect(blocks.map(({ language }) => language)).toEqual(["sh", "ts", "sh", "sh"]);
+});
+
+test("the command line", async () => {
+  const output = await shell(blockWith("npx kindred search"));
+  expect(output).toMatch(/gallery\/pets\/[a-z-]+\.png/);
+  expect(output).toMatch(/A red kite|1 image|images added/i);
+  // The gallery, the photo and COCO's picture.
+  expect(output).toContain(String(pictures.length + 2));
+}, 60_000);
+
+test("the Node client", async () => {
+  const file = join(root, "e2e", `readme-${process.pid}.ts`);
+  writeFileSync(file, here(blockWith("openChannel")));
+  try {
+    const output = await run(process.execPath, [file], root);
+    expect(output).toMatch(/^0\.\d{3} gallery\/pets\//);
+    expect(output).toMatch(/method 1, space local:sentence-transformers\/all-MiniLM-L6-v2@/);
+  } finally {
+    rmSync(file);
+  }
+});
+
+test("curl", async () => {
+  const reply = JSON.parse(await shell(blockWith("curl"))) as { hits: unknown[]; plan: { method: string } };
+  expect(reply.hits).toHaveLength(3);
+  expect(reply.plan.method).toBe("SEARCH_METHOD_EXACT");
+});
+
+test("grpcurl", async () => {
+  try {
+    await promisify(execFile)("grpcurl", ["-version"]);
+  } catch {
+    process.stderr.write("not run: the README's grpcurl commands; grpcurl is not on PATH\n");
+    return;
+  }
+  const output = await shell(blockWith("grpcurl"));
+  expect(output).toContain("kindred.vector_store.v1.SearchService");
+  expect(output).toContain("gallery/pets/");
+  expect(output).toContain('"status": "SERVING"');
+});
