@@ -110,7 +110,8 @@ function noteWaiting(steps: Steps, reason: string, patience: number): void {
 
 function rateLine(done: number, total: number, startedAt: number): string {
   const perMs = done / (performance.now() - startedAt);
-  const left = perMs > 0 && done < total ? `, ${formatMs((total - done) / perMs)} left` : "";
+  // The first batches tell little: they wait for a model that has just been woken.
+  const left = done > total / 20 && done < total ? `, ${formatMs((total - done) / perMs)} left` : "";
   if (done === 0) return `${formatCount(total)} captions`;
   return `${formatCount(done)} of ${formatCount(total)} captions, ${Math.round(perMs * 1_000)}/s${left}`;
 }
