@@ -9,7 +9,7 @@ import { Failure } from "../failure.ts";
 import { removeRunFile, writeRunFile } from "../run-file.ts";
 import type { Steps } from "../terminal/steps.ts";
 import { buildDashboard } from "./dashboard.ts";
-import { chooseDatabase, openLocalDatabase, type LocalDatabase } from "./database.ts";
+import { chooseDatabase, openLocalDatabase } from "./database.ts";
 import { takeHome, type Home } from "./home.ts";
 import { inParallel } from "./in-parallel.ts";
 import { LogFiles } from "./log-files.ts";
@@ -65,21 +65,18 @@ export async function startLocal(
   const env = { KINDRED_HOME: home.path, KINDRED_CACHE_DIR: home.cache };
   const logger = createLogger({ component: "up", level: LOG_LEVEL === "info" ? "warn" : LOG_LEVEL });
 
-  let database: LocalDatabase | undefined;
-  await inParallel(signal, [
+  const [database] = await inParallel(signal, [
+    () =>
+      steps.run("database", async (step) =>
+        starting.use(await openLocalDatabase(choice, { home, logger, step })),
+      ),
     (anyFailed) =>
       steps.run("model", async (step) => ({ summary: await prepareModel({ env, step, signal: anyFailed }) })),
-    () =>
-      steps.run("database", async (step) => {
-        database = starting.use(await openLocalDatabase(choice, { home, logger, step }));
-        return database;
-      }),
     (anyFailed) =>
       steps.run("dashboard", async () => ({ summary: await buildDashboard({ signal: anyFailed }) })),
   ]);
-  const { url: databaseUrl, summary } = database as unknown as LocalDatabase;
 
-  const stack = await startServices({ env, databaseUrl, ports, home, logs, steps, signal });
+  const stack = await startServices({ env, databaseUrl: database.url, ports, home, logs, steps, signal });
   starting.use(stack);
   if (options.gallery) {
     // Drawing takes a native library that nothing else here needs.
@@ -95,7 +92,7 @@ export async function startLocal(
     pid: process.pid,
     origin: stack.url,
     grpc: { ...stack.addresses },
-    databaseUrl,
+    databaseUrl: database.url,
     mediaRoot: home.media,
     startedAt: new Date().toISOString(),
   });
@@ -103,7 +100,7 @@ export async function startLocal(
   return {
     url: stack.url,
     addresses: stack.addresses,
-    database: summary,
+    database: database.summary,
     home,
     broken: stack.broken,
     [Symbol.asyncDispose]: () => started.disposeAsync(),

@@ -92,6 +92,15 @@ describe("which database", () => {
 });
 
 describe("works side by side", () => {
+  test("their results come in their order", async () => {
+    const { signal } = new AbortController();
+    const slow = async (): Promise<string> => {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      return "slow";
+    };
+    expect(await inParallel(signal, [slow, () => Promise.resolve(2)])).toEqual(["slow", 2]);
+  });
+
   test("all are over before the first failure is thrown, and the others heard of it", async () => {
     const heard: string[] = [];
     const works = inParallel(new AbortController().signal, [
