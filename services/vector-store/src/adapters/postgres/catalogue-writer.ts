@@ -1,5 +1,4 @@
-import { KindredError } from "@kindred/errors";
-import { messageOf } from "@kindred/errors";
+import { KindredError, messageOf } from "@kindred/errors";
 import { sqlStateOf, type Database } from "@kindred/postgres";
 import type pg from "pg";
 import { COLLECTION } from "../../domain/collection.ts";
@@ -11,6 +10,9 @@ import { insertEmbeddings } from "./insert-embeddings.ts";
 
 /** Deadlock, serialisation failure, and a row that refers to an image which is gone: what was read before is stale. */
 const RACES = new Set(["40P01", "40001", "23503"]);
+
+/** Ten thousand rows take long where an index has to take them in too; a caller that gives up ends it at any time. */
+const STORE_TIMEOUT_MS = 600_000;
 
 /** Writes in transactions of their own; every row that several may want is locked in the same order. */
 export function catalogueWriter(db: Database): CatalogueWriter {
@@ -36,7 +38,8 @@ export function catalogueWriter(db: Database): CatalogueWriter {
 
     async store(batch, limits) {
       try {
-        return await db.transaction((client) => store(client, batch), limits);
+        const timeoutMs = limits.timeoutMs ?? STORE_TIMEOUT_MS;
+        return await db.transaction((client) => store(client, batch), { ...limits, timeoutMs });
       } catch (error) {
         if (!RACES.has(sqlStateOf(error) ?? "")) throw error;
         throw changedMeanwhile(messageOf(error), error);
