@@ -1,7 +1,8 @@
 import { loadConfig } from "@kindred/config";
 import { SERVICES, startProcesses, type ProcessState, type StackPorts } from "@kindred/process";
 import { serverSettings } from "@kindred/rpc";
-import { createLogger } from "@kindred/telemetry";
+import type { Logger } from "@kindred/telemetry";
+import { pino } from "pino";
 import { openClients } from "../clients.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -55,7 +56,7 @@ export async function startLocal(
   if (home.afterKill) await awaitFreePorts(ports, LEFTOVER_TIMEOUT_MS, signal);
   await requireFreePorts(ports);
 
-  const names = [...SERVICES.map(({ name }) => name), "origin"];
+  const names = [...SERVICES.map(({ name }) => name), "origin", "database"];
   const onWarning = (name: string, message: string): void => {
     // The log keeps this one: nobody can upgrade the server that Kindred brings along.
     const ours = "kind" in choice && message.startsWith("this pgvector has known faults");
@@ -63,7 +64,7 @@ export async function startLocal(
   };
   const logs = starting.use(await LogFiles.open(home.logs, names, onWarning));
   const env = { KINDRED_HOME: home.path, KINDRED_CACHE_DIR: home.cache };
-  const logger = createLogger({ component: "up", level: LOG_LEVEL === "info" ? "warn" : LOG_LEVEL });
+  const logger = databaseLogger(LOG_LEVEL, (line) => logs.write("database", line));
 
   const [database] = await inParallel(signal, [
     () =>
@@ -105,6 +106,19 @@ export async function startLocal(
     broken: stack.broken,
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   };
+}
+
+/** The database is looked after by this very process; what there is to say goes where the other processes' lines go. */
+function databaseLogger(level: string, write: (line: string) => void): Logger {
+  return pino(
+    {
+      level,
+      base: { component: "database" },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write: (line: string) => write(line.trimEnd()) },
+  );
 }
 
 interface ServicesDeps {

@@ -43,9 +43,10 @@ function plainSteps(terminal: Terminal, quietMs: number): Steps {
     run: async (name, work) => {
       const startedAt = performance.now();
       let last = "";
+      let over = false;
       const result = await work({
         progress: (what, done, total, detail) => {
-          if (performance.now() - startedAt < quietMs) return;
+          if (over || performance.now() - startedAt < quietMs) return;
           const part = total ? Math.floor((PARTS * (done ?? 0)) / total) : 0;
           const line = `${what} ${part}`;
           if (line === last) return;
@@ -56,6 +57,7 @@ function plainSteps(terminal: Terminal, quietMs: number): Steps {
           );
         },
       });
+      over = true;
       terminal.note(doneLine(terminal, name, result.summary, startedAt));
       return result;
     },

@@ -103,6 +103,17 @@ describe("steps where nobody watches", () => {
     expect(text(err).trimEnd().split("\n")).toHaveLength(1);
   });
 
+  test("what goes on after a step is over is not shown", async () => {
+    const { terminal: t, err } = terminal();
+    let later = (): void => {};
+    await createSteps(t, 0).run("database", (step) => {
+      later = () => step.progress("starting");
+      return Promise.resolve({ summary: "PostgreSQL" });
+    });
+    later();
+    expect(text(err).trimEnd().split("\n")).toHaveLength(1);
+  });
+
   test("a step that fails says nothing itself", async () => {
     const { terminal: t, err } = terminal();
     await expect(createSteps(t).run("model", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
