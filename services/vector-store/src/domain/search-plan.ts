@@ -17,7 +17,7 @@ const WIDENING = 8;
 
 /**
  * ef_search that reaches recall@10 of 0.95 on 25,014 COCO captions: 200 for an index with m 16 and ef_construction 200,
- * 400 for pgvector's default ef_construction of 64. Measured for design.md; never below k, which caps what a scan returns.
+ * 400 for pgvector's default ef_construction of 64. Measured with pgvector 0.8.2; never below k, which caps what a scan returns.
  */
 export function defaultEfSearch(parameters: Readonly<Record<string, string>>, k: number): number {
   const wellBuilt = Number(parameters["m"]) >= 16 && Number(parameters["ef_construction"]) >= 200;
