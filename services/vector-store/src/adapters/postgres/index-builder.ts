@@ -98,14 +98,11 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
       client = await this.#deps.db.pool.acquire(signal);
       await client.query("SET statement_timeout = 0");
       const pid = await this.#lock(client);
-      const { leftovers, next } = decideIndexWork(await vectorIndexes(client), wanted);
-      for (const name of leftovers) await this.#dropLeftover(client, name);
-      if (next.kind === "keep") return kept(next.index);
-      const started = performance.now();
-      if (next.kind === "build") await this.#buildOnline(client, pid, { ...next.parameters, rows }, signal);
-      await client.query(`BEGIN; ${SWAP.join("; ")}; COMMIT`);
-      await client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${RETIRED_NAME}`);
-      return await this.#finished(client, next, started);
+      try {
+        return await this.#replaceOnline(client, pid, wanted, rows, signal);
+      } finally {
+        await this.#unlock(client);
+      }
     } catch (error) {
       throw signal.aborted ? reasonOf(signal) : translatePgError(error);
     } finally {
@@ -123,6 +120,36 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
     );
     if (!rows[0]?.locked) throw busy();
     return rows[0].pid;
+  }
+
+  /** The lock ends with the session, but that takes a moment in which others would be told that it is held. */
+  async #unlock(client: pg.PoolClient): Promise<void> {
+    if (!this.#deps.db.capabilities.advisoryLocks) return;
+    try {
+      await client.query("SELECT pg_advisory_unlock(hashtextextended($1, 0))", [LOCK_KEY]);
+    } catch (error) {
+      this.#deps.db.logger.debug(
+        { err: error },
+        "the session of an index build is gone, and its lock with it",
+      );
+    }
+  }
+
+  async #replaceOnline(
+    client: pg.PoolClient,
+    pid: number,
+    wanted: WantedParameters,
+    rows: number,
+    signal: AbortSignal,
+  ): Promise<EnsuredIndex> {
+    const { leftovers, next } = decideIndexWork(await vectorIndexes(client), wanted);
+    for (const name of leftovers) await this.#dropLeftover(client, name);
+    if (next.kind === "keep") return kept(next.index);
+    const started = performance.now();
+    if (next.kind === "build") await this.#buildOnline(client, pid, { ...next.parameters, rows }, signal);
+    await client.query(`BEGIN; ${SWAP.join("; ")}; COMMIT`);
+    await client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${RETIRED_NAME}`);
+    return await this.#finished(client, next, started);
   }
 
   async #dropLeftover(client: pg.PoolClient, name: string): Promise<void> {

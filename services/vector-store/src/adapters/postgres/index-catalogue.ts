@@ -6,7 +6,8 @@ interface IndexRow {
   operator_class: string;
   valid: boolean;
   partial: boolean;
-  size_bytes: string;
+  /** Null for an index that was dropped at this very moment. */
+  size_bytes: string | null;
   options: string[] | null;
 }
 
@@ -32,15 +33,20 @@ export async function vectorIndexes(db: {
   query(sql: string): Promise<{ rows: unknown[] }>;
 }): Promise<VectorIndex[]> {
   const { rows } = await db.query(VECTOR_INDEXES);
-  return (rows as IndexRow[]).map((row) => ({
-    name: row.name,
-    method: row.method,
-    operatorClass: row.operator_class,
-    valid: row.valid,
-    partial: row.partial,
-    sizeBytes: BigInt(row.size_bytes),
-    parameters: { ...DEFAULTS[row.method], ...parseOptions(row.options ?? []) },
-  }));
+  return (rows as IndexRow[]).flatMap((row): VectorIndex[] => {
+    if (row.size_bytes === null) return [];
+    return [
+      {
+        name: row.name,
+        method: row.method,
+        operatorClass: row.operator_class,
+        valid: row.valid,
+        partial: row.partial,
+        sizeBytes: BigInt(row.size_bytes),
+        parameters: { ...DEFAULTS[row.method], ...parseOptions(row.options ?? []) },
+      },
+    ];
+  });
 }
 
 function parseOptions(options: readonly string[]): Record<string, string> {
