@@ -75,7 +75,7 @@ export async function runTransaction<T>(
   options: TransactionOptions = {},
 ): Promise<T> {
   const begin = beginStatements(options);
-  const limit = options.timeoutMs ? AbortSignal.timeout(options.timeoutMs) : undefined;
+  const limit = options.timeoutMs ? AbortSignal.timeout(Math.ceil(options.timeoutMs)) : undefined;
   const signal =
     options.signal && limit ? AbortSignal.any([options.signal, limit]) : (options.signal ?? limit);
   if (signal?.aborted) throw abortError(signal.reason);

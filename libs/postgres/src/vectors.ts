@@ -1,4 +1,5 @@
 import { endianness } from "node:os";
+import { fromSql } from "pgvector";
 
 const HEADER_BYTES = 4;
 const LITTLE_ENDIAN = endianness() === "LE";
@@ -42,7 +43,7 @@ export function fromVectorBytes(bytes: Uint8Array): Float32Array {
  */
 export function fromVectorText(text: string): Float32Array {
   if (!text.startsWith("[") || !text.endsWith("]")) throw new RangeError("not a vector in text form");
-  const values = Float32Array.from(text.slice(1, -1).split(","), Number);
+  const values = Float32Array.from(fromSql(text) as number[]);
   if (values.some(Number.isNaN)) throw new RangeError("not a vector in text form");
   return values;
 }
