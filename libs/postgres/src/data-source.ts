@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { KindredError, messageOf } from "@kindred/errors";
 import type { Logger } from "@kindred/telemetry";
 import type { PoolClient } from "pg";
@@ -9,7 +10,7 @@ import type {
   MixedList,
 } from "typeorm";
 import type { Database } from "./database.ts";
-import { translatePgError } from "./pg-errors.ts";
+import { sqlStateOf, translatePgError } from "./pg-errors.ts";
 
 export interface DataSourceSetup {
   // TypeORM's own type for "any entity".
@@ -105,7 +106,7 @@ export async function openDataSource(db: Database, setup: DataSourceSetup): Prom
 /**
  * Runs the migrations that this database has not seen, in the order of their names' times, each in a transaction
  * of its own (a migration with `transaction = false` excepted). Several replicas may do so at once: one migrates,
- * the others wait for it, where the server has advisory locks.
+ * the others wait for it, or look again where the server has no advisory locks.
  * @returns the names of those that were applied now.
  * @throws KindredError failed-precondition naming the migration that failed; those before it stay applied.
  */
@@ -115,7 +116,8 @@ export async function migrate(db: Database, setup: Pick<DataSourceSetup, "migrat
     client = await db.pool.acquire();
     // A migration takes as long as it takes.
     await client.query("SET statement_timeout = 0");
-    if (db.capabilities.advisoryLocks) await lockForMigration(client, db);
+    if (!db.capabilities.advisoryLocks) return await runPendingUnlocked(client, db, setup.migrations);
+    await lockForMigration(client, db);
     return await runPending(client, db, setup.migrations);
   } catch (error) {
     throw translatePgError(error);
@@ -134,6 +136,30 @@ async function lockForMigration(client: PoolClient, db: Database): Promise<void>
   if (rows[0]?.locked) return;
   db.logger.info({ schema: db.schema }, "another process is migrating this schema; waiting for it");
   await client.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [key]);
+}
+
+/** What a migration fails with when another process has just run it: something that it creates is there. */
+const ALREADY_THERE = new Set(["23505", "42P06", "42P07", "42701", "42710"]);
+const ATTEMPTS = 5;
+
+/**
+ * Without a lock two processes may begin the same migration. Each runs in a transaction, so one of them commits and the other fails on what the
+ * first has made; looking again, it finds the migration done.
+ */
+async function runPendingUnlocked(
+  client: PoolClient,
+  db: Database,
+  migrations: Function[],
+): Promise<string[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runPending(client, db, migrations);
+    } catch (error) {
+      if (attempt === ATTEMPTS || !ALREADY_THERE.has(sqlStateOf(error) ?? "")) throw error;
+      db.logger.info({ schema: db.schema }, "another process is migrating this schema; looking again");
+      await sleep(50 * attempt);
+    }
+  }
 }
 
 async function runPending(client: PoolClient, db: Database, migrations: Function[]): Promise<string[]> {
