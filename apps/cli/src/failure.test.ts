@@ -32,6 +32,9 @@ test("nobody listens: where, and how to start it", () => {
     remedy: expect.stringContaining("npm start"),
     exitCode: 69,
   });
+  // The connection broke while the request was written.
+  const broken = new ConnectError("write EPIPE", Code.Internal, undefined, undefined, systemError("EPIPE"));
+  expect(explain(broken, URL)).toMatchObject({ kind: "unavailable", exitCode: 69 });
   // fetch() hides the reason as a cause.
   expect(explain(new TypeError("fetch failed", { cause: systemError("ENOTFOUND") }), URL).exitCode).toBe(69);
 });

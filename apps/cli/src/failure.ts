@@ -3,6 +3,7 @@ import { ConfigError } from "@kindred/config";
 import { isKindredError, messageOf, type ErrorKind, type KindredError } from "@kindred/errors";
 import { fromConnectError } from "@kindred/rpc";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { isNetworkCode, systemCodeOf } from "./system-error.ts";
 
 /** An outcome that was foreseen: what happened and what to do about it, in a line each. */
 export class Failure extends Error {
@@ -37,15 +38,6 @@ const EXIT_CODES: Partial<Record<ErrorKind, ExitCode>> = {
   cancelled: EXIT.interrupted,
 };
 
-const NETWORK_CODES = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "ETIMEDOUT",
-]);
-
 /** @param url where the command looked for Kindred */
 export function explain(error: unknown, url: string): Explanation {
   if (error instanceof Failure) {
@@ -55,7 +47,7 @@ export function explain(error: unknown, url: string): Explanation {
     return { kind: "config", message: error.message, remedy: undefined, exitCode: EXIT.config };
   }
   const systemCode = systemCodeOf(error);
-  if (systemCode !== undefined && NETWORK_CODES.has(systemCode)) {
+  if (systemCode !== undefined && isNetworkCode(systemCode)) {
     return {
       kind: "unavailable",
       message: `Kindred cannot be reached at ${url} (${systemCode}).`,
@@ -91,13 +83,4 @@ function explainCall(error: KindredError, url: string): Explanation {
     exitCode: EXIT_CODES[error.kind] ?? EXIT.failure,
     ...(error.violations.length > 0 && { violations: error.violations }),
   };
-}
-
-/** The system's error code of an error or of what caused it. */
-function systemCodeOf(error: unknown): string | undefined {
-  for (let current = error; Error.isError(current); current = current.cause) {
-    const { code } = current as { code?: unknown };
-    if (typeof code === "string" && /^E[A-Z]+$/.test(code)) return code;
-  }
-  return undefined;
 }

@@ -1,6 +1,8 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { KindredError } from "@kindred/errors";
 import { fromConnectError } from "@kindred/rpc";
 import type { Clients } from "../clients.ts";
+import { isNetworkCode, systemCodeOf } from "../system-error.ts";
 import { captionKey, imagePath, toRequest, type Batch } from "./batches.ts";
 import type { ImportDeps } from "./import-batches.ts";
 
@@ -67,6 +69,11 @@ async function translated<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
+    const code = systemCodeOf(error);
+    // A connection that breaks while one writes is "internal" to Connect; here it is one more way of being away.
+    if (code !== undefined && isNetworkCode(code)) {
+      throw new KindredError("unavailable", `the connection broke (${code})`, { cause: error });
+    }
     throw fromConnectError(error);
   }
 }
