@@ -1,4 +1,11 @@
-export { ConfigError, loadConfig, readEnvironment, type ConfigOf, type Schema } from "./load-config.ts";
+export {
+  CONFIG_EXIT_CODE,
+  ConfigError,
+  loadConfig,
+  readEnvironment,
+  type ConfigOf,
+  type Schema,
+} from "./load-config.ts";
 export {
   boolean,
   bytes,

@@ -9,6 +9,9 @@ export type Schema = Record<string, Field<unknown>>;
 /** What loadConfig returns for a schema: one value a setting, under the setting's own name. */
 export type ConfigOf<S extends Schema> = { readonly [K in keyof S]: S[K] extends Field<infer T> ? T : never };
 
+/** EX_CONFIG of sysexits.h: the configuration is at fault, so starting again cannot help. */
+export const CONFIG_EXIT_CODE = 78;
+
 /** Every bad setting at once; `problems` holds a line each. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";

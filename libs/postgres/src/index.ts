@@ -8,6 +8,7 @@ export {
   type EmbeddedServerOptions,
 } from "./embedded/embedded-server.ts";
 export type { Progress } from "./embedded/progress.ts";
+export { runMigrationTask, type MigrationTask } from "./migration-task.ts";
 export { isUniqueViolation, sqlStateOf, translatePgError } from "./pg-errors.ts";
 export { databaseSettings, type DatabaseConfig } from "./settings.ts";
 export { setLocalStatements, type TransactionOptions } from "./transaction.ts";

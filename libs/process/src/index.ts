@@ -1,4 +1,4 @@
-export { CONFIG_EXIT_CODE, runService, type RunningService, type RunServiceOptions } from "./run-service.ts";
+export { runService, type RunningService, type RunServiceOptions } from "./run-service.ts";
 export {
   superviseProcess,
   type Backoff,

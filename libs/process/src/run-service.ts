@@ -1,10 +1,7 @@
-import { ConfigError, readEnvironment } from "@kindred/config";
+import { CONFIG_EXIT_CODE, ConfigError, readEnvironment } from "@kindred/config";
 import { isKindredError, messageOf } from "@kindred/errors";
 import { createLogger, type Logger } from "@kindred/telemetry";
 import type { ServiceMessage } from "./messages.ts";
-
-/** EX_CONFIG of sysexits.h: the configuration is at fault, so starting again cannot help. */
-export const CONFIG_EXIT_CODE = 78;
 
 /** Draining has deadlines of its own; a process that is still there after this long hangs. */
 const SHUTDOWN_DEADLINE_MS = 60_000;

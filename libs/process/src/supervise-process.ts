@@ -1,9 +1,9 @@
 import type { ChildProcess } from "node:child_process";
+import { CONFIG_EXIT_CODE } from "@kindred/config";
 import { KindredError, messageOf } from "@kindred/errors";
 import { describeExit, ended, killGroup, startNode, type ChildOptions, type Exit } from "./child.ts";
 import { readLines, Tail } from "./lines.ts";
 import { isServiceMessage, type ReadyMessage } from "./messages.ts";
-import { CONFIG_EXIT_CODE } from "./run-service.ts";
 
 export type ProcessState =
   | { kind: "starting"; pid: number; attempt: number }

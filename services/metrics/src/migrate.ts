@@ -1,25 +1,4 @@
-import { ConfigError, loadConfig } from "@kindred/config";
-import { messageOf } from "@kindred/errors";
-import { migrate, openDatabase } from "@kindred/postgres";
-import { CONFIG_EXIT_CODE } from "@kindred/process";
-import { createLogger } from "@kindred/telemetry";
+import { runMigrationTask } from "@kindred/postgres";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
-import { configSchema } from "./config.ts";
 
-// Brings the schema up to date and exits; one line on standard output for each migration that was applied.
-try {
-  const config = loadConfig(configSchema);
-  const logger = createLogger({ component: "metrics-migrate", level: config.LOG_LEVEL });
-  await using database = await openDatabase({
-    config,
-    schema: DATABASE_SCHEMA,
-    applicationName: "kindred-metrics-migrate",
-    logger,
-  });
-  for (const name of await migrate(database, { migrations })) {
-    process.stdout.write(`${DATABASE_SCHEMA}: ${name}\n`);
-  }
-} catch (error) {
-  process.exitCode = error instanceof ConfigError ? CONFIG_EXIT_CODE : 1;
-  process.stderr.write(`metrics: ${messageOf(error)}\n`);
-}
+await runMigrationTask({ name: "metrics", schema: DATABASE_SCHEMA, migrations });
