@@ -1,5 +1,5 @@
 import { migrate, openDatabase, openDataSource, type Database } from "@kindred/postgres";
-import { openChannel, serve, startMetricsReporter, type RpcServer } from "@kindred/rpc";
+import { followReadiness, openChannel, serve, startMetricsReporter, type RpcServer } from "@kindred/rpc";
 import { createLogger, memoryLimit, type Logger } from "@kindred/telemetry";
 import { embeddingClient } from "./adapters/peers/embedding-client.ts";
 import { catalogueState } from "./adapters/postgres/catalogue-state.ts";
@@ -11,7 +11,6 @@ import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
 import { requireVector } from "./adapters/postgres/require-vector.ts";
 import { statisticsReader } from "./adapters/postgres/statistics.ts";
 import { vectorSearch } from "./adapters/postgres/vector-search.ts";
-import { watchDatabase } from "./adapters/postgres/watch-database.ts";
 import type { VectorStoreConfig } from "./config.ts";
 import type { EmbeddingPort } from "./domain/ports.ts";
 import { vectorStoreRoutes, type VectorStoreDeps } from "./rpc/routes.ts";
@@ -58,8 +57,7 @@ export async function createApp(
   const server = opening.use(
     await serve({ config, routes: vectorStoreRoutes({ ...store, embedding }), logger }),
   );
-  server.setServing(true);
-  opening.use(watchDatabase(db, (answers) => server.setServing(answers)));
+  opening.use(followReadiness({ server, probe: () => db.query("SELECT 1"), logger }));
   const open = opening.move();
   return {
     server,
