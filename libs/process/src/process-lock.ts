@@ -1,7 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What takes microseconds has been left lying about by a process that died, when it is this old. */
+const ABANDONED_MS = 5000;
+const RETRY_MS = 5;
 
 /** A process that cannot be taken for a later one with the same number. */
 export interface ProcessIdentity {
@@ -58,31 +63,49 @@ export async function lockFile(path: string): Promise<ProcessLock | { heldBy: nu
   const self = JSON.stringify(identityOf(process.pid));
   let takenOver = false;
   for (;;) {
-    try {
-      await writeFile(path, self, { flag: "wx" });
+    if (tryCreate(path, self)) {
       return { takenOver, [Symbol.asyncDispose]: () => rm(path, { force: true }) };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
     const holder = await readHolder(path);
     if (holder && isRunning(holder)) return { heldBy: holder.pid };
     await removeStale(path);
     takenOver = true;
+    await sleep(RETRY_MS);
   }
 }
 
-/** Between looking at a stale lock and removing it, another process may have put its own there: that one goes back. */
-async function removeStale(path: string): Promise<void> {
-  const aside = `${path}.${process.pid}.${randomUUID()}`;
+/** The file is there with all that it says, or not at all: an empty one would be taken for stale. */
+function tryCreate(path: string, text: string): boolean {
+  const whole = `${path}.${process.pid}.${randomUUID()}`;
+  writeFileSync(whole, text);
   try {
-    await rename(path, aside);
+    linkSync(whole, path);
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    return false;
+  } finally {
+    rmSync(whole, { force: true });
   }
-  const holder = await readHolder(aside);
-  if (holder && isRunning(holder)) await rename(aside, path);
-  else await rm(aside, { force: true });
+}
+
+/** Of several that saw the lock stale, one may have put its own there by now: one at a time looks again before it removes. */
+async function removeStale(path: string): Promise<void> {
+  const guard = `${path}.removing`;
+  try {
+    mkdirSync(guard);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    const stats = statSync(guard, { throwIfNoEntry: false });
+    if (stats && Date.now() - stats.mtimeMs > ABANDONED_MS) rmSync(guard, { recursive: true, force: true });
+    return;
+  }
+  try {
+    const holder = await readHolder(path);
+    if (!holder || !isRunning(holder)) rmSync(path, { force: true });
+  } finally {
+    rmSync(guard, { recursive: true, force: true });
+  }
 }
 
 /** undefined for a file that is gone by now, or that was half written when its process was killed. */

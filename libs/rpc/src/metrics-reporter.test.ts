@@ -126,7 +126,10 @@ describe("with a metrics service", () => {
     });
     await until(() => server.received.length > 0);
     await reporter[Symbol.asyncDispose]();
-    const before = [server.received.length, sampler.taken()];
+    const taken = sampler.taken();
+    // What was on its way arrives yet.
+    await sleep(100);
+    const before = [server.received.length, taken];
     await sleep(30);
     expect([server.received.length, sampler.taken()]).toEqual(before);
   });

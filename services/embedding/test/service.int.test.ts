@@ -114,7 +114,16 @@ describe("the service in a process of its own", () => {
     );
     await expect(call).rejects.toMatchObject({ kind: "deadline-exceeded" });
     const startedAt = performance.now();
-    await client.embed({ texts: ["next, please"] });
+    // The caller's clock may run out a moment before the service hears of it: until then the queue is full.
+    for (;;) {
+      try {
+        await client.embed({ texts: ["next, please"] });
+        break;
+      } catch (error) {
+        expect(error).toMatchObject({ kind: "resource-exhausted" });
+        expect(performance.now() - startedAt).toBeLessThan(1500);
+      }
+    }
     // All 10,000 would have taken several seconds.
     expect(performance.now() - startedAt).toBeLessThan(1500);
   }, 60_000);
