@@ -4,8 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { EmbeddingSpace } from "../../common/v1/embedding_space_pb.ts";
 import { file_kindred_common_v1_embedding_space } from "../../common/v1/embedding_space_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file kindred/embedding/v1/embedding.proto.
  */
 export const file_kindred_embedding_v1_embedding: GenFile = /*@__PURE__*/
-  fileDesc("CiRraW5kcmVkL2VtYmVkZGluZy92MS9lbWJlZGRpbmcucHJvdG8SFGtpbmRyZWQuZW1iZWRkaW5nLnYxImoKDEVtYmVkUmVxdWVzdBINCgV0ZXh0cxgBIAMoCRIwCghwcmlvcml0eRgCIAEoDjIeLmtpbmRyZWQuZW1iZWRkaW5nLnYxLlByaW9yaXR5EhkKEWV4cGVjdGVkX3NwYWNlX2lkGAMgASgJIrABCg1FbWJlZFJlc3BvbnNlEg8KB3ZlY3RvcnMYASABKAwSMAoFc3BhY2UYAiABKAsyIS5raW5kcmVkLmNvbW1vbi52MS5FbWJlZGRpbmdTcGFjZRIUCgx0b2tlbl9jb3VudHMYAyADKA0SEQoJdHJ1bmNhdGVkGAQgAygIEjMKB3RpbWluZ3MYBSABKAsyIi5raW5kcmVkLmVtYmVkZGluZy52MS5FbWJlZFRpbWluZ3MikwEKDEVtYmVkVGltaW5ncxIoCgVxdWV1ZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIrCgh0b2tlbml6ZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCglpbmZlcmVuY2UYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iDQoLSW5mb1JlcXVlc3Qi8QIKDEluZm9SZXNwb25zZRIwCgVzcGFjZRgBIAEoCzIhLmtpbmRyZWQuY29tbW9uLnYxLkVtYmVkZGluZ1NwYWNlEjIKCXByZWNpc2lvbhgCIAEoDjIfLmtpbmRyZWQuZW1iZWRkaW5nLnYxLlByZWNpc2lvbhIkChxyZXF1ZXN0ZWRfZXhlY3V0aW9uX3Byb3ZpZGVyGAMgASgJEiQKHGVmZmVjdGl2ZV9leGVjdXRpb25fcHJvdmlkZXIYBCABKAkSIQoZZXhlY3V0aW9uX3Byb3ZpZGVyX3JlYXNvbhgFIAEoCRIPCgd3b3JrZXJzGAYgASgNEhoKEnRocmVhZHNfcGVyX3dvcmtlchgHIAEoDRIUCgxtb2RlbF9zb3VyY2UYCCABKAkSFgoOd2VpZ2h0c19zaGEyNTYYCSABKAkSMQoGbGltaXRzGAogASgLMiEua2luZHJlZC5lbWJlZGRpbmcudjEuRW1iZWRMaW1pdHMibAoLRW1iZWRMaW1pdHMSEQoJbWF4X3RleHRzGAEgASgNEhYKDm1heF90ZXh0X2J5dGVzGAIgASgNEhgKEG1heF9iYXRjaF90b2tlbnMYAyABKA0SGAoQbWF4X3F1ZXVlX3Rva2VucxgEIAEoDSIgCg9Ub2tlbml6ZVJlcXVlc3QSDQoFdGV4dHMYASADKAkiSAoQVG9rZW5pemVSZXNwb25zZRI0CgdyZXN1bHRzGAEgAygLMiMua2luZHJlZC5lbWJlZGRpbmcudjEuVG9rZW5pemVkVGV4dCI/Cg1Ub2tlbml6ZWRUZXh0EgsKA2lkcxgBIAMoDRIOCgZ0b2tlbnMYAiADKAkSEQoJdHJ1bmNhdGVkGAMgASgIKlEKCFByaW9yaXR5EhgKFFBSSU9SSVRZX1VOU1BFQ0lGSUVEEAASGAoUUFJJT1JJVFlfSU5URVJBQ1RJVkUQARIRCg1QUklPUklUWV9CVUxLEAIqYgoJUHJlY2lzaW9uEhkKFVBSRUNJU0lPTl9VTlNQRUNJRklFRBAAEhIKDlBSRUNJU0lPTl9GUDMyEAESEgoOUFJFQ0lTSU9OX0lOVDgQAhISCg5QUkVDSVNJT05fRlAxNhADMp0CChBFbWJlZGRpbmdTZXJ2aWNlElUKBUVtYmVkEiIua2luZHJlZC5lbWJlZGRpbmcudjEuRW1iZWRSZXF1ZXN0GiMua2luZHJlZC5lbWJlZGRpbmcudjEuRW1iZWRSZXNwb25zZSIDkAIBElIKBEluZm8SIS5raW5kcmVkLmVtYmVkZGluZy52MS5JbmZvUmVxdWVzdBoiLmtpbmRyZWQuZW1iZWRkaW5nLnYxLkluZm9SZXNwb25zZSIDkAIBEl4KCFRva2VuaXplEiUua2luZHJlZC5lbWJlZGRpbmcudjEuVG9rZW5pemVSZXF1ZXN0GiYua2luZHJlZC5lbWJlZGRpbmcudjEuVG9rZW5pemVSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_duration, file_kindred_common_v1_embedding_space]);
+  fileDesc("CiRraW5kcmVkL2VtYmVkZGluZy92MS9lbWJlZGRpbmcucHJvdG8SFGtpbmRyZWQuZW1iZWRkaW5nLnYxInkKDEVtYmVkUmVxdWVzdBINCgV0ZXh0cxgBIAMoCRIwCghwcmlvcml0eRgCIAEoDjIeLmtpbmRyZWQuZW1iZWRkaW5nLnYxLlByaW9yaXR5EhkKEWV4cGVjdGVkX3NwYWNlX2lkGAMgASgJEg0KBW1vZGVsGAQgASgJItwBCg1FbWJlZFJlc3BvbnNlEg8KB3ZlY3RvcnMYASABKAwSMAoFc3BhY2UYAiABKAsyIS5raW5kcmVkLmNvbW1vbi52MS5FbWJlZGRpbmdTcGFjZRIUCgx0b2tlbl9jb3VudHMYAyADKA0SEQoJdHJ1bmNhdGVkGAQgAygIEjMKB3RpbWluZ3MYBSABKAsyIi5raW5kcmVkLmVtYmVkZGluZy52MS5FbWJlZFRpbWluZ3MSFAoMdG90YWxfdG9rZW5zGAYgASgEEhQKDGNhY2hlZF90ZXh0cxgHIAEoDSJeChJFbWJlZFN0cmVhbVJlcXVlc3QSDQoFdGV4dHMYASADKAkSOQoHb3B0aW9ucxgCIAEoCzIoLmtpbmRyZWQuZW1iZWRkaW5nLnYxLkVtYmVkU3RyZWFtT3B0aW9ucyJwChJFbWJlZFN0cmVhbU9wdGlvbnMSMAoIcHJpb3JpdHkYASABKA4yHi5raW5kcmVkLmVtYmVkZGluZy52MS5Qcmlvcml0eRIZChFleHBlY3RlZF9zcGFjZV9pZBgCIAEoCRINCgVtb2RlbBgDIAEoCSL0AQoTRW1iZWRTdHJlYW1SZXNwb25zZRISCgpmaXJzdF90ZXh0GAEgASgEEhIKCnRleHRfY291bnQYAiABKA0SDwoHdmVjdG9ycxgDIAEoDBIwCgVzcGFjZRgEIAEoCzIhLmtpbmRyZWQuY29tbW9uLnYxLkVtYmVkZGluZ1NwYWNlEhQKDHRva2VuX2NvdW50cxgFIAMoDRIRCgl0cnVuY2F0ZWQYBiADKAgSMwoHdGltaW5ncxgHIAEoCzIiLmtpbmRyZWQuZW1iZWRkaW5nLnYxLkVtYmVkVGltaW5ncxIUCgx0b3RhbF90b2tlbnMYCCABKAQikwEKDEVtYmVkVGltaW5ncxIoCgVxdWV1ZRgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIrCgh0b2tlbml6ZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCglpbmZlcmVuY2UYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iHAoLSW5mb1JlcXVlc3QSDQoFbW9kZWwYASABKAkikQMKDEluZm9SZXNwb25zZRIwCgVzcGFjZRgBIAEoCzIhLmtpbmRyZWQuY29tbW9uLnYxLkVtYmVkZGluZ1NwYWNlEjIKCXByZWNpc2lvbhgCIAEoDjIfLmtpbmRyZWQuZW1iZWRkaW5nLnYxLlByZWNpc2lvbhIkChxyZXF1ZXN0ZWRfZXhlY3V0aW9uX3Byb3ZpZGVyGAMgASgJEiQKHGVmZmVjdGl2ZV9leGVjdXRpb25fcHJvdmlkZXIYBCABKAkSIQoZZXhlY3V0aW9uX3Byb3ZpZGVyX3JlYXNvbhgFIAEoCRIPCgd3b3JrZXJzGAYgASgNEhoKEnRocmVhZHNfcGVyX3dvcmtlchgHIAEoDRIUCgxtb2RlbF9zb3VyY2UYCCABKAkSFgoOd2VpZ2h0c19zaGEyNTYYCSABKAkSMQoGbGltaXRzGAogASgLMiEua2luZHJlZC5lbWJlZGRpbmcudjEuRW1iZWRMaW1pdHMSDQoFbW9kZWwYCyABKAkSDwoHYWxpYXNlcxgMIAMoCSKNAQoLRW1iZWRMaW1pdHMSEQoJbWF4X3RleHRzGAEgASgNEhYKDm1heF90ZXh0X2J5dGVzGAIgASgNEhgKEG1heF9iYXRjaF90b2tlbnMYAyABKA0SGAoQbWF4X3F1ZXVlX3Rva2VucxgEIAEoDRIfChdtYXhfY29uY3VycmVudF9yZXF1ZXN0cxgFIAEoDSIvCg9Ub2tlbml6ZVJlcXVlc3QSDQoFdGV4dHMYASADKAkSDQoFbW9kZWwYAiABKAkiSAoQVG9rZW5pemVSZXNwb25zZRI0CgdyZXN1bHRzGAEgAygLMiMua2luZHJlZC5lbWJlZGRpbmcudjEuVG9rZW5pemVkVGV4dCI/Cg1Ub2tlbml6ZWRUZXh0EgsKA2lkcxgBIAMoDRIOCgZ0b2tlbnMYAiADKAkSEQoJdHJ1bmNhdGVkGAMgASgIIhMKEUxpc3RNb2RlbHNSZXF1ZXN0IkEKEkxpc3RNb2RlbHNSZXNwb25zZRIrCgZtb2RlbHMYASADKAsyGy5raW5kcmVkLmVtYmVkZGluZy52MS5Nb2RlbCL4AgoFTW9kZWwSDAoEbmFtZRgBIAEoCRIPCgdhbGlhc2VzGAIgAygJEhIKCmlzX2RlZmF1bHQYAyABKAgSEAoIcHJvdmlkZXIYBCABKAkSLwoFc3RhdGUYBSABKA4yIC5raW5kcmVkLmVtYmVkZGluZy52MS5Nb2RlbFN0YXRlEg4KBmRldGFpbBgGIAEoCRIwCgVzcGFjZRgHIAEoCzIhLmtpbmRyZWQuY29tbW9uLnYxLkVtYmVkZGluZ1NwYWNlEjIKCXByZWNpc2lvbhgIIAEoDjIfLmtpbmRyZWQuZW1iZWRkaW5nLnYxLlByZWNpc2lvbhIUCgxtZW1vcnlfYnl0ZXMYCSABKAQSEgoKY2FjaGVfcGF0aBgKIAEoCRITCgtjYWNoZV9ieXRlcxgLIAEoBBIVCg1yZXF1ZXN0X2NvdW50GAwgASgEEi0KCWxhc3RfdXNlZBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiIQoQUHVsbE1vZGVsUmVxdWVzdBINCgVtb2RlbBgBIAEoCSKDAQoRUHVsbE1vZGVsUmVzcG9uc2USNgoIcHJvZ3Jlc3MYASABKAsyIi5raW5kcmVkLmVtYmVkZGluZy52MS5QdWxsUHJvZ3Jlc3NIABIsCgVtb2RlbBgCIAEoCzIbLmtpbmRyZWQuZW1iZWRkaW5nLnYxLk1vZGVsSABCCAoGdXBkYXRlIkoKDFB1bGxQcm9ncmVzcxINCgVwaGFzZRgBIAEoCRIMCgRkb25lGAIgASgEEg0KBXRvdGFsGAMgASgEEg4KBnNvdXJjZRgEIAEoCSpRCghQcmlvcml0eRIYChRQUklPUklUWV9VTlNQRUNJRklFRBAAEhgKFFBSSU9SSVRZX0lOVEVSQUNUSVZFEAESEQoNUFJJT1JJVFlfQlVMSxACKmIKCVByZWNpc2lvbhIZChVQUkVDSVNJT05fVU5TUEVDSUZJRUQQABISCg5QUkVDSVNJT05fRlAzMhABEhIKDlBSRUNJU0lPTl9JTlQ4EAISEgoOUFJFQ0lTSU9OX0ZQMTYQAyqLAQoKTW9kZWxTdGF0ZRIbChdNT0RFTF9TVEFURV9VTlNQRUNJRklFRBAAEhgKFE1PREVMX1NUQVRFX1VOTE9BREVEEAESFwoTTU9ERUxfU1RBVEVfTE9BRElORxACEhUKEU1PREVMX1NUQVRFX1JFQURZEAMSFgoSTU9ERUxfU1RBVEVfRkFJTEVEEAQyywQKEEVtYmVkZGluZ1NlcnZpY2USVQoFRW1iZWQSIi5raW5kcmVkLmVtYmVkZGluZy52MS5FbWJlZFJlcXVlc3QaIy5raW5kcmVkLmVtYmVkZGluZy52MS5FbWJlZFJlc3BvbnNlIgOQAgESZgoLRW1iZWRTdHJlYW0SKC5raW5kcmVkLmVtYmVkZGluZy52MS5FbWJlZFN0cmVhbVJlcXVlc3QaKS5raW5kcmVkLmVtYmVkZGluZy52MS5FbWJlZFN0cmVhbVJlc3BvbnNlKAEwARJSCgRJbmZvEiEua2luZHJlZC5lbWJlZGRpbmcudjEuSW5mb1JlcXVlc3QaIi5raW5kcmVkLmVtYmVkZGluZy52MS5JbmZvUmVzcG9uc2UiA5ACARJeCghUb2tlbml6ZRIlLmtpbmRyZWQuZW1iZWRkaW5nLnYxLlRva2VuaXplUmVxdWVzdBomLmtpbmRyZWQuZW1iZWRkaW5nLnYxLlRva2VuaXplUmVzcG9uc2UiA5ACARJkCgpMaXN0TW9kZWxzEicua2luZHJlZC5lbWJlZGRpbmcudjEuTGlzdE1vZGVsc1JlcXVlc3QaKC5raW5kcmVkLmVtYmVkZGluZy52MS5MaXN0TW9kZWxzUmVzcG9uc2UiA5ACARJeCglQdWxsTW9kZWwSJi5raW5kcmVkLmVtYmVkZGluZy52MS5QdWxsTW9kZWxSZXF1ZXN0Gicua2luZHJlZC5lbWJlZGRpbmcudjEuUHVsbE1vZGVsUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_kindred_common_v1_embedding_space]);
 
 /**
  * Texts to embed.
@@ -42,6 +42,13 @@ export type EmbedRequest = Message<"kindred.embedding.v1.EmbedRequest"> & {
    * @generated from field: string expected_space_id = 3;
    */
   expectedSpaceId: string;
+
+  /**
+   * Name or alias of a served model; empty for the default one. NOT_FOUND when it is not served.
+   *
+   * @generated from field: string model = 4;
+   */
+  model: string;
 };
 
 /**
@@ -73,14 +80,15 @@ export type EmbedResponse = Message<"kindred.embedding.v1.EmbedResponse"> & {
   space?: EmbeddingSpace | undefined;
 
   /**
-   * Tokens of each text as embedded (after truncation, special tokens included), in the order of the texts.
+   * Tokens of each text as embedded (after truncation, special tokens included), in the order of the texts. Empty for models
+   * of remote providers, which count whole requests only.
    *
    * @generated from field: repeated uint32 token_counts = 3;
    */
   tokenCounts: number[];
 
   /**
-   * Whether each text was longer than the space's max_tokens and was cut.
+   * Whether each text was longer than the space's max_tokens and was cut. Empty for models of remote providers.
    *
    * @generated from field: repeated bool truncated = 4;
    */
@@ -92,6 +100,20 @@ export type EmbedResponse = Message<"kindred.embedding.v1.EmbedResponse"> & {
    * @generated from field: kindred.embedding.v1.EmbedTimings timings = 5;
    */
   timings?: EmbedTimings | undefined;
+
+  /**
+   * Tokens of all texts together; for models of remote providers as the provider counted them.
+   *
+   * @generated from field: uint64 total_tokens = 6;
+   */
+  totalTokens: bigint;
+
+  /**
+   * Texts whose vectors came from the cache of recent ones.
+   *
+   * @generated from field: uint32 cached_texts = 7;
+   */
+  cachedTexts: number;
 };
 
 /**
@@ -100,6 +122,139 @@ export type EmbedResponse = Message<"kindred.embedding.v1.EmbedResponse"> & {
  */
 export const EmbedResponseSchema: GenMessage<EmbedResponse> = /*@__PURE__*/
   messageDesc(file_kindred_embedding_v1_embedding, 1);
+
+/**
+ * A part of the texts of a stream. How texts are spread over messages changes nothing about the answer.
+ *
+ * @generated from message kindred.embedding.v1.EmbedStreamRequest
+ */
+export type EmbedStreamRequest = Message<"kindred.embedding.v1.EmbedStreamRequest"> & {
+  /**
+   * Up to 10,000 texts of at most 1 MiB of UTF-8 each.
+   *
+   * @generated from field: repeated string texts = 1;
+   */
+  texts: string[];
+
+  /**
+   * What holds for the whole stream; read from the first message, INVALID_ARGUMENT in a later one.
+   *
+   * @generated from field: kindred.embedding.v1.EmbedStreamOptions options = 2;
+   */
+  options?: EmbedStreamOptions | undefined;
+};
+
+/**
+ * Describes the message kindred.embedding.v1.EmbedStreamRequest.
+ * Use `create(EmbedStreamRequestSchema)` to create a new message.
+ */
+export const EmbedStreamRequestSchema: GenMessage<EmbedStreamRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_embedding_v1_embedding, 2);
+
+/**
+ * What holds for all texts of a stream.
+ *
+ * @generated from message kindred.embedding.v1.EmbedStreamOptions
+ */
+export type EmbedStreamOptions = Message<"kindred.embedding.v1.EmbedStreamOptions"> & {
+  /**
+   * Who goes first when the service is busy; PRIORITY_UNSPECIFIED is PRIORITY_BULK here.
+   *
+   * @generated from field: kindred.embedding.v1.Priority priority = 1;
+   */
+  priority: Priority;
+
+  /**
+   * When set, the stream fails with FAILED_PRECONDITION unless the served space has this id.
+   *
+   * @generated from field: string expected_space_id = 2;
+   */
+  expectedSpaceId: string;
+
+  /**
+   * Name or alias of a served model; empty for the default one.
+   *
+   * @generated from field: string model = 3;
+   */
+  model: string;
+};
+
+/**
+ * Describes the message kindred.embedding.v1.EmbedStreamOptions.
+ * Use `create(EmbedStreamOptionsSchema)` to create a new message.
+ */
+export const EmbedStreamOptionsSchema: GenMessage<EmbedStreamOptions> = /*@__PURE__*/
+  messageDesc(file_kindred_embedding_v1_embedding, 3);
+
+/**
+ * Vectors of the next texts of the stream.
+ *
+ * @generated from message kindred.embedding.v1.EmbedStreamResponse
+ */
+export type EmbedStreamResponse = Message<"kindred.embedding.v1.EmbedStreamResponse"> & {
+  /**
+   * Number of the first of these texts, counted from 0 over the whole stream: the sum of the counts before it.
+   *
+   * @generated from field: uint64 first_text = 1;
+   */
+  firstText: bigint;
+
+  /**
+   * How many texts are answered here, at least 1.
+   *
+   * @generated from field: uint32 text_count = 2;
+   */
+  textCount: number;
+
+  /**
+   * Vectors in the order of the texts, packed row after row as little-endian float32.
+   *
+   * @generated from field: bytes vectors = 3;
+   */
+  vectors: Uint8Array;
+
+  /**
+   * The space of all vectors of the stream; set in the first response only.
+   *
+   * @generated from field: kindred.common.v1.EmbeddingSpace space = 4;
+   */
+  space?: EmbeddingSpace | undefined;
+
+  /**
+   * As in EmbedResponse.
+   *
+   * @generated from field: repeated uint32 token_counts = 5;
+   */
+  tokenCounts: number[];
+
+  /**
+   * As in EmbedResponse.
+   *
+   * @generated from field: repeated bool truncated = 6;
+   */
+  truncated: boolean[];
+
+  /**
+   * Where the time of these texts went.
+   *
+   * @generated from field: kindred.embedding.v1.EmbedTimings timings = 7;
+   */
+  timings?: EmbedTimings | undefined;
+
+  /**
+   * Tokens of these texts together.
+   *
+   * @generated from field: uint64 total_tokens = 8;
+   */
+  totalTokens: bigint;
+};
+
+/**
+ * Describes the message kindred.embedding.v1.EmbedStreamResponse.
+ * Use `create(EmbedStreamResponseSchema)` to create a new message.
+ */
+export const EmbedStreamResponseSchema: GenMessage<EmbedStreamResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_embedding_v1_embedding, 4);
 
 /**
  * Wall-clock time of one Embed call by phase; phases of different batches overlap.
@@ -134,7 +289,7 @@ export type EmbedTimings = Message<"kindred.embedding.v1.EmbedTimings"> & {
  * Use `create(EmbedTimingsSchema)` to create a new message.
  */
 export const EmbedTimingsSchema: GenMessage<EmbedTimings> = /*@__PURE__*/
-  messageDesc(file_kindred_embedding_v1_embedding, 2);
+  messageDesc(file_kindred_embedding_v1_embedding, 5);
 
 /**
  * Asks what is served.
@@ -142,6 +297,12 @@ export const EmbedTimingsSchema: GenMessage<EmbedTimings> = /*@__PURE__*/
  * @generated from message kindred.embedding.v1.InfoRequest
  */
 export type InfoRequest = Message<"kindred.embedding.v1.InfoRequest"> & {
+  /**
+   * Name or alias of a served model; empty for the default one.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
 };
 
 /**
@@ -149,7 +310,7 @@ export type InfoRequest = Message<"kindred.embedding.v1.InfoRequest"> & {
  * Use `create(InfoRequestSchema)` to create a new message.
  */
 export const InfoRequestSchema: GenMessage<InfoRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_embedding_v1_embedding, 3);
+  messageDesc(file_kindred_embedding_v1_embedding, 6);
 
 /**
  * What is served and how.
@@ -172,14 +333,14 @@ export type InfoResponse = Message<"kindred.embedding.v1.InfoResponse"> & {
   precision: Precision;
 
   /**
-   * Execution provider asked for in the configuration: "auto", "cpu" or "cuda".
+   * Execution provider asked for in the configuration: "auto", "cpu" or "cuda"; "remote" for models of remote providers.
    *
    * @generated from field: string requested_execution_provider = 3;
    */
   requestedExecutionProvider: string;
 
   /**
-   * Execution provider in use: "cpu" or "cuda".
+   * Execution provider in use: "cpu", "cuda" or "remote".
    *
    * @generated from field: string effective_execution_provider = 4;
    */
@@ -207,14 +368,14 @@ export type InfoResponse = Message<"kindred.embedding.v1.InfoResponse"> & {
   threadsPerWorker: number;
 
   /**
-   * Where the model's files came from: "directory", "cache", "hub" or "package".
+   * Where the model's files came from: "directory", "cache", "hub" or "package"; the base URL for models of remote providers.
    *
    * @generated from field: string model_source = 8;
    */
   modelSource: string;
 
   /**
-   * SHA-256 of the weights, hexadecimal.
+   * SHA-256 of the weights, hexadecimal; empty for models of remote providers.
    *
    * @generated from field: string weights_sha256 = 9;
    */
@@ -226,6 +387,20 @@ export type InfoResponse = Message<"kindred.embedding.v1.InfoResponse"> & {
    * @generated from field: kindred.embedding.v1.EmbedLimits limits = 10;
    */
   limits?: EmbedLimits | undefined;
+
+  /**
+   * Name under which the model is served.
+   *
+   * @generated from field: string model = 11;
+   */
+  model: string;
+
+  /**
+   * Other names that lead to it.
+   *
+   * @generated from field: repeated string aliases = 12;
+   */
+  aliases: string[];
 };
 
 /**
@@ -233,7 +408,7 @@ export type InfoResponse = Message<"kindred.embedding.v1.InfoResponse"> & {
  * Use `create(InfoResponseSchema)` to create a new message.
  */
 export const InfoResponseSchema: GenMessage<InfoResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_embedding_v1_embedding, 4);
+  messageDesc(file_kindred_embedding_v1_embedding, 7);
 
 /**
  * Limits of the embedding service.
@@ -268,6 +443,13 @@ export type EmbedLimits = Message<"kindred.embedding.v1.EmbedLimits"> & {
    * @generated from field: uint32 max_queue_tokens = 4;
    */
   maxQueueTokens: number;
+
+  /**
+   * Most calls in progress; beyond it calls are refused with RESOURCE_EXHAUSTED.
+   *
+   * @generated from field: uint32 max_concurrent_requests = 5;
+   */
+  maxConcurrentRequests: number;
 };
 
 /**
@@ -275,7 +457,7 @@ export type EmbedLimits = Message<"kindred.embedding.v1.EmbedLimits"> & {
  * Use `create(EmbedLimitsSchema)` to create a new message.
  */
 export const EmbedLimitsSchema: GenMessage<EmbedLimits> = /*@__PURE__*/
-  messageDesc(file_kindred_embedding_v1_embedding, 5);
+  messageDesc(file_kindred_embedding_v1_embedding, 8);
 
 /**
  * Texts to split.
@@ -289,6 +471,13 @@ export type TokenizeRequest = Message<"kindred.embedding.v1.TokenizeRequest"> & 
    * @generated from field: repeated string texts = 1;
    */
   texts: string[];
+
+  /**
+   * Name or alias of a served model; empty for the default one.
+   *
+   * @generated from field: string model = 2;
+   */
+  model: string;
 };
 
 /**
@@ -296,7 +485,7 @@ export type TokenizeRequest = Message<"kindred.embedding.v1.TokenizeRequest"> & 
  * Use `create(TokenizeRequestSchema)` to create a new message.
  */
 export const TokenizeRequestSchema: GenMessage<TokenizeRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_embedding_v1_embedding, 6);
+  messageDesc(file_kindred_embedding_v1_embedding, 9);
 
 /**
  * Tokens of each text.
@@ -317,7 +506,7 @@ export type TokenizeResponse = Message<"kindred.embedding.v1.TokenizeResponse"> 
  * Use `create(TokenizeResponseSchema)` to create a new message.
  */
 export const TokenizeResponseSchema: GenMessage<TokenizeResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_embedding_v1_embedding, 7);
+  messageDesc(file_kindred_embedding_v1_embedding, 10);
 
 /**
  * Tokens of one text, special tokens included.
@@ -352,7 +541,248 @@ export type TokenizedText = Message<"kindred.embedding.v1.TokenizedText"> & {
  * Use `create(TokenizedTextSchema)` to create a new message.
  */
 export const TokenizedTextSchema: GenMessage<TokenizedText> = /*@__PURE__*/
-  messageDesc(file_kindred_embedding_v1_embedding, 8);
+  messageDesc(file_kindred_embedding_v1_embedding, 11);
+
+/**
+ * Asks which models are served.
+ *
+ * @generated from message kindred.embedding.v1.ListModelsRequest
+ */
+export type ListModelsRequest = Message<"kindred.embedding.v1.ListModelsRequest"> & {
+};
+
+/**
+ * Describes the message kindred.embedding.v1.ListModelsRequest.
+ * Use `create(ListModelsRequestSchema)` to create a new message.
+ */
+export const ListModelsRequestSchema: GenMessage<ListModelsRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_embedding_v1_embedding, 12);
+
+/**
+ * The models that are served.
+ *
+ * @generated from message kindred.embedding.v1.ListModelsResponse
+ */
+export type ListModelsResponse = Message<"kindred.embedding.v1.ListModelsResponse"> & {
+  /**
+   * The default one first, then by name.
+   *
+   * @generated from field: repeated kindred.embedding.v1.Model models = 1;
+   */
+  models: Model[];
+};
+
+/**
+ * Describes the message kindred.embedding.v1.ListModelsResponse.
+ * Use `create(ListModelsResponseSchema)` to create a new message.
+ */
+export const ListModelsResponseSchema: GenMessage<ListModelsResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_embedding_v1_embedding, 13);
+
+/**
+ * A served model.
+ *
+ * @generated from message kindred.embedding.v1.Model
+ */
+export type Model = Message<"kindred.embedding.v1.Model"> & {
+  /**
+   * Name under which it is served.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Other names that lead to it.
+   *
+   * @generated from field: repeated string aliases = 2;
+   */
+  aliases: string[];
+
+  /**
+   * Whether calls that name no model get it.
+   *
+   * @generated from field: bool is_default = 3;
+   */
+  isDefault: boolean;
+
+  /**
+   * "local", or the remote provider's name.
+   *
+   * @generated from field: string provider = 4;
+   */
+  provider: string;
+
+  /**
+   * Where it stands.
+   *
+   * @generated from field: kindred.embedding.v1.ModelState state = 5;
+   */
+  state: ModelState;
+
+  /**
+   * Why the last attempt to load it failed, or how far loading is.
+   *
+   * @generated from field: string detail = 6;
+   */
+  detail: string;
+
+  /**
+   * Its space, as far as it is known before it is loaded; always set when it is ready.
+   *
+   * @generated from field: kindred.common.v1.EmbeddingSpace space = 7;
+   */
+  space?: EmbeddingSpace | undefined;
+
+  /**
+   * Arithmetic; not set for models of remote providers and before the model is loaded.
+   *
+   * @generated from field: kindred.embedding.v1.Precision precision = 8;
+   */
+  precision: Precision;
+
+  /**
+   * Memory that it takes while it is loaded, estimated, in bytes; 0 when it is not loaded.
+   *
+   * @generated from field: uint64 memory_bytes = 9;
+   */
+  memoryBytes: bigint;
+
+  /**
+   * Path of its compiled form on the service's disk; empty when there is none.
+   *
+   * @generated from field: string cache_path = 10;
+   */
+  cachePath: string;
+
+  /**
+   * Size of its compiled form on the service's disk, in bytes; 0 when there is none.
+   *
+   * @generated from field: uint64 cache_bytes = 11;
+   */
+  cacheBytes: bigint;
+
+  /**
+   * Calls that it has answered since the service started.
+   *
+   * @generated from field: uint64 request_count = 12;
+   */
+  requestCount: bigint;
+
+  /**
+   * When it was last used; not set when it was not since the service started.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used = 13;
+   */
+  lastUsed?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kindred.embedding.v1.Model.
+ * Use `create(ModelSchema)` to create a new message.
+ */
+export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
+  messageDesc(file_kindred_embedding_v1_embedding, 14);
+
+/**
+ * Asks for a model's files.
+ *
+ * @generated from message kindred.embedding.v1.PullModelRequest
+ */
+export type PullModelRequest = Message<"kindred.embedding.v1.PullModelRequest"> & {
+  /**
+   * Name or alias of a served model; empty for the default one.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+};
+
+/**
+ * Describes the message kindred.embedding.v1.PullModelRequest.
+ * Use `create(PullModelRequestSchema)` to create a new message.
+ */
+export const PullModelRequestSchema: GenMessage<PullModelRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_embedding_v1_embedding, 15);
+
+/**
+ * How far it is, or what came of it.
+ *
+ * @generated from message kindred.embedding.v1.PullModelResponse
+ */
+export type PullModelResponse = Message<"kindred.embedding.v1.PullModelResponse"> & {
+  /**
+   * The last message of the stream has the model, those before it the progress.
+   *
+   * @generated from oneof kindred.embedding.v1.PullModelResponse.update
+   */
+  update: {
+    /**
+     * What is being done.
+     *
+     * @generated from field: kindred.embedding.v1.PullProgress progress = 1;
+     */
+    value: PullProgress;
+    case: "progress";
+  } | {
+    /**
+     * The model, obtained and compiled.
+     *
+     * @generated from field: kindred.embedding.v1.Model model = 2;
+     */
+    value: Model;
+    case: "model";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message kindred.embedding.v1.PullModelResponse.
+ * Use `create(PullModelResponseSchema)` to create a new message.
+ */
+export const PullModelResponseSchema: GenMessage<PullModelResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_embedding_v1_embedding, 16);
+
+/**
+ * A step towards a model that can be loaded.
+ *
+ * @generated from message kindred.embedding.v1.PullProgress
+ */
+export type PullProgress = Message<"kindred.embedding.v1.PullProgress"> & {
+  /**
+   * "download", "verify" or "compile".
+   *
+   * @generated from field: string phase = 1;
+   */
+  phase: string;
+
+  /**
+   * Bytes of the file in hand that are done.
+   *
+   * @generated from field: uint64 done = 2;
+   */
+  done: bigint;
+
+  /**
+   * Bytes of the file in hand.
+   *
+   * @generated from field: uint64 total = 3;
+   */
+  total: bigint;
+
+  /**
+   * Where the file comes from: "directory", "cache", "hub" or "package".
+   *
+   * @generated from field: string source = 4;
+   */
+  source: string;
+};
+
+/**
+ * Describes the message kindred.embedding.v1.PullProgress.
+ * Use `create(PullProgressSchema)` to create a new message.
+ */
+export const PullProgressSchema: GenMessage<PullProgress> = /*@__PURE__*/
+  messageDesc(file_kindred_embedding_v1_embedding, 17);
 
 /**
  * Which work goes first when the service is busy.
@@ -444,6 +874,61 @@ export const PrecisionSchema: GenEnum<Precision> = /*@__PURE__*/
   enumDesc(file_kindred_embedding_v1_embedding, 1);
 
 /**
+ * Where a served model stands.
+ *
+ * @generated from enum kindred.embedding.v1.ModelState
+ */
+export const ModelState = {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: MODEL_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Not in memory; the first call that names it loads it.
+   *
+   * @generated from enum value: MODEL_STATE_UNLOADED = 1;
+   */
+  UNLOADED: 1,
+
+  /**
+   * Being obtained, compiled or loaded.
+   *
+   * @generated from enum value: MODEL_STATE_LOADING = 2;
+   */
+  LOADING: 2,
+
+  /**
+   * Ready.
+   *
+   * @generated from enum value: MODEL_STATE_READY = 3;
+   */
+  READY: 3,
+
+  /**
+   * The last attempt to load it failed; the next call tries again.
+   *
+   * @generated from enum value: MODEL_STATE_FAILED = 4;
+   */
+  FAILED: 4,
+} as const;
+
+/**
+ * Where a served model stands.
+ *
+ * @generated from enum kindred.embedding.v1.ModelState
+ */
+export type ModelState = (typeof ModelState)[keyof typeof ModelState] | UnknownEnum;
+
+/**
+ * Describes the enum kindred.embedding.v1.ModelState.
+ */
+export const ModelStateSchema: GenEnum<ModelState> = /*@__PURE__*/
+  enumDesc(file_kindred_embedding_v1_embedding, 2);
+
+/**
  * Turns text into vectors.
  *
  * @generated from service kindred.embedding.v1.EmbeddingService
@@ -460,7 +945,18 @@ export const EmbeddingService: GenService<{
     output: typeof EmbedResponseSchema;
   },
   /**
-   * Describes the model that is served, its embedding space, and how it is run.
+   * Embeds any number of texts, and answers in their order while more of them come. The service reads on only as fast as
+   * it embeds, and a full queue makes the stream wait instead of failing. After a failure, every response that came before it is valid.
+   *
+   * @generated from rpc kindred.embedding.v1.EmbeddingService.EmbedStream
+   */
+  embedStream: {
+    methodKind: "bidi_streaming";
+    input: typeof EmbedStreamRequestSchema;
+    output: typeof EmbedStreamResponseSchema;
+  },
+  /**
+   * Describes a model that is served, its embedding space, and how it is run. Loads the model when it is not loaded.
    *
    * @generated from rpc kindred.embedding.v1.EmbeddingService.Info
    */
@@ -470,7 +966,8 @@ export const EmbeddingService: GenService<{
     output: typeof InfoResponseSchema;
   },
   /**
-   * Splits texts into the model's tokens, cut to the space's max_tokens as Embed cuts them.
+   * Splits texts into the model's tokens, cut to the space's max_tokens as Embed cuts them. UNIMPLEMENTED for models of remote
+   * providers, whose tokenizers are not here.
    *
    * @generated from rpc kindred.embedding.v1.EmbeddingService.Tokenize
    */
@@ -478,6 +975,27 @@ export const EmbeddingService: GenService<{
     methodKind: "unary";
     input: typeof TokenizeRequestSchema;
     output: typeof TokenizeResponseSchema;
+  },
+  /**
+   * Lists the models that are served, the default one first, then by name.
+   *
+   * @generated from rpc kindred.embedding.v1.EmbeddingService.ListModels
+   */
+  listModels: {
+    methodKind: "unary";
+    input: typeof ListModelsRequestSchema;
+    output: typeof ListModelsResponseSchema;
+  },
+  /**
+   * Obtains and compiles a model's files, so that loading it later takes a moment; tells how far it is. Ends with the model's
+   * description. Nothing to do for models of remote providers.
+   *
+   * @generated from rpc kindred.embedding.v1.EmbeddingService.PullModel
+   */
+  pullModel: {
+    methodKind: "server_streaming";
+    input: typeof PullModelRequestSchema;
+    output: typeof PullModelResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_kindred_embedding_v1_embedding, 0);
