@@ -2,7 +2,7 @@ import { cpuLimit, type Logger } from "@kindred/telemetry";
 import { startInference, THREADS_PER_WORKER } from "./adapters/onnx/start-inference.ts";
 import { openTokenizer } from "./adapters/tokenizer/huggingface.ts";
 import type { EmbeddingConfig } from "./config.ts";
-import { createEmbedder } from "./domain/embedder.ts";
+import { createLocalEmbedder } from "./domain/local-embedder.ts";
 import { localSpace } from "./domain/embedding-space.ts";
 import type { InferencePort } from "./domain/inference.ts";
 import { MINILM } from "./domain/model.ts";
@@ -53,7 +53,7 @@ export async function openModel(
   });
   return {
     served: {
-      embedder: createEmbedder({ space: localSpace(MINILM), tokenizer, scheduler }),
+      embedder: createLocalEmbedder({ space: localSpace(MINILM), tokenizer, scheduler }),
       precision: config.EMBEDDING_PRECISION,
       requestedProvider: config.EMBEDDING_PROVIDER,
       effectiveProvider: choice.provider,

@@ -1,6 +1,7 @@
 import type { EmbeddingSpace } from "./embedding-space.ts";
-import type { Priority, Scheduler } from "./scheduler.ts";
-import { tokenizeTexts, type TokenizerPort } from "./tokenization.ts";
+
+/** Which work goes first: "interactive" is waited for by somebody, "bulk" is not. */
+export type Priority = "interactive" | "bulk";
 
 export interface EmbedOptions {
   readonly priority: Priority;
@@ -9,96 +10,32 @@ export interface EmbedOptions {
 }
 
 export interface Embeddings {
-  /** texts x dimensions floats, row after row in the order of the texts. */
+  /** texts x dimensions floats, row after row in the order of the texts; the caller's own. */
   readonly vectors: Float32Array<ArrayBuffer>;
-  /** Tokens of each text as embedded, special tokens included. */
-  readonly tokenCounts: number[];
-  /** Whether each text was cut. */
-  readonly truncated: boolean[];
+  /** Tokens of each text as embedded, special tokens included; undefined where a provider counts whole requests only. */
+  readonly tokenCounts: readonly number[] | undefined;
+  /** Whether each text was cut; undefined where nobody knows. */
+  readonly truncated: readonly boolean[] | undefined;
+  readonly totalTokens: number;
+  /** Texts that were answered from the cache of recent vectors. */
+  readonly cachedTexts: number;
+  /** Until the first part of the work started. */
   readonly queueMs: number;
   readonly tokenizeMs: number;
+  /** Time inside the model, or waiting for the provider's answers, summed over all parts. */
   readonly inferenceMs: number;
+}
+
+/** Tokens of one text, special tokens included. */
+export interface TextTokens {
+  readonly ids: number[];
+  readonly tokens: string[];
+  readonly truncated: boolean;
 }
 
 /** Turns texts into vectors of one space. */
 export interface Embedder {
   readonly space: EmbeddingSpace;
+  /** @throws KindredError resource-exhausted at once when too much waits already, with the time to come back. */
   embed(texts: readonly string[], options: EmbedOptions): Promise<Embeddings>;
-  tokenize(
-    texts: readonly string[],
-    signal?: AbortSignal,
-  ): Promise<{ ids: number[]; tokens: string[]; truncated: boolean }[]>;
-}
-
-/** English has about four characters to a token; the estimate only has to tell a full queue from an empty one. */
-const CHARS_PER_TOKEN = 4;
-const SPECIAL_TOKENS = 2;
-
-function estimateTokens(texts: readonly string[], maxTokens: number): number {
-  return texts.reduce(
-    (sum, text) => sum + Math.min(maxTokens, Math.ceil(text.length / CHARS_PER_TOKEN) + SPECIAL_TOKENS),
-    0,
-  );
-}
-
-export function createEmbedder(deps: {
-  space: EmbeddingSpace;
-  tokenizer: TokenizerPort;
-  scheduler: Scheduler;
-}): Embedder {
-  const { space, tokenizer, scheduler } = deps;
-  return {
-    space,
-
-    embed: async (texts, { priority, signal }) => {
-      // Equal texts have equal vectors: each is embedded once.
-      const rowOf = new Map<string, number>();
-      for (const text of texts) if (!rowOf.has(text)) rowOf.set(text, rowOf.size);
-      const distinct = [...rowOf.keys()];
-
-      const reservation = scheduler.reserve(estimateTokens(distinct, space.maxTokens), priority);
-      const startedAt = performance.now();
-      let tokenized;
-      try {
-        tokenized = await tokenizeTexts(tokenizer, distinct, space.maxTokens, signal);
-      } finally {
-        reservation.release();
-      }
-      const tokenizeMs = performance.now() - startedAt;
-      const embedded = await scheduler.submit(
-        tokenized.map((text) => text.ids),
-        { priority, signal },
-      );
-
-      const rows = texts.map((text) => rowOf.get(text) as number);
-      return {
-        vectors:
-          distinct.length === texts.length
-            ? embedded.vectors
-            : repeatRows(embedded.vectors, rows, space.dimensions),
-        tokenCounts: rows.map((row) => tokenized[row]?.ids.length ?? 0),
-        truncated: rows.map((row) => tokenized[row]?.truncated ?? false),
-        queueMs: embedded.queueMs,
-        tokenizeMs,
-        inferenceMs: embedded.inferenceMs,
-      };
-    },
-
-    tokenize: async (texts, signal) => {
-      const tokenized = await tokenizeTexts(tokenizer, texts, space.maxTokens, signal);
-      return tokenized.map(({ ids, truncated }) => ({
-        ids: [...ids],
-        tokens: Array.from(ids, (id) => tokenizer.token(id)),
-        truncated,
-      }));
-    },
-  };
-}
-
-/** The rows of `source` in the given order, with repetitions. */
-function repeatRows(source: Float32Array, rows: readonly number[], width: number): Float32Array<ArrayBuffer> {
-  const result = new Float32Array(rows.length * width);
-  for (const [i, row] of rows.entries())
-    result.set(source.subarray(row * width, (row + 1) * width), i * width);
-  return result;
 }

@@ -8,16 +8,25 @@ export interface EmbeddingSpace {
   readonly model: string;
   readonly revision: string;
   readonly dimensions: number;
-  readonly pooling: "mean";
-  readonly normalization: "l2";
+  /** How token vectors become one vector; "unknown" where a provider does not say. */
+  readonly pooling: "mean" | "cls" | "max" | "unknown";
+  /** "l2" when vectors have length 1. */
+  readonly normalization: "l2" | "none";
   readonly maxTokens: number;
+}
+
+/** A space from its parts; the id is made of them. */
+export function createSpace(parts: Omit<EmbeddingSpace, "id">): EmbeddingSpace {
+  const { provider, model, revision, dimensions, pooling, normalization, maxTokens } = parts;
+  const id = `${provider}:${model}@${revision}:${dimensions}:${pooling}:${normalization}:${maxTokens}`;
+  return { id, ...parts };
 }
 
 const REVISION_DIGITS = 12;
 
 /** The space of a model that this service runs itself. Precision is no part of it: it changes the last digits only. */
 export function localSpace(model: ModelDescription): EmbeddingSpace {
-  const space = {
+  return createSpace({
     provider: "local",
     model: model.name,
     revision: model.weights.sha256.slice(0, REVISION_DIGITS),
@@ -25,10 +34,7 @@ export function localSpace(model: ModelDescription): EmbeddingSpace {
     pooling: "mean",
     normalization: "l2",
     maxTokens: model.architecture.maxTokens,
-  } as const;
-  const { provider, revision, dimensions, pooling, normalization, maxTokens } = space;
-  const id = `${provider}:${model.name}@${revision}:${dimensions}:${pooling}:${normalization}:${maxTokens}`;
-  return { id, ...space };
+  });
 }
 
 /** @throws KindredError failed-precondition naming both spaces when they differ; "" expects nothing. */

@@ -1,10 +1,8 @@
 import { KindredError } from "@kindred/errors";
 import type { BatchLimits } from "./batching.ts";
+import type { Priority } from "./embedder.ts";
 import type { InferencePort, TokenBatch } from "./inference.ts";
 import { WaitingTexts, type WaitingText } from "./waiting-texts.ts";
-
-/** Which work goes first: "interactive" is waited for by somebody, "bulk" is not. */
-export type Priority = "interactive" | "bulk";
 
 export interface SchedulerOptions {
   readonly inference: InferencePort;

@@ -1,10 +1,10 @@
-import type { Embedder } from "./embedder.ts";
+import type { LocalEmbedder } from "./local-embedder.ts";
 import type { SourceName } from "./model-files.ts";
 import type { Precision } from "./precision.ts";
 
 /** A model that is ready, and the facts about how it is run. */
 export interface ServedModel {
-  readonly embedder: Embedder;
+  readonly embedder: LocalEmbedder;
   readonly precision: Precision;
   /** "auto", "cpu" or "cuda". */
   readonly requestedProvider: string;

@@ -9,9 +9,9 @@ import {
 } from "@kindred/contracts/embedding/v1";
 import { invalidField } from "@kindred/errors";
 import { packVectors } from "@kindred/rpc";
-import type { Embedder } from "../domain/embedder.ts";
+import type { Embedder, Priority } from "../domain/embedder.ts";
 import { requireSpace } from "../domain/embedding-space.ts";
-import type { Priority } from "../domain/scheduler.ts";
+
 import { spaceMessage } from "./space.ts";
 import { validateTexts } from "./validate-texts.ts";
 
@@ -46,8 +46,10 @@ export async function embed(
   return create(EmbedResponseSchema, {
     vectors: packVectors(result.vectors),
     space: spaceMessage(embedder.space),
-    tokenCounts: result.tokenCounts,
-    truncated: result.truncated,
+    tokenCounts: [...(result.tokenCounts ?? [])],
+    truncated: [...(result.truncated ?? [])],
+    totalTokens: BigInt(result.totalTokens),
+    cachedTexts: result.cachedTexts,
     timings: {
       queue: duration(result.queueMs),
       tokenize: duration(result.tokenizeMs),

@@ -4,7 +4,8 @@ import { EmbeddingService, Precision, Priority } from "@kindred/contracts/embedd
 import { KindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
 import { silentLogger } from "@kindred/testing";
-import type { Embedder, EmbedOptions } from "../domain/embedder.ts";
+import type { EmbedOptions } from "../domain/embedder.ts";
+import type { LocalEmbedder } from "../domain/local-embedder.ts";
 import { localSpace } from "../domain/embedding-space.ts";
 import { MINILM } from "../domain/model.ts";
 import type { ServedModel } from "../domain/served-model.ts";
@@ -14,7 +15,7 @@ const space = localSpace(MINILM);
 const MIB = 1024 * 1024;
 
 /** Stands in for the model, to test what happens before and after it. Every vector is its text's row number. */
-class FakeEmbedder implements Embedder {
+class FakeEmbedder implements LocalEmbedder {
   readonly space = space;
   readonly calls: { texts: readonly string[]; options: EmbedOptions }[] = [];
 
@@ -26,6 +27,8 @@ class FakeEmbedder implements Embedder {
       vectors,
       tokenCounts: texts.map((text) => text.length + 2),
       truncated: texts.map((text) => text.length > 5),
+      totalTokens: texts.join("").length + 2 * texts.length,
+      cachedTexts: 0,
       queueMs: 1500,
       tokenizeMs: 2,
       inferenceMs: 3,

@@ -5,11 +5,11 @@ import {
   type TokenizeRequest,
   type TokenizeResponse,
 } from "@kindred/contracts/embedding/v1";
-import type { Embedder } from "../domain/embedder.ts";
+import type { LocalEmbedder } from "../domain/local-embedder.ts";
 import { validateTexts } from "./validate-texts.ts";
 
 export async function tokenize(
-  embedder: Embedder,
+  embedder: LocalEmbedder,
   request: TokenizeRequest,
   context: HandlerContext,
 ): Promise<TokenizeResponse> {

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { createEmbedder } from "./embedder.ts";
+import { createLocalEmbedder } from "./local-embedder.ts";
 import { localSpace } from "./embedding-space.ts";
 import type { TokenBatch } from "./inference.ts";
 import { MINILM } from "./model.ts";
@@ -34,7 +34,7 @@ function setUp(maxQueueTokens = 10_000) {
     batches: { budget: 64, overhead: 4 },
     maxQueueTokens,
   });
-  return { batches, scheduler, embedder: createEmbedder({ space, tokenizer, scheduler }) };
+  return { batches, scheduler, embedder: createLocalEmbedder({ space, tokenizer, scheduler }) };
 }
 
 const rowsOf = (batches: readonly TokenBatch[]) => batches.reduce((sum, batch) => sum + batch.rows, 0);
