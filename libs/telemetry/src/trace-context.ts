@@ -1,4 +1,12 @@
-import { context, propagation, ROOT_CONTEXT, trace, type SpanContext, TraceFlags } from "@opentelemetry/api";
+import {
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  trace,
+  TraceFlags,
+  type Context,
+  type SpanContext,
+} from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { randomBytes } from "node:crypto";
@@ -10,16 +18,22 @@ propagation.setGlobalPropagator(new W3CTraceContextPropagator());
 
 /** Runs `work` as part of the caller's trace (W3C traceparent), or of a new one when there is none or it is bad. */
 export function withRemoteTrace<T>(traceparent: string | undefined, work: () => T): T {
-  let remote = propagation.extract(ROOT_CONTEXT, traceparent === undefined ? {} : { traceparent });
-  if (trace.getSpanContext(remote) === undefined) {
-    const fresh: SpanContext = {
-      traceId: randomBytes(16).toString("hex"),
-      spanId: randomBytes(8).toString("hex"),
-      traceFlags: TraceFlags.NONE,
-    };
-    remote = trace.setSpanContext(ROOT_CONTEXT, fresh);
-  }
-  return context.with(remote, work);
+  return context.with(remoteContext(traceparent, { orFresh: true }), work);
+}
+
+/**
+ * The caller's place in its trace; when there is no traceparent, or a bad one, that of a new trace that is not sampled
+ * (`orFresh`) or outside of any trace.
+ */
+export function remoteContext(traceparent: string | undefined, { orFresh = false } = {}): Context {
+  const remote = propagation.extract(ROOT_CONTEXT, traceparent === undefined ? {} : { traceparent });
+  if (!orFresh || trace.getSpanContext(remote) !== undefined) return remote;
+  const fresh: SpanContext = {
+    traceId: randomBytes(16).toString("hex"),
+    spanId: randomBytes(8).toString("hex"),
+    traceFlags: TraceFlags.NONE,
+  };
+  return trace.setSpanContext(ROOT_CONTEXT, fresh);
 }
 
 /** The traceparent to send with a call to another service; undefined outside any trace. */
