@@ -1,8 +1,9 @@
 import { Client, credentials } from "@grpc/grpc-js";
 import type { Transport } from "@connectrpc/connect";
-import type { Logger } from "@kindred/telemetry";
+import type { Logger, Metrics } from "@kindred/telemetry";
 import { createGrpcTransport } from "./grpc-transport.ts";
 import { FLOW_CONTROL_WINDOW_BYTES } from "./grpc-server.ts";
+import { clientObserver } from "./observe-client.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 
 export interface ChannelOptions {
@@ -16,12 +17,14 @@ export interface ChannelOptions {
   retry?: RetryPolicy;
   /** Hears of retries, at level debug. */
   logger?: Logger;
+  /** Gets the durations and the retries of the calls: kindred_rpc_client_…, with the address as `peer`. */
+  metrics?: Metrics;
 }
 
 /** A connection to one service; one a process and peer is enough. Dispose of it to close it. */
 export interface Channel extends AsyncDisposable {
   /**
-   * For `createClient(Service, channel.transport)`. Calls carry the active trace and a deadline, are cancelled by their
+   * For `createClient(Service, channel.transport)`. Calls are spans of the active trace, which they carry, have a deadline, are cancelled by their
    * signal, and fail with KindredErrors. Unary reads (idempotency NO_SIDE_EFFECTS) and calls marked `retryable` are sent
    * again when the peer is UNAVAILABLE, as long as the deadline allows.
    */
@@ -48,14 +51,17 @@ export function openChannel(options: ChannelOptions): Channel {
     // Peers are neighbours; a proxy for the way out of the network is not on the way to them.
     "grpc.enable_http_proxy": 0,
   });
+  const observer = clientObserver({ peer: options.address, metrics: options.metrics });
+  const transport = createGrpcTransport({
+    client,
+    address: options.address,
+    defaultTimeoutMs: options.defaultTimeoutMs ?? 30_000,
+    retry: options.retry ?? DEFAULT_RETRY,
+    onRetry: observer.retrying,
+    logger: options.logger,
+  });
   return {
-    transport: createGrpcTransport({
-      client,
-      address: options.address,
-      defaultTimeoutMs: options.defaultTimeoutMs ?? 30_000,
-      retry: options.retry ?? DEFAULT_RETRY,
-      logger: options.logger,
-    }),
+    transport: observer.observe(transport),
     async [Symbol.asyncDispose]() {
       client.close();
     },

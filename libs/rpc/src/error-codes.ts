@@ -37,6 +37,20 @@ export const ERROR_DOMAIN = "kindred";
 const MAX_MESSAGE_BYTES = 1000;
 const MAX_VIOLATIONS_BYTES = 1600;
 
+/** As gRPC's documentation writes it, e.g. INVALID_ARGUMENT; OK for undefined. */
+export function codeName(code: Code | undefined): string {
+  if (code === undefined) return "OK";
+  if (code === Code.Canceled) return "CANCELLED";
+  return Code[code].replaceAll(/\B[A-Z]/g, "_$&").toUpperCase();
+}
+
+/** The code that a call failed with, as its peer sent it; UNKNOWN for what is no failure of a call. */
+export function codeOf(error: unknown): Code {
+  if (error instanceof ConnectError) return error.code;
+  if (!isKindredError(error)) return Code.Unknown;
+  return error.cause instanceof ConnectError ? error.cause.code : CODES[error.kind];
+}
+
 /**
  * The error as it travels: code, message, and google.rpc details (ErrorInfo with the kind and the metadata, BadRequest for
  * violations, RetryInfo for the retry delay). Long messages are cut; of many violations the first ones travel, and

@@ -25,6 +25,8 @@ export interface GrpcTransportDeps {
   /** Of unary calls that set none. */
   defaultTimeoutMs: number;
   retry: RetryPolicy;
+  /** Hears of each attempt beyond the first before it is made. */
+  onRetry: (method: DescMethod, error: KindredError, attempt: number, delayMs: number) => void;
   logger: Logger | undefined;
 }
 
@@ -85,7 +87,8 @@ export function createGrpcTransport(deps: GrpcTransportDeps): Transport {
         policy: deps.retry,
         deadline,
         signal,
-        onRetry: (error, attempt, delayMs) =>
+        onRetry(error, attempt, delayMs) {
+          deps.onRetry(method, error, attempt, delayMs);
           deps.logger?.debug(
             {
               method: pathOf(method).slice(1),
@@ -94,7 +97,8 @@ export function createGrpcTransport(deps: GrpcTransportDeps): Transport {
               reason: error.message,
             },
             "call is sent again",
-          ),
+          );
+        },
       });
     },
 

@@ -8,6 +8,11 @@ import { createHttpCalls } from "./http-calls.ts";
 const PREFLIGHT_MAX_AGE_S = 7200;
 const ALLOWED_HEADERS = [...cors.allowedHeaders, "traceparent"].join(", ");
 
+/** Plain HTTP besides the calls, by method and path, e.g. "POST /v1/embeddings". */
+export type HttpRoutes = Readonly<
+  Record<string, (request: IncomingMessage, response: ServerResponse) => void>
+>;
+
 export interface HttpOptions {
   host: string;
   port: number;
@@ -21,8 +26,7 @@ export interface HttpOptions {
   /** Receives what was thrown outside of the interceptors and is nobody's declared error. */
   onFault: (error: unknown, path: string) => void;
   serving: () => boolean;
-  /** Plain HTTP besides the calls, by method and path, e.g. "POST /v1/embeddings". */
-  routes: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>>;
+  routes: HttpRoutes;
 }
 
 /** Serves the methods as Connect and gRPC-Web over HTTP/1.1, and GET /healthz. */

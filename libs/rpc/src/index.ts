@@ -13,5 +13,7 @@ export {
 export { packVectors, unpackVectors } from "./packed-vectors.ts";
 export { followReadiness, type ReadinessOptions } from "./readiness.ts";
 export { retryable, type RetryPolicy } from "./retry.ts";
+export type { HttpRoutes } from "./http-server.ts";
 export { serve, type RpcServer, type ServeOptions } from "./serve.ts";
 export { serverSettings, type ServerConfig } from "./server-settings.ts";
+export { tracingOptions, tracingSettings } from "./tracing-settings.ts";

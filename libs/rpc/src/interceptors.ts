@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import {
   Code,
   ConnectError,
@@ -8,8 +7,10 @@ import {
   type UnaryResponse,
 } from "@connectrpc/connect";
 import { isKindredError } from "@kindred/errors";
-import { withRemoteTrace, type Logger } from "@kindred/telemetry";
+import type { Logger } from "@kindred/telemetry";
 import { blameCaller, toConnectError } from "./error-codes.ts";
+import { mapSteps, watchEnd } from "./message-steps.ts";
+import { observeServer, type Observation } from "./observe-server.ts";
 
 /** Set on a call whose error went through these interceptors: what fails without it failed in the transport. */
 export const failedInside = createContextKey(false, { description: "error seen by the interceptors" });
@@ -18,21 +19,12 @@ export const failedInside = createContextKey(false, { description: "error seen b
 const FAULTS = new Set<Code>([Code.Internal, Code.Unknown, Code.DataLoss]);
 
 /**
- * What every call goes through, on both ports and in memory, outermost first: the caller's trace becomes the active one;
- * one line is logged and errors are translated; an aborted call is answered at once.
+ * What every call goes through, on both ports and in memory, outermost first: the caller's trace becomes the active one, and
+ * the call is measured; one line is logged and errors are translated; an aborted call is answered at once.
  */
-export function serverInterceptors(logger: Logger): Interceptor[] {
-  return [traceContext, callLog(logger), answerAborts(logger)];
+export function serverInterceptors(logger: Logger, observation: Observation = {}): Interceptor[] {
+  return [observeServer(observation), callLog(logger), answerAborts(logger)];
 }
-
-const traceContext: Interceptor = (next) => (request) =>
-  withRemoteTrace(request.header.get("traceparent") ?? undefined, async () => {
-    const response = await next(request);
-    if (!response.stream) return response;
-    // A generator runs in the context of whoever asks it for its next value: that is the transport, outside the trace.
-    const inTrace = AsyncLocalStorage.snapshot();
-    return { ...response, message: mapSteps(response.message, (step) => inTrace(step)) };
-  });
 
 function callLog(logger: Logger): Interceptor {
   return (next) => async (request) => {
@@ -60,26 +52,15 @@ function callLog(logger: Logger): Interceptor {
       return response;
     }
     // A stream's call ends with its last message.
-    return { ...response, message: observed(response.message, succeeded, failed) };
+    return {
+      ...response,
+      message: watchEnd(response.message, {
+        succeeded,
+        failed,
+        abandoned: () => void failed(new ConnectError("the caller went away", Code.Canceled)),
+      }),
+    };
   };
-}
-
-async function* observed<T>(
-  messages: AsyncIterable<T>,
-  succeeded: () => void,
-  failed: (error: unknown) => ConnectError,
-): AsyncIterable<T> {
-  let over = false;
-  try {
-    yield* messages;
-    over = true;
-    succeeded();
-  } catch (error) {
-    over = true;
-    throw failed(error);
-  } finally {
-    if (!over) failed(new ConnectError("the caller went away", Code.Canceled));
-  }
 }
 
 /** Answers at the deadline, on cancellation and on shutdown even where the implementation does not watch its signal. */
@@ -127,33 +108,6 @@ function unlessAborted<T>(
       })
       .finally(() => signal.removeEventListener("abort", onAbort));
   });
-}
-
-/**
- * The same messages, each step of the iteration made by `around`.
- * @param abandoned hears of a step that failed; the iterator may have more to do behind it.
- */
-function mapSteps<T>(
-  messages: AsyncIterable<T>,
-  around: (step: () => Promise<IteratorResult<T>>) => Promise<IteratorResult<T>>,
-  abandoned?: (it: AsyncIterator<T>) => void,
-): AsyncIterable<T> {
-  return {
-    [Symbol.asyncIterator]() {
-      const it = messages[Symbol.asyncIterator]();
-      return {
-        async next() {
-          try {
-            return await around(() => it.next());
-          } catch (error) {
-            abandoned?.(it);
-            throw error;
-          }
-        },
-        return: async (value?: unknown) => it.return?.(value) ?? { done: true, value: undefined },
-      };
-    },
-  };
 }
 
 /** What aborted the call explains an error better than whatever the abort broke on its way. */

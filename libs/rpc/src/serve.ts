@@ -1,11 +1,12 @@
 import { setMaxListeners } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { Logger } from "@kindred/telemetry";
+import { messageOf } from "@kindred/errors";
+import type { Logger, Metrics, Tracing } from "@kindred/telemetry";
 import { listenGrpc, type Listener } from "./grpc-server.ts";
 import { createHealthState } from "./health.ts";
-import { listenHttp } from "./http-server.ts";
+import { listenHttp, type HttpRoutes } from "./http-server.ts";
 import { serverInterceptors } from "./interceptors.ts";
 import { reflectionMethods } from "./reflection.ts";
 import { recordRoutes, type Routes } from "./route-recorder.ts";
@@ -19,8 +20,12 @@ export interface ServeOptions {
   /** Registers the services; both ports serve the same implementation objects. */
   routes: Routes;
   logger: Logger;
+  /** Gets kindred_rpc_server_… of the calls, and is what GET /metrics on the HTTP port shows. It stays the caller's. */
+  metrics?: Metrics;
+  /** Records a span for each call; by default whoever records in this process does. It stays the caller's. */
+  tracing?: Tracing;
   /** Plain HTTP on the HTTP port, by method and path, e.g. "POST /v1/embeddings". */
-  httpRoutes?: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>>;
+  httpRoutes?: HttpRoutes;
 }
 
 /** A service's two ports. Disposing of it drains it. */
@@ -52,7 +57,7 @@ export async function serve(options: ServeOptions): Promise<RpcServer> {
   const shared = {
     host: config.HOST,
     maxMessageBytes: config.MAX_MESSAGE_BYTES,
-    interceptors: serverInterceptors(logger),
+    interceptors: serverInterceptors(logger, options),
     shutdownSignal: shutdown.signal,
     gate: () => {
       if (refusing) throw shuttingDown();
@@ -76,7 +81,7 @@ export async function serve(options: ServeOptions): Promise<RpcServer> {
       port: config.HTTP_PORT,
       corsOrigins: config.CORS_ORIGINS,
       serving: () => health.serving,
-      routes: options.httpRoutes ?? {},
+      routes: { ...options.httpRoutes, ...(options.metrics && metricsRoutes(options.metrics, logger)) },
     });
   } catch (error) {
     grpc.destroy();
@@ -116,6 +121,28 @@ export async function serve(options: ServeOptions): Promise<RpcServer> {
     drain: drainOnce,
     [Symbol.asyncDispose]: drainOnce,
   };
+}
+
+/** Prometheus' text format. Who is outside has no business there: origin and ingress pass on the paths of calls only. */
+function metricsRoutes(metrics: Metrics, logger: Logger): HttpRoutes {
+  const answer = async (response: ServerResponse): Promise<void> => {
+    try {
+      const { contentType, body } = await metrics.render();
+      response.writeHead(200, {
+        "content-type": contentType,
+        "content-length": Buffer.byteLength(body),
+        "cache-control": "no-store",
+      });
+      response.end(body);
+    } catch (error) {
+      logger.warn({ err: error }, "the metrics cannot be read");
+      response.writeHead(500, { "content-type": "text/plain; charset=utf-8" });
+      response.end(`the metrics cannot be read: ${messageOf(error)}\n`);
+    }
+  };
+  const route: HttpRoutes[string] = (_request, response) => void answer(response);
+  // Node sends no body in answer to a HEAD.
+  return { "GET /metrics": route, "HEAD /metrics": route };
 }
 
 function shuttingDown(): ConnectError {

@@ -117,6 +117,7 @@ describe("reflection", () => {
       const files = reply.case === "fileDescriptorResponse" ? reply.value.fileDescriptorProto : [];
       expect(files.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes).name).toSorted()).toEqual([
         "google/protobuf/duration.proto",
+        "google/protobuf/timestamp.proto",
         "kindred/common/v1/embedding_space.proto",
         "kindred/embedding/v1/embedding.proto",
       ]);
