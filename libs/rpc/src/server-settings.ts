@@ -15,7 +15,7 @@ export function serverSettings(defaults: { grpcPort: number; httpPort: number })
       max: 65_535,
     }),
     HTTP_PORT: integer({
-      description: "port for Connect, gRPC-Web and /healthz; 0 takes any free one",
+      description: "port for Connect, gRPC-Web, /healthz and /metrics; 0 takes any free one",
       default: defaults.httpPort,
       min: 0,
       max: 65_535,

@@ -1,6 +1,6 @@
 import { migrate, openDatabase, openDataSource } from "@kindred/postgres";
-import { followReadiness, serve, startMetricsReporter, type RpcServer } from "@kindred/rpc";
-import { createLogger, type Logger } from "@kindred/telemetry";
+import { followReadiness, serve, startMetricsReporter, tracingOptions, type RpcServer } from "@kindred/rpc";
+import { createLogger, createMetrics, observePool, startTracing, type Logger } from "@kindred/telemetry";
 import { GenerationEntity } from "./adapters/postgres/generation-entity.ts";
 import { generationStore } from "./adapters/postgres/generation-store.ts";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
@@ -22,14 +22,17 @@ export interface Overrides {
 
 /**
  * Everything that this service consists of, serving. Disposing of it drains the server first, and closes the database
- * last.
+ * and then what records metrics and spans last.
  */
 export async function createApp(config: GenerationTrackingConfig, overrides: Overrides = {}): Promise<App> {
   const logger = overrides.logger ?? createLogger({ component: NAME, level: config.LOG_LEVEL });
   await using opening = new AsyncDisposableStack();
+  const metrics = opening.use(createMetrics({ component: NAME }));
+  const tracing = opening.use(startTracing({ component: NAME, logger, ...tracingOptions(config) }));
   const database = opening.use(
     await openDatabase({ config, schema: DATABASE_SCHEMA, applicationName: `kindred-${NAME}`, logger }),
   );
+  observePool(metrics, () => database.poolStats());
   if (config.MIGRATE_ON_START) await migrate(database, { migrations });
   const dataSource = opening.adopt(
     await openDataSource(database, { entities: [GenerationEntity], migrations }),
@@ -45,7 +48,7 @@ export async function createApp(config: GenerationTrackingConfig, overrides: Ove
     }),
   );
   const routes = generationRoutes({ store: generationStore(dataSource) });
-  const server = opening.use(await serve({ config, routes, logger }));
+  const server = opening.use(await serve({ config, routes, logger, metrics, tracing }));
   opening.use(
     followReadiness({
       server,

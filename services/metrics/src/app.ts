@@ -1,8 +1,15 @@
 import { create } from "@bufbuild/protobuf";
 import { ReportMetricsRequestSchema } from "@kindred/contracts/metrics/v1";
 import { migrate, openDatabase } from "@kindred/postgres";
-import { followReadiness, openChannel, serve, startMetricsReporter, type RpcServer } from "@kindred/rpc";
-import { createLogger, type Logger } from "@kindred/telemetry";
+import {
+  followReadiness,
+  openChannel,
+  serve,
+  startMetricsReporter,
+  tracingOptions,
+  type RpcServer,
+} from "@kindred/rpc";
+import { createLogger, createMetrics, observePool, startTracing, type Logger } from "@kindred/telemetry";
 import { statisticsSources } from "./adapters/peers/statistics-sources.ts";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
 import { sampleStore } from "./adapters/postgres/sample-store.ts";
@@ -32,19 +39,24 @@ export interface Overrides {
 
 /**
  * Everything that this service consists of, serving. Disposing of it drains the server first, and closes the database
- * last.
+ * and then what records metrics and spans last.
  */
 export async function createApp(config: MetricsConfig, overrides: Overrides = {}): Promise<App> {
   const logger = overrides.logger ?? createLogger({ component: NAME, level: config.LOG_LEVEL });
   await using opening = new AsyncDisposableStack();
+  const metrics = opening.use(createMetrics({ component: NAME }));
+  const tracing = opening.use(startTracing({ component: NAME, logger, ...tracingOptions(config) }));
   const database = opening.use(
     await openDatabase({ config, schema: DATABASE_SCHEMA, applicationName: `kindred-${NAME}`, logger }),
   );
+  observePool(metrics, () => database.poolStats());
   if (config.MIGRATE_ON_START) await migrate(database, { migrations });
   const store = sampleStore(database);
-  const vectorStore = opening.use(openChannel({ address: config.VECTOR_STORE_ADDRESS, retry: PEER_RETRY }));
+  const vectorStore = opening.use(
+    openChannel({ address: config.VECTOR_STORE_ADDRESS, retry: PEER_RETRY, metrics }),
+  );
   const generationTracking = opening.use(
-    openChannel({ address: config.GENERATION_TRACKING_ADDRESS, retry: PEER_RETRY }),
+    openChannel({ address: config.GENERATION_TRACKING_ADDRESS, retry: PEER_RETRY, metrics }),
   );
   const sources = statisticsSources({
     vectorStore: vectorStore.transport,
@@ -70,7 +82,9 @@ export async function createApp(config: MetricsConfig, overrides: Overrides = {}
       logger,
     }),
   );
-  const server = opening.use(await serve({ config, routes: metricsRoutes({ store, sources }), logger }));
+  const server = opening.use(
+    await serve({ config, routes: metricsRoutes({ store, sources }), logger, metrics, tracing }),
+  );
   opening.use(
     followReadiness({
       server,

@@ -1,10 +1,11 @@
 import { duration, text, type ConfigOf } from "@kindred/config";
 import { databaseSettings } from "@kindred/postgres";
-import { metricsReporterSettings, serverSettings } from "@kindred/rpc";
+import { metricsReporterSettings, serverSettings, tracingSettings } from "@kindred/rpc";
 
 export const configSchema = {
   ...serverSettings({ grpcPort: 50054, httpPort: 8084 }),
   ...databaseSettings,
+  ...tracingSettings,
   METRICS_SAMPLE_INTERVAL: metricsReporterSettings.METRICS_SAMPLE_INTERVAL,
   METRICS_RETENTION: duration({
     description: "How long samples are kept; 720h is 30 days.",

@@ -1,6 +1,20 @@
 import { migrate, openDatabase, openDataSource, type Database } from "@kindred/postgres";
-import { followReadiness, openChannel, serve, startMetricsReporter, type RpcServer } from "@kindred/rpc";
-import { createLogger, memoryLimit, type Logger } from "@kindred/telemetry";
+import {
+  followReadiness,
+  openChannel,
+  serve,
+  startMetricsReporter,
+  tracingOptions,
+  type RpcServer,
+} from "@kindred/rpc";
+import {
+  createLogger,
+  createMetrics,
+  memoryLimit,
+  observePool,
+  startTracing,
+  type Logger,
+} from "@kindred/telemetry";
 import { embeddingClient } from "./adapters/peers/embedding-client.ts";
 import { catalogueState } from "./adapters/postgres/catalogue-state.ts";
 import { catalogueWriter } from "./adapters/postgres/catalogue-writer.ts";
@@ -24,7 +38,7 @@ export interface App extends AsyncDisposable {
 
 /**
  * Everything that this service consists of, serving. Disposing of it drains the server first, and closes the database
- * last. Without the embedding service it serves what needs no text to be embedded.
+ * and then what records metrics and spans last. Without the embedding service it serves what needs no text to be embedded.
  */
 export async function createApp(
   config: VectorStoreConfig,
@@ -32,17 +46,24 @@ export async function createApp(
 ): Promise<App> {
   const logger = overrides.logger ?? createLogger({ component: NAME, level: config.LOG_LEVEL });
   await using opening = new AsyncDisposableStack();
+  const metrics = opening.use(createMetrics({ component: NAME }));
+  const tracing = opening.use(startTracing({ component: NAME, logger, ...tracingOptions(config) }));
   const db = opening.use(
     await openDatabase({ config, schema: DATABASE_SCHEMA, applicationName: `kindred-${NAME}`, logger }),
   );
   await requireVector(db);
+  observePool(metrics, () => db.poolStats());
   if (config.MIGRATE_ON_START) await migrate(db, { migrations });
   const store = opening.use(await openStore(db, { memoryBytes: buildMemory(config) }));
   const embedding =
     overrides.embedding ??
     embeddingClient(
       opening.use(
-        openChannel({ address: config.EMBEDDING_ADDRESS, maxMessageBytes: config.MAX_MESSAGE_BYTES }),
+        openChannel({
+          address: config.EMBEDDING_ADDRESS,
+          maxMessageBytes: config.MAX_MESSAGE_BYTES,
+          metrics,
+        }),
       ).transport,
     );
   opening.use(
@@ -55,7 +76,7 @@ export async function createApp(
     }),
   );
   const server = opening.use(
-    await serve({ config, routes: vectorStoreRoutes({ ...store, embedding }), logger }),
+    await serve({ config, routes: vectorStoreRoutes({ ...store, embedding }), logger, metrics, tracing }),
   );
   opening.use(followReadiness({ server, probe: () => db.query("SELECT 1"), logger }));
   const open = opening.move();

@@ -1,10 +1,11 @@
 import { bytes, optional, text, type ConfigOf } from "@kindred/config";
 import { databaseSettings } from "@kindred/postgres";
-import { metricsReporterSettings, serverSettings } from "@kindred/rpc";
+import { metricsReporterSettings, serverSettings, tracingSettings } from "@kindred/rpc";
 
 export const configSchema = {
   ...serverSettings({ grpcPort: 50052, httpPort: 8082 }),
   ...databaseSettings,
+  ...tracingSettings,
   ...metricsReporterSettings,
   EMBEDDING_ADDRESS: text({
     description: "The embedding service's gRPC address, host:port or dns:///name:port.",
