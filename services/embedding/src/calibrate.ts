@@ -34,9 +34,9 @@ const batches = tokenized.map(({ ids }) => ({
 }));
 const calibration = calibrate(weights, await observeRanges(weights, MINILM.architecture, batches));
 
-const sites = [...calibration].map(([site, { low, high, smoothing }]) => {
+const sites = [...calibration].map(([site, { low, high, smoothing, tokenScale = "" }]) => {
   const packed = smoothing === undefined ? "" : Buffer.from(smoothing.buffer).toString("base64");
-  return `  "${site}": [${low.toPrecision(6)}, ${high.toPrecision(6)}, "${packed}"],\n`;
+  return `  "${site}": [${low.toPrecision(6)}, ${high.toPrecision(6)}, "${packed}", "${tokenScale}"],\n`;
 });
 process.stdout.write(`// Printed by src/calibrate.ts; do not edit.
 import { decodeCalibration } from "./calibration.ts";

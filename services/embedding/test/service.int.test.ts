@@ -228,6 +228,7 @@ describe("an inference thread", () => {
   const settings = () => ({
     session: { modelPath: prepared.modelPath, provider: "cpu" as const, intraOpThreads: 1 },
     warmUp,
+    niceness: 0,
   });
 
   test("runs batches, and tells what the model refuses", async () => {
@@ -252,7 +253,7 @@ describe("an inference thread", () => {
     await writeFile(path, "not a model");
     const { session } = settings();
     await expect(
-      startInferenceWorker({ session: { ...session, modelPath: path }, warmUp }),
+      startInferenceWorker({ session: { ...session, modelPath: path }, warmUp, niceness: 0 }),
     ).rejects.toMatchObject({ name: "WorkerUnusable", message: expect.stringContaining(path) });
     await rm(path);
   });

@@ -38,11 +38,15 @@ export function localSpace(model: ModelDescription): EmbeddingSpace {
 }
 
 /** @throws KindredError failed-precondition naming both spaces when they differ; "" expects nothing. */
-export function requireSpace(served: EmbeddingSpace, expectedId: string): void {
+export function requireSpace(
+  served: EmbeddingSpace,
+  expectedId: string,
+  field: string = "expected_space_id",
+): void {
   if (expectedId === "" || expectedId === served.id) return;
   throw new KindredError(
     "failed-precondition",
-    `expected_space_id is ${JSON.stringify(expectedId)}, but this service embeds into ${JSON.stringify(served.id)}; ` +
+    `${field} is ${JSON.stringify(expectedId)}, but this model embeds into ${JSON.stringify(served.id)}; ` +
       "vectors of different spaces cannot be compared",
     { metadata: { expected_space_id: expectedId, served_space_id: served.id } },
   );

@@ -19,6 +19,8 @@ export interface BatchResult {
 export interface InferencePort {
   /** Batches that run at the same time; more are better held back, in case something urgent comes. */
   readonly concurrency: number;
+  /** Whether anything is there to run batches. Batches wait for it for a while, so that work in progress survives a crash. */
+  readonly available: boolean;
   /** Rejects with a KindredError when the batch cannot be run. */
   run(batch: TokenBatch): Promise<BatchResult>;
 }

@@ -21,6 +21,7 @@ function setUp(maxQueueTokens = 10_000) {
   const scheduler = new Scheduler({
     inference: {
       concurrency: 1,
+      available: true,
       run: async (batch) => {
         batches.push(batch);
         const sums = Float32Array.from({ length: batch.rows }, (_, row) =>
@@ -34,7 +35,11 @@ function setUp(maxQueueTokens = 10_000) {
     batches: { budget: 64, overhead: 4 },
     maxQueueTokens,
   });
-  return { batches, scheduler, embedder: createLocalEmbedder({ space, tokenizer, scheduler }) };
+  return {
+    batches,
+    scheduler,
+    embedder: createLocalEmbedder({ space, tokenizer, scheduler, vocabulary: 3000 }),
+  };
 }
 
 const rowsOf = (batches: readonly TokenBatch[]) => batches.reduce((sum, batch) => sum + batch.rows, 0);
@@ -86,4 +91,14 @@ test("tokenize gives the tokens as Embed would use them", async () => {
     tokens: ["", ..."much t", ""],
     truncated: true,
   });
+});
+
+test("texts that come as tokens get the ids around them that they lack, and are cut like others", async () => {
+  const { embedder } = setUp();
+  const tokens = [[97], [1000, 97, 2000], [1, 2, 3, 4, 5, 6, 7], [1000]];
+  const result = await embedder.embedTokens(tokens, { priority: "interactive" });
+  expect([...result.vectors]).toEqual([3097, 3097, 3021, 4000]);
+  expect(result.tokenCounts).toEqual([3, 3, 8, 3]);
+  expect(result.truncated).toEqual([false, false, true, false]);
+  expect(result.totalTokens).toBe(17);
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { KindredError } from "@kindred/errors";
 import type { BatchResult, InferencePort, TokenBatch } from "./inference.ts";
-import { Scheduler, type SchedulerOptions } from "./scheduler.ts";
+import { Scheduler, type FinishedBatch, type SchedulerOptions } from "./scheduler.ts";
 
 const DIMENSIONS = 2;
 
@@ -20,6 +20,7 @@ function vectorsOf(batch: TokenBatch): Float32Array<ArrayBuffer> {
 /** An inference port whose batches finish when the test says so. */
 class ManualInference implements InferencePort {
   readonly concurrency: number;
+  available = true;
   readonly batches: TokenBatch[] = [];
   readonly #running: { batch: TokenBatch; done: PromiseWithResolvers<BatchResult> }[] = [];
 
@@ -157,6 +158,64 @@ describe("fairness", () => {
     await Promise.all([large, small]);
     expect(inference.batches.findIndex((batch) => batch.ids[0] === 2)).toBeLessThanOrEqual(2);
   });
+});
+
+describe("with an express port", () => {
+  const setUpBoth = () => {
+    const [shared, express] = [new ManualInference(2), new ManualInference()];
+    return { shared, express, scheduler: setUp(shared, { express }) };
+  };
+  const longBulk = () => Array.from({ length: 12 }, () => text(256, 1));
+
+  test("interactive work starts at once beside bulk work, and bulk work never takes the express port", async () => {
+    const { shared, express, scheduler } = setUpBoth();
+    const slow = scheduler.submit(longBulk(), bulk);
+    expect([shared.running, express.running]).toEqual([2, 0]);
+    const quick = scheduler.submit([text(10, 2)], interactive);
+    expect([shared.running, express.running]).toEqual([2, 1]);
+    await express.finish();
+    await expect(quick).resolves.toMatchObject({
+      vectors: Float32Array.of(2, 2),
+      queueMs: expect.any(Number),
+    });
+    await shared.finishAll();
+    await slow;
+    expect(express.batches).toHaveLength(1);
+    expect(shared.batches).toHaveLength(12);
+  });
+
+  test("interactive work uses all ports when there is much of it", async () => {
+    const { shared, express, scheduler } = setUpBoth();
+    const all = scheduler.submit(longBulk(), interactive);
+    expect([shared.running, express.running]).toEqual([2, 1]);
+    await shared.finish();
+    await express.finish();
+    expect([shared.running, express.running]).toEqual([2, 1]);
+    while (shared.running + express.running > 0) {
+      if (express.running > 0) await express.finish();
+      await shared.finishAll();
+    }
+    await all;
+  });
+
+  test("interactive work goes the other way while nothing is there to run the express port", async () => {
+    const { shared, express, scheduler } = setUpBoth();
+    express.available = false;
+    const quick = scheduler.submit([text(10, 2)], interactive);
+    expect([shared.running, express.running]).toEqual([1, 0]);
+    await shared.finishAll();
+    await quick;
+  });
+});
+
+test("every batch is told with what was real and what was padding", async () => {
+  const inference = new ManualInference();
+  const finished: FinishedBatch[] = [];
+  const scheduler = setUp(inference, { onBatch: (batch) => finished.push(batch) });
+  const done = scheduler.submit([text(9), text(10)], bulk);
+  await inference.finishAll();
+  await done;
+  expect(finished).toEqual([{ texts: 2, tokens: 19, paddedTokens: 20, inferenceMs: 1 }]);
 });
 
 describe("cancellation", () => {

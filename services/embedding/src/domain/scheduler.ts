@@ -5,13 +5,31 @@ import type { InferencePort, TokenBatch } from "./inference.ts";
 import { WaitingTexts, type WaitingText } from "./waiting-texts.ts";
 
 export interface SchedulerOptions {
+  /** Runs work of both priorities. */
   readonly inference: InferencePort;
+  /**
+   * Runs interactive work only, so that it need not wait for a batch of bulk work to end. Where it is not available, interactive
+   * work goes through `inference`, as it also does when there is more of it.
+   */
+  readonly express?: InferencePort | undefined;
   readonly dimensions: number;
   /** Most tokens of a text. */
   readonly maxTokens: number;
   readonly batches: BatchLimits;
   /** Most tokens that wait in each priority; work that comes to a fuller queue is refused. */
   readonly maxQueueTokens: number;
+  /** Hears of every batch that was run. */
+  readonly onBatch?: ((batch: FinishedBatch) => void) | undefined;
+}
+
+/** What a batch was made of, and what it took. */
+export interface FinishedBatch {
+  readonly texts: number;
+  /** Real tokens. */
+  readonly tokens: number;
+  /** Tokens with padding: texts x the longest of them. */
+  readonly paddedTokens: number;
+  readonly inferenceMs: number;
 }
 
 export interface EmbeddedTokens {
@@ -63,7 +81,7 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #waiting: Record<Priority, WaitingTexts<Request>>;
   readonly #reserved: Record<Priority, number> = { interactive: 0, bulk: 0 };
-  #running = 0;
+  readonly #running = new Map<InferencePort, number>();
   #interactiveInRow = 0;
   #tokensPerMs: number;
 
@@ -141,11 +159,25 @@ export class Scheduler {
   }
 
   #dispatch(): void {
-    while (this.#running < this.#options.inference.concurrency) {
-      const texts = this.#nextBatch();
+    for (;;) {
+      const { inference, express, batches } = this.#options;
+      let port = inference;
+      let texts: WaitingText<Request>[] | undefined;
+      if (express?.available && this.#isFree(express)) {
+        port = express;
+        texts = this.#waiting.interactive.nextBatch(batches);
+      }
+      if (texts === undefined && this.#isFree(inference)) {
+        port = inference;
+        texts = this.#nextBatch();
+      }
       if (texts === undefined) return;
-      void this.#run(texts);
+      void this.#run(port, texts);
     }
+  }
+
+  #isFree(port: InferencePort): boolean {
+    return (this.#running.get(port) ?? 0) < port.concurrency;
   }
 
   #nextBatch(): WaitingText<Request>[] | undefined {
@@ -160,14 +192,20 @@ export class Scheduler {
   }
 
   /** Never rejects: a failure belongs to the requests whose texts were in the batch. */
-  async #run(texts: readonly WaitingText<Request>[]): Promise<void> {
+  async #run(port: InferencePort, texts: readonly WaitingText<Request>[]): Promise<void> {
     const batch = assemble(texts);
     const startedAt = performance.now();
     for (const { request } of texts) request.startedAt ??= startedAt;
-    this.#running++;
+    this.#running.set(port, (this.#running.get(port) ?? 0) + 1);
     try {
-      const { vectors, inferenceMs } = await this.#options.inference.run(batch);
+      const { vectors, inferenceMs } = await port.run(batch);
       this.#measure(batch, performance.now() - startedAt);
+      this.#options.onBatch?.({
+        texts: batch.rows,
+        tokens: batch.lengths.reduce((sum, length) => sum + length, 0),
+        paddedTokens: batch.rows * batch.columns,
+        inferenceMs,
+      });
       const { dimensions } = this.#options;
       for (const [row, text] of texts.entries()) {
         text.request.vectors.set(
@@ -180,7 +218,7 @@ export class Scheduler {
     } catch (error) {
       for (const request of new Set(texts.map((text) => text.request))) this.#fail(request, error);
     } finally {
-      this.#running--;
+      this.#running.set(port, (this.#running.get(port) ?? 0) - 1);
       this.#dispatch();
     }
   }

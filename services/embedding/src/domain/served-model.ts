@@ -1,10 +1,9 @@
+import type { Embedder } from "./embedder.ts";
 import type { LocalEmbedder } from "./local-embedder.ts";
-import type { SourceName } from "./model-files.ts";
 import type { Precision } from "./precision.ts";
 
-/** A model that is ready, and the facts about how it is run. */
-export interface ServedModel {
-  readonly embedder: LocalEmbedder;
+/** How a model of this service's own is run. */
+export interface LocalFacts {
   readonly precision: Precision;
   /** "auto", "cpu" or "cuda". */
   readonly requestedProvider: string;
@@ -14,9 +13,21 @@ export interface ServedModel {
   readonly providerReason: string;
   readonly workers: number;
   readonly threadsPerWorker: number;
-  readonly source: SourceName;
   /** Hexadecimal. */
   readonly weightsSha256: string;
   readonly maxBatchTokens: number;
+}
+
+/** A model that is ready, and the facts about how it is run. */
+export interface ServedModel {
+  readonly embedder: Embedder;
+  /** What only a tokenizer at hand makes possible; undefined for models of remote providers. */
+  readonly tokens: Pick<LocalEmbedder, "tokenize" | "embedTokens" | "vocabulary"> | undefined;
+  /** Undefined for models of remote providers. */
+  readonly local: LocalFacts | undefined;
+  /** Whether vectors may be shortened to their first components and scaled to length 1 again (Matryoshka). */
+  readonly shortenable: boolean;
+  /** Where it came from: "directory", "cache", "hub", "package", or a provider's base URL. */
+  readonly source: string;
   readonly maxQueueTokens: number;
 }

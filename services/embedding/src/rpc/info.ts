@@ -1,35 +1,39 @@
 import { create } from "@bufbuild/protobuf";
-import {
-  InfoResponseSchema,
-  Precision as PrecisionMessage,
-  type InfoResponse,
-} from "@kindred/contracts/embedding/v1";
-import type { ServedModel } from "../domain/served-model.ts";
-import type { Precision } from "../domain/precision.ts";
+import type { HandlerContext } from "@connectrpc/connect";
+import { InfoResponseSchema, type InfoRequest, type InfoResponse } from "@kindred/contracts/embedding/v1";
+import type { CallDeps } from "./deps.ts";
+import { precisionMessage } from "./precision.ts";
 import { spaceMessage } from "./space.ts";
 import { MAX_TEXT_BYTES, MAX_TEXTS } from "./validate-texts.ts";
 
-const PRECISIONS: Record<Precision, PrecisionMessage> = {
-  fp32: PrecisionMessage.FP32,
-  int8: PrecisionMessage.INT8,
-};
+const REMOTE = "remote";
 
-export function info(served: ServedModel): InfoResponse {
+export async function info(
+  { registry, maxConcurrentRequests }: CallDeps,
+  request: InfoRequest,
+  context: HandlerContext,
+): Promise<InfoResponse> {
+  using lease = await registry.acquire(request.model, context.signal);
+  const { name, aliases } = registry.resolve(request.model);
+  const { embedder, local, source, maxQueueTokens } = lease.served;
   return create(InfoResponseSchema, {
-    space: spaceMessage(served.embedder.space),
-    precision: PRECISIONS[served.precision],
-    requestedExecutionProvider: served.requestedProvider,
-    effectiveExecutionProvider: served.effectiveProvider,
-    executionProviderReason: served.providerReason,
-    workers: served.workers,
-    threadsPerWorker: served.threadsPerWorker,
-    modelSource: served.source,
-    weightsSha256: served.weightsSha256,
+    space: spaceMessage(embedder.space),
+    precision: precisionMessage(local?.precision),
+    requestedExecutionProvider: local?.requestedProvider ?? REMOTE,
+    effectiveExecutionProvider: local?.effectiveProvider ?? REMOTE,
+    executionProviderReason: local?.providerReason ?? "",
+    workers: local?.workers ?? 0,
+    threadsPerWorker: local?.threadsPerWorker ?? 0,
+    modelSource: source,
+    weightsSha256: local?.weightsSha256 ?? "",
     limits: {
       maxTexts: MAX_TEXTS,
       maxTextBytes: MAX_TEXT_BYTES,
-      maxBatchTokens: served.maxBatchTokens,
-      maxQueueTokens: served.maxQueueTokens,
+      maxBatchTokens: local?.maxBatchTokens ?? 0,
+      maxQueueTokens,
+      maxConcurrentRequests,
     },
+    model: name,
+    aliases: [...aliases],
   });
 }

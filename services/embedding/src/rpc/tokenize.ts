@@ -5,15 +5,22 @@ import {
   type TokenizeRequest,
   type TokenizeResponse,
 } from "@kindred/contracts/embedding/v1";
-import type { LocalEmbedder } from "../domain/local-embedder.ts";
+import { KindredError } from "@kindred/errors";
+import type { CallDeps } from "./deps.ts";
 import { validateTexts } from "./validate-texts.ts";
 
 export async function tokenize(
-  embedder: LocalEmbedder,
+  { registry, admission }: CallDeps,
   request: TokenizeRequest,
   context: HandlerContext,
 ): Promise<TokenizeResponse> {
   validateTexts(request.texts);
-  const results = await embedder.tokenize(request.texts, context.signal);
+  using _place = admission.enter();
+  using lease = await registry.acquire(request.model, context.signal);
+  const { tokens } = lease.served;
+  if (tokens === undefined) {
+    throw new KindredError("unimplemented", `the tokenizer of ${lease.name} is the provider's, and not here`);
+  }
+  const results = await tokens.tokenize(request.texts, context.signal);
   return create(TokenizeResponseSchema, { results });
 }

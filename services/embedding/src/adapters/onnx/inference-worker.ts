@@ -14,12 +14,25 @@ export class WorkerUnusable extends Error {
   override readonly name = "WorkerUnusable";
 }
 
+/** Memory did not suffice for the batch; a smaller one may fit. */
+export class OutOfMemory extends Error {
+  override readonly name = "OutOfMemory";
+}
+
 /** A thread with a warm session. */
 export interface InferenceWorker extends AsyncDisposable {
-  /** One batch at a time. Rejects with WorkerLost when the thread ends, with a KindredError when the model refuses the batch. */
+  /**
+   * One batch at a time. Rejects with WorkerLost when the thread ends, with OutOfMemory, or with a KindredError when the model
+   * refuses the batch.
+   */
   run(batch: TokenBatch): Promise<BatchResult>;
   /** Resolves when the thread has ended, for whatever reason. */
   readonly ended: Promise<void>;
+}
+
+function failureOf(kind: "refused" | "out-of-memory", reason: string): Error {
+  if (kind === "out-of-memory") return new OutOfMemory(reason);
+  return new KindredError("internal", `the model could not run a batch: ${reason}`);
 }
 
 /** Starts a thread and waits until its session is warm. Rejects with WorkerUnusable or WorkerLost. */
@@ -47,7 +60,10 @@ export async function startInferenceWorker(
         pending?.resolve({ vectors: message.vectors, inferenceMs: message.inferenceMs });
         break;
       case "failed":
-        pending?.reject(new KindredError("internal", `the model could not run a batch: ${message.reason}`));
+        if (message.kind === "session-broken") {
+          crash = new Error(message.reason);
+          void thread.terminate();
+        } else pending?.reject(failureOf(message.kind, message.reason));
         break;
     }
   });

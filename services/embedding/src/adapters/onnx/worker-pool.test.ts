@@ -2,24 +2,26 @@ import { describe, expect, test } from "@jest/globals";
 import { KindredError } from "@kindred/errors";
 import { silentLogger } from "@kindred/testing";
 import type { BatchResult, TokenBatch } from "../../domain/inference.ts";
-import { WorkerLost, type InferenceWorker } from "./inference-worker.ts";
+import { OutOfMemory, WorkerLost, type InferenceWorker } from "./inference-worker.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 const BATCH: TokenBatch = { ids: Int32Array.of(1), lengths: Int32Array.of(1), rows: 1, columns: 1 };
 const RESULT: BatchResult = { vectors: Float32Array.of(1), inferenceMs: 1 };
 
+type Behaviour = (worker: FakeWorker, batch: TokenBatch) => Promise<BatchResult>;
+
 /** A worker that does with each batch what it is told to. */
 class FakeWorker implements InferenceWorker {
   readonly #end = Promise.withResolvers<void>();
   readonly ended = this.#end.promise;
-  readonly behave: (worker: FakeWorker) => Promise<BatchResult>;
+  readonly behave: Behaviour;
   disposed = false;
 
-  constructor(behave: (worker: FakeWorker) => Promise<BatchResult>) {
+  constructor(behave: Behaviour) {
     this.behave = behave;
   }
-  run(): Promise<BatchResult> {
-    return this.behave(this);
+  run(batch: TokenBatch): Promise<BatchResult> {
+    return this.behave(this, batch);
   }
   die(): never {
     this.#end.resolve();
@@ -35,7 +37,7 @@ const works = async () => RESULT;
 const dies = async (worker: FakeWorker) => worker.die();
 
 /** A pool whose workers behave in the given ways, in the order of their start; the last way stays. */
-async function setUp(size: number, ...ways: ((worker: FakeWorker) => Promise<BatchResult>)[]) {
+async function setUp(size: number, ...ways: Behaviour[]) {
   const workers: FakeWorker[] = [];
   const availability: boolean[] = [];
   const pool = await WorkerPool.start({
@@ -107,6 +109,59 @@ test("batches wait for a free worker, first come first served", async () => {
   await Promise.all(all);
   expect(order).toEqual([1, 2, 3]);
   await pool[Symbol.asyncDispose]();
+});
+
+describe("when memory runs out", () => {
+  /** Texts of 1 to `rows` tokens, all ids of a text equal to its length. */
+  const batchOf = (rows: number): TokenBatch => {
+    const ids = new Int32Array(rows * rows);
+    const lengths = Int32Array.from({ length: rows }, (_, row) => row + 1);
+    for (let row = 0; row < rows; row++) ids.fill(row + 1, row * rows, row * rows + row + 1);
+    return { ids, lengths, rows, columns: rows };
+  };
+  /** Takes batches of so many tokens, padding included; a text's vector is its first id. */
+  const takes = (tokens: number, seen: TokenBatch[] = []): Behaviour => {
+    return async (_worker, batch) => {
+      seen.push(batch);
+      if (batch.rows * batch.columns > tokens) throw new OutOfMemory("Failed to allocate memory");
+      const vectors = Float32Array.from(batch.lengths, (_, row) => batch.ids[row * batch.columns] as number);
+      return { vectors, inferenceMs: 1 };
+    };
+  };
+
+  test("a batch is halved until it fits, and the vectors keep their order", async () => {
+    const seen: TokenBatch[] = [];
+    const { pool, workers, availability } = await setUp(1, takes(20, seen));
+    const { vectors, inferenceMs } = await pool.run(batchOf(13));
+    expect([...vectors]).toEqual(Array.from({ length: 13 }, (_, row) => row + 1));
+    const ran = seen.filter(({ rows, columns }) => rows * columns <= 20);
+    expect(inferenceMs).toBe(ran.length);
+    // Halves are padded to their own longest text only.
+    for (const { lengths, columns } of seen) expect(Math.max(...lengths)).toBe(columns);
+    expect([workers.length, availability]).toEqual([1, [true]]);
+    await pool[Symbol.asyncDispose]();
+  });
+
+  test("a worker that cannot run one text is replaced, and the pool is not available meanwhile", async () => {
+    const { pool, workers, availability } = await setUp(1, takes(0), takes(100));
+    await expect(pool.run(BATCH)).resolves.toEqual({ vectors: Float32Array.of(1), inferenceMs: 1 });
+    expect(workers.map(({ disposed }) => disposed)).toEqual([true, false]);
+    expect(availability).toEqual([true, false, true]);
+    expect(pool.available).toBe(true);
+    await pool[Symbol.asyncDispose]();
+  });
+
+  test("a text for which even a fresh worker has no memory is refused, and others are not", async () => {
+    const { pool } = await setUp(1, takes(30));
+    const long = { ids: new Int32Array(31), lengths: Int32Array.of(31), rows: 1, columns: 31 };
+    await expect(pool.run(long)).rejects.toMatchObject({
+      kind: "resource-exhausted",
+      message: "memory does not suffice for a text of 31 tokens",
+      retryAfterMs: expect.any(Number),
+    });
+    await expect(pool.run(BATCH)).resolves.toEqual({ vectors: Float32Array.of(1), inferenceMs: 1 });
+    await pool[Symbol.asyncDispose]();
+  });
 });
 
 describe("starting", () => {

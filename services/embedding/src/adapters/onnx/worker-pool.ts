@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { KindredError, messageOf } from "@kindred/errors";
 import type { Logger } from "@kindred/telemetry";
 import type { BatchResult, InferencePort, TokenBatch } from "../../domain/inference.ts";
-import { WorkerLost, type InferenceWorker } from "./inference-worker.ts";
+import { OutOfMemory, WorkerLost, type InferenceWorker } from "./inference-worker.ts";
+import { joinResults, splitBatch } from "./split-batch.ts";
 
 export interface WorkerPoolOptions {
   readonly size: number;
@@ -16,6 +17,8 @@ export interface WorkerPoolOptions {
 }
 
 const MAX_BACKOFF_MS = 60_000;
+/** By then the memory that others took may be free again. */
+const OUT_OF_MEMORY_RETRY_MS = 5000;
 /** How long a batch waits for a worker when there is none. */
 const WORKER_WAIT_MS = 10_000;
 
@@ -47,12 +50,44 @@ export class WorkerPool implements InferencePort, AsyncDisposable {
     return pool;
   }
 
-  /** Rejects with unavailable when the batch has cost two workers their lives, or when there is none for a while. */
+  get available(): boolean {
+    return this.#workers.size > 0;
+  }
+
+  /**
+   * A batch that memory does not suffice for is run in halves, down to single texts; when even one does not fit, the worker is
+   * replaced by one whose memory is not in pieces, and the text gets one more chance.
+   * Rejects with unavailable when the batch has cost two workers their lives, or when there is none for a while, and with
+   * resource-exhausted when memory does not suffice for one text.
+   */
   async run(batch: TokenBatch): Promise<BatchResult> {
+    try {
+      return await this.#runTwice(batch);
+    } catch (error) {
+      if (!(error instanceof OutOfMemory)) throw error;
+      const { rows, columns } = batch;
+      if (rows > 1) {
+        this.#options.logger.warn({ err: error, rows, columns }, "out of memory: running a batch in halves");
+        const [first, second] = splitBatch(batch);
+        return joinResults(await this.run(first), await this.run(second));
+      }
+      throw new KindredError(
+        "resource-exhausted",
+        `memory does not suffice for a text of ${columns} tokens`,
+        {
+          cause: error,
+          retryAfterMs: OUT_OF_MEMORY_RETRY_MS,
+        },
+      );
+    }
+  }
+
+  async #runTwice(batch: TokenBatch): Promise<BatchResult> {
     try {
       return await this.#runOnce(batch);
     } catch (error) {
-      if (!(error instanceof WorkerLost)) throw error;
+      const recycled = error instanceof OutOfMemory && batch.rows === 1;
+      if (!(error instanceof WorkerLost) && !recycled) throw error;
       this.#options.logger.warn(
         { err: error, rows: batch.rows, columns: batch.columns },
         "running a batch again",
@@ -72,9 +107,18 @@ export class WorkerPool implements InferencePort, AsyncDisposable {
     const worker = await this.#acquire();
     try {
       return await worker.run(batch);
+    } catch (error) {
+      if (error instanceof OutOfMemory && batch.rows === 1) await this.#recycle(worker);
+      throw error;
     } finally {
       this.#release(worker);
     }
+  }
+
+  /** Ends a worker; that it ended brings the next one, and makes the pool unavailable in between when it was the only one. */
+  async #recycle(worker: InferenceWorker): Promise<void> {
+    this.#lost(worker);
+    await worker[Symbol.asyncDispose]();
   }
 
   async #acquire(): Promise<InferenceWorker> {
@@ -109,11 +153,12 @@ export class WorkerPool implements InferencePort, AsyncDisposable {
   }
 
   #lost(worker: InferenceWorker): void {
-    this.#workers.delete(worker);
+    // Heard of already when it was recycled.
+    if (!this.#workers.delete(worker)) return;
     const index = this.#idle.indexOf(worker);
     if (index !== -1) this.#idle.splice(index, 1);
     if (this.#closing.signal.aborted) return;
-    this.#options.logger.error({ workers: this.#workers.size }, "an inference worker died and is replaced");
+    this.#options.logger.error({ workers: this.#workers.size }, "an inference worker is lost and replaced");
     if (this.#workers.size === 0) this.#options.onAvailable?.(false);
     const replacement = this.#replace().finally(() => this.#replacements.delete(replacement));
     this.#replacements.add(replacement);

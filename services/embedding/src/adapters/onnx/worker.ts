@@ -2,6 +2,8 @@
 // crash ends the thread.
 import { parentPort, workerData } from "node:worker_threads";
 import { messageOf } from "@kindred/errors";
+import { failureKind } from "./failure-kind.ts";
+import { lowerPriority } from "./lower-priority.ts";
 import { openInferenceSession, runBatch } from "./session.ts";
 import type { RunMessage, WorkerMessage, WorkerSettings } from "./worker-protocol.ts";
 
@@ -13,6 +15,7 @@ const tell = (message: WorkerMessage, transfer: ArrayBuffer[] = []) => port.post
 try {
   const session = await openInferenceSession(settings.session);
   await runBatch(session, settings.warmUp);
+  lowerPriority(settings.niceness);
   port.on("message", async ({ batch }: RunMessage) => {
     try {
       const startedAt = performance.now();
@@ -20,7 +23,8 @@ try {
       const inferenceMs = performance.now() - startedAt;
       tell({ type: "done", vectors, inferenceMs }, [vectors.buffer]);
     } catch (error) {
-      tell({ type: "failed", reason: messageOf(error) });
+      const reason = messageOf(error);
+      tell({ type: "failed", kind: failureKind(reason), reason });
     }
   });
   tell({ type: "ready" });

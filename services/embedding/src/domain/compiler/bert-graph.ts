@@ -1,6 +1,13 @@
 import type { ModelArchitecture } from "../model.ts";
 import type { BertLayer, BertWeights, LayerNorm, Linear } from "./bert.ts";
-import { PRODUCTS, smoothingDivisors, type Calibration, type Site } from "./calibration.ts";
+import {
+  LEAST_TOKEN_SCALE,
+  PRODUCTS,
+  smoothingDivisors,
+  type Calibration,
+  type Site,
+  type TokenScale,
+} from "./calibration.ts";
 import { GraphBuilder, type Graph, type GraphValue } from "./graph.ts";
 import { affineCode, quantizeColumns } from "./quantize.ts";
 
@@ -37,14 +44,24 @@ function fp32Products(graph: GraphBuilder, model: ModelArchitecture): ProductBui
 }
 
 /**
- * 8-bit products with a range for the input that is fixed at compile time: a text's vector then depends on nothing
- * but the text, where a range taken from the batch would make it depend on the batch, and finding it costs a pass.
+ * 8-bit products. What the input is scaled by is fixed at compile time or taken from the token itself: a text's vector then depends on
+ * nothing but the text, where a range taken from the batch would make it depend on the batch.
  */
 function int8Products(
   graph: GraphBuilder,
   model: ModelArchitecture,
   calibration: Calibration,
 ): ProductBuilder {
+  /** Divides each token by its scale. */
+  const scaleTokens = (x: string, site: Site, by: TokenScale): { scaled: string; tokenScale: string } => {
+    const axis = graph.constant(`${site}.channel_axis`, [1], BigInt64Array.of(-1n));
+    const least = graph.constant(`${site}.least_scale`, [], Float32Array.of(LEAST_TOKEN_SCALE[by]));
+    const sizes = by === "magnitude" ? graph.node("", "Abs", `${site}.magnitudes`, [x]) : x;
+    const largest = graph.node("", "ReduceMax", `${site}.largest`, [sizes, axis], { keepdims: { int: 1 } });
+    const tokenScale = graph.node("", "Max", `${site}.token_scale`, [largest, least]);
+    return { scaled: graph.node("", "Div", `${site}.scaled`, [x, tokenScale]), tokenScale };
+  };
+
   const quantized = (x: string, site: Site, { weight, inputs, outputs }: Linear) => {
     const chosen = calibration.get(site);
     if (chosen === undefined) throw new RangeError(`the calibration has nothing for ${site}`);
@@ -59,6 +76,11 @@ function int8Products(
       input = graph.node("", "Mul", `${site}.smoothed`, [x, factors]);
       matrix = weight.map((value, i) => value * (divisors[Math.floor(i / outputs)] as number));
     }
+    let tokenScale: string | undefined;
+    if (chosen.tokenScale !== undefined) {
+      const tokens = scaleTokens(input, site, chosen.tokenScale);
+      [input, tokenScale] = [tokens.scaled, tokens.tokenScale];
+    }
     const { values, scales } = quantizeColumns(matrix, inputs, outputs);
     const code = affineCode(chosen.low, chosen.high);
     const scale = graph.constant(`${site}.input_scale`, [], Float32Array.of(code.scale));
@@ -70,11 +92,14 @@ function int8Products(
       weightScales: graph.constant(`${site}.weight_scale`, [outputs], scales),
       zeroPoint,
       weightZeroPoints: graph.constant(`${site}.weight_zero_point`, [outputs], new Int8Array(outputs)),
+      tokenScale,
     };
   };
   return {
     attention: (x, site, linear) => {
       const q = quantized(x, site, linear);
+      if (q.tokenScale !== undefined)
+        throw new RangeError(`${site}: attention has no place for token scales`);
       const bias = graph.constant(`${site}.bias`, [linear.outputs], linear.bias);
       const inputs = [
         q.input,
@@ -93,7 +118,11 @@ function int8Products(
     product: (x, site, linear) => {
       const q = quantized(x, site, linear);
       const inputs = [q.input, q.weight, q.scale, q.weightScales, q.zeroPoint, q.weightZeroPoints];
-      return graph.node("com.microsoft", "MatMulIntegerToFloat", `${site}.product`, inputs);
+      if (q.tokenScale === undefined) {
+        return graph.node("com.microsoft", "MatMulIntegerToFloat", `${site}.product`, inputs);
+      }
+      const product = graph.node("com.microsoft", "MatMulIntegerToFloat", `${site}.of_scaled`, inputs);
+      return graph.node("", "Mul", `${site}.product`, [product, q.tokenScale]);
     },
   };
 }

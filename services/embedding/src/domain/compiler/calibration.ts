@@ -7,9 +7,15 @@ export type Product = (typeof PRODUCTS)[number];
 /** "<layer>.<product>" */
 export type Site = `${number}.${Product}`;
 
+/**
+ * What each token's values are divided by before they are quantised, and its product multiplied by after: "magnitude" its largest
+ * absolute value, "peak" its largest value, for inputs that are hardly ever negative. It depends on nothing but the token.
+ */
+export type TokenScale = "magnitude" | "peak";
+
 /** How the input of one product is quantised to 8 bits. */
 export interface SiteCalibration {
-  /** Range that the 8 bits span, after smoothing. */
+  /** Range that the 8 bits span, after smoothing; with a token scale, as parts of it. */
   readonly low: number;
   readonly high: number;
   /**
@@ -17,6 +23,8 @@ export interface SiteCalibration {
    * the weights are multiplied by it, so that a few large channels do not take the range from all others.
    */
   readonly smoothing: Int8Array<ArrayBuffer> | undefined;
+  /** Undefined where one range holds for all tokens. */
+  readonly tokenScale: TokenScale | undefined;
 }
 
 export type Calibration = ReadonlyMap<Site, SiteCalibration>;
@@ -28,33 +36,43 @@ export interface ChannelRange {
 }
 
 /**
- * SmoothQuant (Xiao et al. 2022, arXiv:2211.10438): channel c is divided by a_c^alpha / w_c^(1 - alpha), where a_c and w_c are
- * the largest magnitudes of the channel and of its weights. `range` widens or narrows the observed range: the context
- * that leaves attention varies more than captions show, and GELU's few largest values are better cut off.
- * Values chosen by mean and worst cosine against fp32; docs/adr/0006-the-model-compiler.md has the table.
+ * How a channel's divisor is chosen. `alpha`: SmoothQuant (Xiao et al. 2022, arXiv:2211.10438), a_c^alpha / w_c^(1 - alpha), where a_c
+ * and w_c are the largest magnitudes of the channel and of its weights. "level": channels above the median channel come down to it,
+ * the others stay, which costs the weights less.
  */
-const POLICY: Record<Product, { alpha: number | undefined; range: number }> = {
-  qkv: { alpha: 0.65, range: 1 },
-  attentionOutput: { alpha: undefined, range: 1.2 },
-  intermediate: { alpha: 0.65, range: 1 },
-  output: { alpha: 0.7, range: 0.8 },
+type Smoothing = { readonly alpha: number } | "level" | undefined;
+
+/**
+ * Chosen by mean and worst cosine against fp32, product by product; docs/adr/0006-the-model-compiler.md has the table. Attention's own
+ * input cannot have a scale for each token: its product goes through softmax inside of one operator.
+ */
+const POLICY: Record<Product, { smoothing: Smoothing; tokenScale: TokenScale | undefined }> = {
+  qkv: { smoothing: "level", tokenScale: undefined },
+  attentionOutput: { smoothing: undefined, tokenScale: "magnitude" },
+  intermediate: { smoothing: { alpha: 0.5 }, tokenScale: "magnitude" },
+  // GELU's largest channel reaches 25 where the median reaches 1.5, but only in few tokens: smoothing it would coarsen the weights.
+  output: { smoothing: undefined, tokenScale: "peak" },
 };
+
+/** No token is divided by less: by a magnitude so that zeros stay zeros, by a peak so that what is negative stays in range. */
+export const LEAST_TOKEN_SCALE: Record<TokenScale, number> = { magnitude: 1e-6, peak: 0.7 };
 
 const STEPS_PER_OCTAVE = 8;
 
-/** As it is kept in a source file: low, high, and the smoothing's bytes as base64 ("" for none). */
+/** As it is kept in a source file: low, high, the smoothing's bytes as base64 ("" for none), and the token scale ("" for none). */
 export type PackedCalibration = Readonly<
-  Record<Site, readonly [low: number, high: number, smoothing: string]>
+  Record<Site, readonly [low: number, high: number, smoothing: string, tokenScale: TokenScale | ""]>
 >;
 
 export function decodeCalibration(packed: PackedCalibration): Calibration {
   return new Map(
-    Object.entries(packed).map(([site, [low, high, smoothing]]) => [
+    Object.entries(packed).map(([site, [low, high, smoothing, tokenScale]]) => [
       site as Site,
       {
         low,
         high,
         smoothing: smoothing === "" ? undefined : new Int8Array(Buffer.from(smoothing, "base64")),
+        tokenScale: tokenScale === "" ? undefined : tokenScale,
       },
     ]),
   );
@@ -65,16 +83,42 @@ export function smoothingDivisors(smoothing: Int8Array): Float32Array<ArrayBuffe
   return Float32Array.from(smoothing, (step) => 2 ** (step / STEPS_PER_OCTAVE));
 }
 
-function chooseSmoothing(linear: Linear, range: ChannelRange, alpha: number): Int8Array<ArrayBuffer> {
-  const smoothing = new Int8Array(linear.inputs);
-  for (let channel = 0; channel < linear.inputs; channel++) {
-    const row = linear.weight.subarray(channel * linear.outputs, (channel + 1) * linear.outputs);
-    const weight = row.reduce((max, value) => Math.max(max, Math.abs(value)), 1e-8);
-    const activation = Math.max(range.high[channel] as number, -(range.low[channel] as number), 1e-6);
-    const steps = Math.round(STEPS_PER_OCTAVE * Math.log2(activation ** alpha / weight ** (1 - alpha)));
-    smoothing[channel] = Math.max(-127, Math.min(127, steps));
-  }
-  return smoothing;
+/** Largest magnitude of each channel. */
+function magnitudes({ low, high }: ChannelRange): Float32Array<ArrayBuffer> {
+  return Float32Array.from(high, (top, channel) => Math.max(top, -(low[channel] as number), 1e-6));
+}
+
+function chooseSmoothing(
+  linear: Linear,
+  range: ChannelRange,
+  smoothing: NonNullable<Smoothing>,
+): Int8Array<ArrayBuffer> {
+  const activations = magnitudes(range);
+  const median = activations.toSorted()[Math.floor(activations.length / 2)] as number;
+  return Int8Array.from(activations, (activation, channel) => {
+    let divisor = Math.max(1, activation / median);
+    if (smoothing !== "level") {
+      const row = linear.weight.subarray(channel * linear.outputs, (channel + 1) * linear.outputs);
+      const weight = row.reduce((max, value) => Math.max(max, Math.abs(value)), 1e-8);
+      divisor = activation ** smoothing.alpha / weight ** (1 - smoothing.alpha);
+    }
+    return Math.max(-127, Math.min(127, Math.round(STEPS_PER_OCTAVE * Math.log2(divisor))));
+  });
+}
+
+/** The range of a product's input over all channels, as its calibration states it. */
+function chooseRange(
+  range: ChannelRange,
+  smoothing: Int8Array | undefined,
+  tokenScale: TokenScale | undefined,
+): { low: number; high: number } {
+  if (tokenScale === "magnitude") return { low: -1, high: 1 };
+  const divisors = smoothing && smoothingDivisors(smoothing);
+  const over = (values: Float32Array, pick: (...values: number[]) => number) =>
+    values.reduce((best, value, channel) => pick(best, value / (divisors?.[channel] ?? 1)), 0);
+  const low = over(range.low, Math.min);
+  if (tokenScale === "peak") return { low: low / LEAST_TOKEN_SCALE.peak, high: 1 };
+  return { low, high: over(range.high, Math.max) };
 }
 
 /** Chooses smoothing and range for every product from what was observed. */
@@ -85,17 +129,10 @@ export function calibrate(weights: BertWeights, observed: ReadonlyMap<Site, Chan
       const site: Site = `${layer}.${product}`;
       const range = observed.get(site);
       if (range === undefined) throw new RangeError(`no activations were observed for ${site}`);
-      const { alpha, range: factor } = POLICY[product];
+      const { smoothing: chosen, tokenScale } = POLICY[product];
       const smoothing =
-        alpha === undefined ? undefined : chooseSmoothing(layerWeights[product], range, alpha);
-      const divisors = smoothing && smoothingDivisors(smoothing);
-      const over = (values: Float32Array, pick: (...values: number[]) => number) =>
-        factor * values.reduce((best, value, channel) => pick(best, value / (divisors?.[channel] ?? 1)), 0);
-      calibration.set(site, {
-        low: over(range.low, Math.min),
-        high: over(range.high, Math.max),
-        smoothing,
-      });
+        chosen === undefined ? undefined : chooseSmoothing(layerWeights[product], range, chosen);
+      calibration.set(site, { ...chooseRange(range, smoothing, tokenScale), smoothing, tokenScale });
     }
   }
   return calibration;
