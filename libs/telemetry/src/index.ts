@@ -26,6 +26,7 @@ export {
   type SpanAttributes,
   type TracePlace,
 } from "./spans.ts";
+export { createSpanRecorder, type RecordedSpan, type SpanRecorder } from "./span-recorder.ts";
 export { startTracing, type Tracing, type TracingOptions } from "./tracing.ts";
 export {
   cpuLimit,
