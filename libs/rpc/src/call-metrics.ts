@@ -1,48 +1,48 @@
-import type { Counter, Gauge, Histogram, Metrics } from "@kindred/telemetry";
+import type { Metrics } from "@kindred/telemetry";
 
-export interface ServerMetrics {
-  duration: Histogram<"service" | "method" | "code">;
-  inFlight: Gauge<"service" | "method">;
-}
-
-export interface ClientMetrics {
-  duration: Histogram<"peer" | "service" | "method" | "code">;
-  retries: Counter<"peer" | "service" | "method">;
-}
-
-export function serverMetrics(metrics: Metrics): ServerMetrics {
-  return {
-    duration: metrics.histogram({
-      name: "kindred_rpc_server_duration_seconds",
-      help: "Calls served, from their first byte to their last message, by their outcome, seconds.",
-      labels: ["service", "method", "code"],
-    }),
-    inFlight: metrics.gauge({
-      name: "kindred_rpc_server_in_flight",
-      help: "Calls that are being served.",
-      labels: ["service", "method"],
-    }),
+/** What is made of the metrics once: several servers and channels may share them. */
+function oncePer<T>(make: (metrics: Metrics) => T): (metrics: Metrics) => T {
+  const made = new WeakMap<Metrics, T>();
+  return (metrics) => {
+    let found = made.get(metrics);
+    if (found === undefined) made.set(metrics, (found = make(metrics)));
+    return found;
   };
 }
 
-const clients = new WeakMap<Metrics, ClientMetrics>();
+export type ServerMetrics = ReturnType<typeof serverMetrics>;
+export type ClientMetrics = ReturnType<typeof clientMetrics>;
 
-/** The same for every channel that reports to the same metrics. */
-export function clientMetrics(metrics: Metrics): ClientMetrics {
-  const known = clients.get(metrics);
-  if (known !== undefined) return known;
-  const made: ClientMetrics = {
-    duration: metrics.histogram({
-      name: "kindred_rpc_client_duration_seconds",
-      help: "Calls made, repetitions included, by their outcome, seconds.",
-      labels: ["peer", "service", "method", "code"],
-    }),
-    retries: metrics.counter({
-      name: "kindred_rpc_client_retries_total",
-      help: "Attempts beyond the first one of a call.",
-      labels: ["peer", "service", "method"],
-    }),
-  };
-  clients.set(metrics, made);
-  return made;
-}
+export const serverMetrics = oncePer((metrics) => ({
+  duration: metrics.histogram({
+    name: "kindred_rpc_server_duration_seconds",
+    help: "Calls served, from their request to their last message, by their outcome, seconds.",
+    labels: ["service", "method", "code"],
+  }),
+  inFlight: metrics.gauge({
+    name: "kindred_rpc_server_in_flight",
+    help: "Calls that are being served.",
+    labels: ["service", "method"],
+  }),
+}));
+
+export const clientMetrics = oncePer((metrics) => ({
+  duration: metrics.histogram({
+    name: "kindred_rpc_client_duration_seconds",
+    help: "Calls made, repetitions included, by their outcome, seconds.",
+    labels: ["peer", "service", "method", "code"],
+  }),
+  retries: metrics.counter({
+    name: "kindred_rpc_client_retries_total",
+    help: "Attempts beyond the first one of a call.",
+    labels: ["peer", "service", "method"],
+  }),
+}));
+
+export const httpMetrics = oncePer((metrics) => ({
+  duration: metrics.histogram({
+    name: "kindred_http_server_duration_seconds",
+    help: "Plain HTTP requests that are no calls, until their response is sent, by its status, seconds.",
+    labels: ["route", "status"],
+  }),
+}));

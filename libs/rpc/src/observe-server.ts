@@ -3,7 +3,9 @@ import {
   Code,
   ConnectError,
   type Interceptor,
+  type StreamRequest,
   type StreamResponse,
+  type UnaryRequest,
   type UnaryResponse,
 } from "@connectrpc/connect";
 import { isKindredError, messageOf } from "@kindred/errors";
@@ -48,7 +50,7 @@ export function observeServer({ metrics, tracing }: Observation): Interceptor {
     const method = `${labels.service}/${labels.method}`;
     const span = startRemoteSpan(method, {
       kind: "server",
-      attributes: { "rpc.system.name": systemOf(request.header), "rpc.method": method },
+      attributes: { "rpc.system.name": systemOf(request), "rpc.method": method },
       traceparent,
       own: tracing?.tracer,
     });
@@ -114,7 +116,9 @@ function measure(
   };
 }
 
-/** gRPC and gRPC-Web have content types of their own; Connect's reads by GET have none. */
-function systemOf(header: Headers): "grpc" | "connectrpc" {
-  return header.get("content-type")?.startsWith("application/grpc") === true ? "grpc" : "connectrpc";
+/** gRPC-Web says so in its content type, which grpc-js takes out of what it hands on; Connect has one but for reads by GET. */
+function systemOf({ header, requestMethod }: UnaryRequest | StreamRequest): "grpc" | "connectrpc" {
+  const contentType = header.get("content-type");
+  if (contentType === null) return requestMethod === "GET" ? "connectrpc" : "grpc";
+  return contentType.startsWith("application/grpc") ? "grpc" : "connectrpc";
 }

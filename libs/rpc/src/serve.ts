@@ -8,6 +8,7 @@ import { listenGrpc, type Listener } from "./grpc-server.ts";
 import { createHealthState } from "./health.ts";
 import { listenHttp, type HttpRoutes } from "./http-server.ts";
 import { serverInterceptors } from "./interceptors.ts";
+import { observeRoutes } from "./observe-http.ts";
 import { reflectionMethods } from "./reflection.ts";
 import { recordRoutes, type Routes } from "./route-recorder.ts";
 import type { ServerConfig } from "./server-settings.ts";
@@ -20,9 +21,9 @@ export interface ServeOptions {
   /** Registers the services; both ports serve the same implementation objects. */
   routes: Routes;
   logger: Logger;
-  /** Gets kindred_rpc_server_… of the calls, and is what GET /metrics on the HTTP port shows. It stays the caller's. */
+  /** Gets kindred_rpc_server_… of the calls and kindred_http_server_… of httpRoutes, and is what GET /metrics on the HTTP port shows. It stays the caller's. */
   metrics?: Metrics;
-  /** Records a span for each call; by default whoever records in this process does. It stays the caller's. */
+  /** Records a span for each call and each request to httpRoutes; by default whoever records in this process does. It stays the caller's. */
   tracing?: Tracing;
   /** Plain HTTP on the HTTP port, by method and path, e.g. "POST /v1/embeddings". */
   httpRoutes?: HttpRoutes;
@@ -81,7 +82,10 @@ export async function serve(options: ServeOptions): Promise<RpcServer> {
       port: config.HTTP_PORT,
       corsOrigins: config.CORS_ORIGINS,
       serving: () => health.serving,
-      routes: { ...options.httpRoutes, ...(options.metrics && metricsRoutes(options.metrics, logger)) },
+      routes: {
+        ...observeRoutes(options.httpRoutes ?? {}, options),
+        ...(options.metrics && metricsRoutes(options.metrics, logger)),
+      },
     });
   } catch (error) {
     grpc.destroy();
