@@ -4,6 +4,7 @@ import { createLogger, createMetrics, observePool, startTracing, type Logger } f
 import { GenerationEntity } from "./adapters/postgres/generation-entity.ts";
 import { generationStore } from "./adapters/postgres/generation-store.ts";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
+import { modelCacheStore } from "./adapters/postgres/model-cache-store.ts";
 import type { GenerationTrackingConfig } from "./config.ts";
 import { generationRoutes } from "./rpc/routes.ts";
 
@@ -47,7 +48,10 @@ export async function createApp(config: GenerationTrackingConfig, overrides: Ove
       logger,
     }),
   );
-  const routes = generationRoutes({ store: generationStore(dataSource) });
+  const routes = generationRoutes({
+    store: generationStore(dataSource),
+    modelCache: modelCacheStore(database),
+  });
   const server = opening.use(await serve({ config, routes, logger, metrics, tracing }));
   opening.use(
     followReadiness({

@@ -44,7 +44,10 @@ async function runMigrations(): Promise<string[]> {
 }
 
 test("migrate.ts names each migration that it applied, and then has nothing to do", async () => {
-  expect(await runMigrations()).toEqual(["generation_tracking: CreateGenerations1763683200000"]);
+  expect(await runMigrations()).toEqual([
+    "generation_tracking: CreateGenerations1763683200000",
+    "generation_tracking: AccountForModelCache1764288000000",
+  ]);
   expect(await runMigrations()).toEqual([]);
 });
 

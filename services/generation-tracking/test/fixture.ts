@@ -1,5 +1,5 @@
 import { createClient, type Client } from "@connectrpc/connect";
-import { GenerationService } from "@kindred/contracts/generation-tracking/v1";
+import { GenerationService, ModelCacheService } from "@kindred/contracts/generation-tracking/v1";
 import { databaseSettings, migrate, openDatabase, openDataSource, type Database } from "@kindred/postgres";
 import { createInMemoryTransport } from "@kindred/rpc";
 import { loadConfig } from "@kindred/config";
@@ -7,6 +7,7 @@ import { silentLogger, testDatabase } from "@kindred/testing";
 import { GenerationEntity } from "../src/adapters/postgres/generation-entity.ts";
 import { generationStore } from "../src/adapters/postgres/generation-store.ts";
 import { DATABASE_SCHEMA, migrations } from "../src/adapters/postgres/migrations.ts";
+import { modelCacheStore } from "../src/adapters/postgres/model-cache-store.ts";
 import type { GenerationStore } from "../src/domain/generation-store.ts";
 import { generationRoutes } from "../src/rpc/routes.ts";
 
@@ -15,7 +16,8 @@ export interface Fixture extends AsyncDisposable {
   store: GenerationStore;
   /** Through the interceptors of a real server. */
   client: Client<typeof GenerationService>;
-  /** Empties the table. */
+  modelCache: Client<typeof ModelCacheService>;
+  /** Empties the tables. */
   clear(): Promise<void>;
 }
 
@@ -38,13 +40,16 @@ export async function openFixture(): Promise<Fixture> {
     (opened) => opened.destroy(),
   );
   const store = generationStore(dataSource);
+  const routes = generationRoutes({ store, modelCache: modelCacheStore(db) });
+  const transport = createInMemoryTransport(routes, { logger });
   const open = opening.move();
   return {
     db,
     store,
-    client: createClient(GenerationService, createInMemoryTransport(generationRoutes({ store }), { logger })),
+    client: createClient(GenerationService, transport),
+    modelCache: createClient(ModelCacheService, transport),
     clear: async () => {
-      await db.query("TRUNCATE generations");
+      await db.query("TRUNCATE generations, model_cache");
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };

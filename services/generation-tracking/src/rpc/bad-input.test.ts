@@ -3,27 +3,31 @@ import { createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "@jest/globals";
 import {
   GenerationService,
+  ModelCacheService,
   type GenerationFieldsSchema,
   type GenerationStatus,
   type ListGenerationsRequestSchema,
+  type ModelCacheEventSchema,
 } from "@kindred/contracts/generation-tracking/v1";
 import { isKindredError, type FieldViolation } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
 import { silentLogger } from "@kindred/testing";
 import type { GenerationStore } from "../domain/generation-store.ts";
+import type { ModelCacheStore } from "../domain/model-cache.ts";
 import { generationRoutes } from "./routes.ts";
 
-/** Bad input is refused before the store is asked: this one fails the test when it is. */
-const untouchable = new Proxy({} as GenerationStore, {
+/** Bad input is refused before a store is asked: these fail the test when they are. */
+const untouchable = new Proxy({} as GenerationStore & ModelCacheStore, {
   get: (_, method) => () => {
     throw new Error(`the store was asked: ${String(method)}`);
   },
 });
 
-const client = createClient(
-  GenerationService,
-  createInMemoryTransport(generationRoutes({ store: untouchable }), { logger: silentLogger() }),
-);
+const transport = createInMemoryTransport(generationRoutes({ store: untouchable, modelCache: untouchable }), {
+  logger: silentLogger(),
+});
+const client = createClient(GenerationService, transport);
+const modelCache = createClient(ModelCacheService, transport);
 
 async function violationsOf(call: Promise<unknown>): Promise<readonly FieldViolation[]> {
   const error = await call.then(
@@ -186,5 +190,74 @@ describe("ListGenerations refuses", () => {
 
   test.each(bad)("%s", async (_, request, field) => {
     expect((await violationsOf(client.listGenerations(request))).map((v) => v.field)).toEqual([field]);
+  });
+});
+
+describe("ReportModelCache refuses", () => {
+  type Event = MessageInitShape<typeof ModelCacheEventSchema>;
+  const good: Event = { modelType: "text-embedding", modelName: "m", cachePath: "/cache/m" };
+  const inADay = BigInt(Math.floor(Date.now() / 1000) + 25 * 3600);
+  const bad: [name: string, event: Partial<Event>, ...violations: [field: string, description: string][]][] =
+    [
+      ["an empty model type", { modelType: "" }, ["model_type", "must not be empty"]],
+      [
+        "a model type of 51 characters",
+        { modelType: "🦘".repeat(51) },
+        ["model_type", "must be at most 50 characters, has 51"],
+      ],
+      ["an empty name", { modelName: "" }, ["model_name", "must not be empty"]],
+      [
+        "a name of 201 characters",
+        { modelName: "x".repeat(201) },
+        ["model_name", "must be at most 200 characters, has 201"],
+      ],
+      ["a name with NUL", { modelName: "a\0b" }, ["model_name", "must not contain NUL characters"]],
+      ["an empty path", { cachePath: "" }, ["cache_path", "must not be empty"]],
+      [
+        "a path of 501 characters",
+        { cachePath: "x".repeat(501) },
+        ["cache_path", "must be at most 500 characters, has 501"],
+      ],
+      [
+        "a key that no index can hold",
+        { modelName: "🦘".repeat(200), cachePath: "🦘".repeat(500) },
+        [
+          "cache_path",
+          "must be at most 2600 bytes of UTF-8 together with model_type and model_name, which are 2814",
+        ],
+      ],
+      ["a negative size", { sizeBytes: -1n }, ["size_bytes", "must not be negative, is -1"]],
+      ["negative accesses", { accesses: -1 }, ["accesses", "must not be negative, is -1"]],
+      [
+        "a time before the year 1",
+        { lastAccessed: { seconds: -62_135_596_801n } },
+        ["last_accessed", "must be a time of the years 1 to 9999 with 0 to 999999999 nanos"],
+      ],
+      [
+        "a time to come",
+        { lastAccessed: { seconds: inADay } },
+        ["last_accessed", "must not be more than 24 hours ahead"],
+      ],
+      [
+        "several bad fields, all named",
+        { modelType: "", cachePath: "\0", accesses: -5 },
+        ["model_type", "must not be empty"],
+        ["cache_path", "must not contain NUL characters"],
+        ["accesses", "must not be negative, is -5"],
+      ],
+    ];
+
+  test.each(bad)("%s", async (_, event, ...violations) => {
+    const call = modelCache.reportModelCache({ events: [good, { ...good, ...event } as Event] });
+    expect(await violationsOf(call)).toEqual(
+      violations.map(([field, description]) => ({ field: `events[1].${field}`, description })),
+    );
+  });
+
+  test.each([0, 1001])("%d events", async (count) => {
+    const call = modelCache.reportModelCache({ events: Array.from({ length: count }, () => good) });
+    expect(await violationsOf(call)).toEqual([
+      { field: "events", description: `must be 1 to 1000, are ${count}` },
+    ]);
   });
 });

@@ -1,7 +1,8 @@
 import { CreateGenerations1763683200000 } from "../../../migrations/1763683200000-create-generations.ts";
+import { AccountForModelCache1764288000000 } from "../../../migrations/1764288000000-account-for-model-cache.ts";
 
 /** The PostgreSQL schema that this service owns. */
 export const DATABASE_SCHEMA = "generation_tracking";
 
 /** Oldest first. */
-export const migrations = [CreateGenerations1763683200000];
+export const migrations = [CreateGenerations1763683200000, AccountForModelCache1764288000000];

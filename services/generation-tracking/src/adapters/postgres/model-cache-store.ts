@@ -1,0 +1,74 @@
+import type { Database } from "@kindred/postgres";
+import type { ModelCacheEntry, ModelCacheStore } from "../../domain/model-cache.ts";
+import { epochMicros } from "./generation-entity.ts";
+
+/** A row as `pg` gives it: 64-bit integers are text. Rows that users' own SQL wrote may lack anything. */
+interface ModelCacheRow {
+  id: string;
+  model_type: string | null;
+  model_name: string | null;
+  cache_path: string | null;
+  size_mb: number | null;
+  last_accessed_micros: string | null;
+  access_count: string | null;
+  created_at_micros: string;
+}
+
+const BYTES_PER_MIB = 2 ** 20;
+
+// One statement, and so one round trip and all or nothing. ON CONFLICT may touch a row once only: events of one model are summed
+// before. They are sorted, so that two batches never wait for each other's rows.
+const ADD = `
+  INSERT INTO model_cache AS entry (model_type, model_name, cache_path, size_mb, last_accessed, access_count)
+  SELECT model_type, model_name, cache_path,
+         (array_agg(size_mb ORDER BY position DESC) FILTER (WHERE size_mb IS NOT NULL))[1],
+         max(COALESCE(TIMESTAMPTZ 'epoch' + micros * INTERVAL '1 microsecond', now())),
+         sum(accesses)::bigint
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::bigint[], $6::bigint[]) WITH ORDINALITY
+         AS event (model_type, model_name, cache_path, size_mb, micros, accesses, position)
+   GROUP BY model_type, model_name, cache_path
+   ORDER BY model_type, model_name, cache_path
+  ON CONFLICT (model_type, model_name, cache_path) DO UPDATE
+     SET size_mb = COALESCE(excluded.size_mb, entry.size_mb),
+         last_accessed = GREATEST(entry.last_accessed, excluded.last_accessed),
+         access_count = COALESCE(entry.access_count, 0) + excluded.access_count`;
+
+const LIST = `
+  SELECT id, model_type, model_name, cache_path, size_mb, access_count,
+         ${epochMicros("last_accessed")} AS last_accessed_micros,
+         ${epochMicros("created_at")} AS created_at_micros
+    FROM model_cache
+   ORDER BY last_accessed DESC NULLS LAST, id DESC`;
+
+/** The store over this service's schema. The database stays the caller's. */
+export function modelCacheStore(db: Pick<Database, "query">): ModelCacheStore {
+  return {
+    async add(events) {
+      await db.query(ADD, [
+        events.map((event) => event.modelType),
+        events.map((event) => event.modelName),
+        events.map((event) => event.cachePath),
+        events.map(({ sizeBytes }) => (sizeBytes === undefined ? null : Number(sizeBytes) / BYTES_PER_MIB)),
+        events.map((event) => event.lastAccessedMicros?.toString() ?? null),
+        events.map((event) => event.accesses),
+      ]);
+    },
+    async list() {
+      const { rows } = await db.query<ModelCacheRow>(LIST);
+      return rows.map(toEntry);
+    },
+  };
+}
+
+function toEntry(row: ModelCacheRow): ModelCacheEntry {
+  return {
+    id: BigInt(row.id),
+    modelType: row.model_type ?? "",
+    modelName: row.model_name ?? "",
+    cachePath: row.cache_path ?? "",
+    sizeMb: row.size_mb ?? undefined,
+    lastAccessedMicros: row.last_accessed_micros === null ? undefined : BigInt(row.last_accessed_micros),
+    accessCount: BigInt(row.access_count ?? 0),
+    createdAtMicros: BigInt(row.created_at_micros),
+  };
+}
