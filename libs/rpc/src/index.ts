@@ -1,5 +1,11 @@
 export { openChannel, type Channel, type ChannelOptions } from "./channel.ts";
 export { ERROR_DOMAIN, fromConnectError, toConnectError } from "./error-codes.ts";
+export {
+  startEventDelivery,
+  type DeliverEvents,
+  type EventDelivery,
+  type EventDeliveryOptions,
+} from "./event-delivery.ts";
 export { MAX_TEXT_BYTES, startChecks, type FieldChecks } from "./field-checks.ts";
 export { createInMemoryTransport } from "./in-memory.ts";
 export {
@@ -10,6 +16,16 @@ export {
   type MetricsDestination,
   type MetricsReporterOptions,
 } from "./metrics-reporter.ts";
+export {
+  modelCacheReporterSettings,
+  startModelCacheReporter,
+  type DeliverModelCacheEvents,
+  type ModelCacheDestination,
+  type ModelCacheEventInit,
+  type ModelCacheReporter,
+  type ModelCacheReporterOptions,
+  type ModelCacheState,
+} from "./model-cache-reporter.ts";
 export { packVectors, unpackVectors } from "./packed-vectors.ts";
 export { followReadiness, type ReadinessOptions } from "./readiness.ts";
 export { retryable, type RetryPolicy } from "./retry.ts";

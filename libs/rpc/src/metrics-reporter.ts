@@ -3,9 +3,9 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { duration, text } from "@kindred/config";
 import { MetricsService, type MetricSampleSchema } from "@kindred/contracts/metrics/v1";
-import { isKindredError, messageOf } from "@kindred/errors";
 import { createProcessSampler, type Logger, type ProcessSampler } from "@kindred/telemetry";
 import { openChannel, type Channel } from "./channel.ts";
+import { startEventDelivery, type DeliverEvents, type EventDelivery } from "./event-delivery.ts";
 
 /** The settings of a reporter; every service spreads them into its own schema. */
 export const metricsReporterSettings = {
@@ -24,11 +24,8 @@ export const metricsReporterSettings = {
 /** A sample as it travels. */
 export type MetricSampleInit = MessageInitShape<typeof MetricSampleSchema>;
 
-/**
- * Takes samples, 1 to 1,000 of them, oldest first.
- * @throws KindredError unavailable when they were not taken and may come again; with any other error they are lost.
- */
-export type DeliverSamples = (samples: MetricSampleInit[], signal: AbortSignal) => Promise<unknown>;
+/** Takes samples, 1 to 1,000 of them. */
+export type DeliverSamples = DeliverEvents<MetricSampleInit>;
 
 /** Where samples go: a channel of the reporter's own, one of the caller's (which stays open), or any function. */
 export type MetricsDestination =
@@ -50,8 +47,6 @@ export interface MetricsReporterOptions {
 const FIRST_SAMPLE_AFTER_MS = 1000;
 const CALL_TIMEOUT_MS = 5000;
 const MAX_SAMPLES_PER_CALL = 1000;
-/** Services start side by side: a metrics service that is not there at the first try is nothing to report. */
-const FAILURES_BEFORE_WARNING = 2;
 
 /**
  * Samples this process from now on and reports the samples, until it is disposed of. Nobody waits for it: calls are
@@ -72,25 +67,23 @@ function deliverOver({ transport }: Pick<Channel, "transport">): DeliverSamples 
 
 class MetricsReporter implements AsyncDisposable {
   readonly #options: MetricsReporterOptions;
-  readonly #deliver: DeliverSamples;
+  readonly #delivery: EventDelivery<MetricSampleInit>;
   readonly #channel: AsyncDisposable | undefined;
   readonly #sampler: ProcessSampler;
-  readonly #maxWaiting: number;
-  readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout;
   #sampling = false;
-  #sending: Promise<void> | undefined;
-  /** Oldest first. */
-  #waiting: MetricSampleInit[] = [];
-  #failures = 0;
-  #lost = 0;
 
   constructor(options: MetricsReporterOptions, deliver: DeliverSamples, channel?: AsyncDisposable) {
     this.#options = options;
-    this.#deliver = deliver;
+    this.#delivery = startEventDelivery({
+      deliver,
+      maxWaiting: options.maxWaiting ?? 60,
+      maxBatch: MAX_SAMPLES_PER_CALL,
+      what: { taker: "metrics service", events: "samples" },
+      logger: options.logger,
+    });
     this.#channel = channel;
     this.#sampler = options.sampler ?? createProcessSampler();
-    this.#maxWaiting = options.maxWaiting ?? 60;
     const everyMs = options.sampleEveryMs ?? 10_000;
     this.#timer = setTimeout(
       () => {
@@ -108,7 +101,7 @@ class MetricsReporter implements AsyncDisposable {
     try {
       const { sampledAt, ...values } = await this.#sampler.sample();
       const activeConnections = this.#options.activeConnections?.();
-      this.#enqueue([
+      this.#delivery.enqueue([
         {
           component: this.#options.component,
           timestamp: timestampFromDate(sampledAt),
@@ -116,9 +109,6 @@ class MetricsReporter implements AsyncDisposable {
           ...(activeConnections === undefined ? {} : { activeConnections }),
         },
       ]);
-      this.#sending ??= this.#send().finally(() => {
-        this.#sending = undefined;
-      });
     } catch (error) {
       this.#options.logger.error({ err: error }, "this process could not be sampled");
     } finally {
@@ -126,60 +116,10 @@ class MetricsReporter implements AsyncDisposable {
     }
   }
 
-  #enqueue(samples: readonly MetricSampleInit[]): void {
-    this.#waiting.push(...samples);
-    const excess = this.#waiting.length - this.#maxWaiting;
-    if (excess > 0) {
-      this.#waiting.splice(0, excess);
-      this.#lost += excess;
-    }
-  }
-
-  /** Sends what waits, until nothing does or the service is found to be away. Never rejects. */
-  async #send(): Promise<void> {
-    while (this.#waiting.length > 0 && !this.#stopped.signal.aborted) {
-      const batch = this.#waiting.splice(0, MAX_SAMPLES_PER_CALL);
-      try {
-        await this.#deliver(batch, this.#stopped.signal);
-        this.#onDelivered();
-      } catch (error) {
-        if (!this.#stopped.signal.aborted) this.#onFailed(batch, error);
-        return;
-      }
-    }
-  }
-
-  #onDelivered(): void {
-    if (this.#failures >= FAILURES_BEFORE_WARNING) {
-      this.#options.logger.info({ samples_lost: this.#lost }, "the metrics service is back");
-    }
-    this.#failures = 0;
-    this.#lost = 0;
-  }
-
-  #onFailed(batch: readonly MetricSampleInit[], error: unknown): void {
-    if (isKindredError(error) && error.kind === "unavailable") {
-      const later = this.#waiting;
-      this.#waiting = [];
-      this.#enqueue([...batch, ...later]);
-    } else {
-      // Whether they were stored is not known, or they never will be.
-      this.#lost += batch.length;
-    }
-    this.#failures += 1;
-    if (this.#failures === FAILURES_BEFORE_WARNING) {
-      this.#options.logger.warn(
-        { reason: messageOf(error) },
-        "the metrics service is away; samples may be lost",
-      );
-    }
-  }
-
-  /** Ends the sampling and gives up the call in flight: samples are not worth a delay of the shutdown. */
+  /** Ends the sampling and gives up the call in flight. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#timer);
-    this.#stopped.abort();
-    await this.#sending;
+    await this.#delivery[Symbol.asyncDispose]();
     await this.#channel?.[Symbol.asyncDispose]();
   }
 }
