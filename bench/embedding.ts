@@ -1,183 +1,165 @@
-// How fast the embedding service is, and what its layers cost.
-//   node bench/embedding.ts [--rounds 5] [--texts FILE]
-// Texts: the 3,000 sentences of ../shared/data/stsb-en-dev.csv where they are, else those of FILE (one a line), else made up.
-// Every figure is the median of the rounds; what is compared runs in turns, in alternating order, so that a machine that gets slower
-// or busier between them does not decide. `in-process` are the same sorted batches of token ids on the same number of
-// workers, with nothing around them.
-import { readFileSync } from "node:fs";
+// Sentences and tokens a second: through the service, with nothing around the model, and by others with the same weights.
+//   node bench/embedding.ts [--python PATH] [--rounds 5] [--minutes 8] [--limit TEXTS] [--texts FILE]
+// What is compared, and what makes the comparison fair: bench/README.md
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { createClient } from "@connectrpc/connect";
-import { readEnvironment } from "@kindred/config";
-import { EmbeddingService, Priority } from "@kindred/contracts/embedding/v1";
-import { Health } from "@kindred/contracts/grpc-health/v1";
-import { readConfig } from "@kindred/embedding/config";
-import { openModel } from "@kindred/embedding/open-model";
-import { superviseProcess } from "@kindred/process";
-import { openChannel } from "@kindred/rpc";
-import { sharedData, silentLogger } from "@kindred/testing";
-import { inProcess } from "./in-process.ts";
-import { median } from "./statistics.ts";
+import { Priority } from "@kindred/contracts/embedding/v1";
+import { unpackVectors } from "@kindred/rpc";
+import type { BareLoopOptions } from "./support/bare-loop.ts";
+import { startCompetitors, type Competitor } from "./support/competitors.ts";
+import { startContestant, type ContestantProcess } from "./support/contestant-process.ts";
+import { grpcContestants } from "./support/grpc-contestants.ts";
+import { printThroughput, type Goal } from "./support/report-throughput.ts";
+import { runRounds, type Contestant } from "./support/rounds.ts";
+import {
+  compiledModel,
+  modelThreads,
+  PRECISIONS,
+  startEmbedding,
+  tokenIds,
+  type Precision,
+  type RunningEmbedding,
+} from "./support/service.ts";
+import { loadTexts } from "./support/texts.ts";
+import { cosines } from "./support/vectors.ts";
 
 const { values: options } = parseArgs({
-  options: { rounds: { type: "string", default: "5" }, texts: { type: "string" } },
+  options: {
+    rounds: { type: "string", default: "5" },
+    minutes: { type: "string", default: "8" },
+    limit: { type: "string" },
+    texts: { type: "string" },
+    python: { type: "string" },
+  },
 });
-const rounds = Number(options.rounds);
+const startedAt = performance.now();
+const { texts, origin } = loadTexts({
+  file: options.texts,
+  limit: options.limit === undefined ? undefined : Number(options.limit),
+});
+/** Texts whose vectors are compared before anything is timed. */
+const CHECKED = Math.min(texts.length, 200);
+const BATCH_SIZES = [8, 16, 32, 64, 128];
 
-function loadTexts(): { texts: string[]; origin: string } {
-  const csv = sharedData("stsb-en-dev.csv");
-  if (options.texts !== undefined) {
-    return { texts: readFileSync(options.texts, "utf8").split("\n").filter(Boolean), origin: options.texts };
-  }
-  if (csv === undefined) {
-    const texts = Array.from(
-      { length: 3000 },
-      (_, i) => `Sentence ${i} tells of ${"a long walk ".repeat(1 + (i % 5))}home.`,
-    );
-    return { texts, origin: "made up" };
-  }
-  const field = /(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g;
-  const texts = readFileSync(csv, "utf8")
-    .trim()
-    .split("\n")
-    .flatMap((line) =>
-      [...line.matchAll(field)].slice(0, 2).map(([, quoted, plain]) => quoted ?? plain ?? ""),
-    );
-  return { texts, origin: "STS-B dev" };
-}
+await using everything = new AsyncDisposableStack();
+const folder = await mkdtemp(join(tmpdir(), "kindred-bench-"));
+everything.defer(() => rm(folder, { recursive: true, force: true }));
 
-function percentile(values: readonly number[], p: number): number {
-  return values.toSorted((a, b) => a - b)[
-    Math.min(values.length - 1, Math.floor(values.length * p))
-  ] as number;
-}
-
-async function secondsOf(work: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await work();
-  return (performance.now() - startedAt) / 1000;
-}
-
-/** Runs each contestant once a round, in alternating order. @returns the seconds of each, one a round. */
-async function compare(
-  contestants: Record<string, () => Promise<unknown>>,
-): Promise<Record<string, number[]>> {
-  const names = Object.keys(contestants);
-  const seconds: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]));
-  for (const name of names) await contestants[name]?.();
-  for (let round = 0; round < rounds; round++) {
-    for (const name of round % 2 === 0 ? names : names.toReversed()) {
-      seconds[name]?.push(await secondsOf(contestants[name] as () => Promise<unknown>));
-    }
-  }
-  return seconds;
-}
-
-async function openService(precision: string) {
-  const service = superviseProcess({
-    name: "embedding",
-    entry: fileURLToPath(new URL("../services/embedding/src/main.ts", import.meta.url)),
-    env: { GRPC_PORT: "0", HTTP_PORT: "0", LOG_LEVEL: "error", EMBEDDING_PRECISION: precision },
-    restart: "never",
-    onLog: (line) => console.error(line),
-    readyTimeoutMs: 600_000,
-  });
-  const ready = await service.ready;
-  const channel = openChannel({
-    address: `127.0.0.1:${String(ready["grpcPort"])}`,
-    defaultTimeoutMs: 300_000,
-  });
-  return {
-    client: createClient(EmbeddingService, channel.transport),
-    health: createClient(Health, channel.transport),
-    [Symbol.asyncDispose]: async () => {
-      await channel[Symbol.asyncDispose]();
-      await service.stop();
-    },
+async function startBare(precision: Precision, service: RunningEmbedding): Promise<ContestantProcess> {
+  const setup: BareLoopOptions = {
+    modelPath: await compiledModel(service),
+    tokenIds: ids,
+    maxBatchTokens: service.info.limits?.maxBatchTokens as number,
+    workers: service.info.workers,
+    intraOpThreads: service.info.threadsPerWorker,
   };
+  const path = join(folder, `bare-${precision}.json`);
+  await writeFile(path, JSON.stringify(setup));
+  const script = fileURLToPath(new URL("support/bare-process.ts", import.meta.url));
+  return await startContestant(process.execPath, ["--disable-warning=ExperimentalWarning", script, path]);
 }
 
-const { texts, origin } = loadTexts();
-const env = readEnvironment();
-const throughput: Record<string, number> = {};
-const report: Record<string, string>[] = [];
+/** Mean and worst cosine to the reference. @throws Error when the same arithmetic gave something else. */
+function compare(name: string, vectors: Float32Array, reference: Float32Array, atLeast: number): void {
+  const found = cosines(vectors, reference, reference.length / CHECKED);
+  const [mean, worst] = [found.reduce((sum, cosine) => sum + cosine, 0) / found.length, Math.min(...found)];
+  console.log(`  ${name.padEnd(44)} mean ${mean.toFixed(7)}  worst ${worst.toFixed(7)}`);
+  if (!(worst >= atLeast)) throw new Error(`${name} gives other vectors: worst cosine ${worst}`);
+}
 
-await using services = new AsyncDisposableStack();
-const [fp32, int8] = [services.use(await openService("fp32")), services.use(await openService("int8"))];
+async function throughGrpc({ client }: RunningEmbedding): Promise<Float32Array> {
+  const { vectors, space } = await client.embed({ texts: texts.slice(0, CHECKED), priority: Priority.BULK });
+  return unpackVectors(vectors, space?.dimensions as number);
+}
 
-for (const [precision, service] of [
-  ["fp32", fp32],
-  ["int8", int8],
-] as const) {
-  const config = readConfig({ ...env, EMBEDDING_PRECISION: precision });
-  await using model = await openModel(config, {
-    logger: silentLogger(),
-    onAvailable: () => undefined,
-    onProgress: () => undefined,
-  });
-  const batches = await inProcess(model, texts);
-  const seconds = await compare({
-    "in-process": batches,
-    gRPC: () => service.client.embed({ texts, priority: Priority.BULK }),
-    "gRPC, 64 a call, 4 calls at once": async () => {
-      const calls = Array.from({ length: Math.ceil(texts.length / 64) }, (_, i) =>
-        texts.slice(i * 64, (i + 1) * 64),
-      ).values();
-      const caller = async () => {
-        for (const part of calls) await service.client.embed({ texts: part, priority: Priority.BULK });
-      };
-      await Promise.all(Array.from({ length: 4 }, caller));
-    },
-  });
-  for (const [name, times] of Object.entries(seconds)) {
-    const rate = texts.length / median(times);
-    throughput[`${precision} ${name}`] = rate;
-    const ratios = times.map((time, i) => (seconds["in-process"]?.[i] as number) / time);
-    report.push({
-      what: `${precision}, ${name}`,
-      "sentences/s": rate.toFixed(0),
-      "of in-process": `${(100 * median(ratios)).toFixed(1)} %`,
+const services = {
+  fp32: everything.use(await startEmbedding("fp32")),
+  int8: everything.use(await startEmbedding("int8")),
+};
+const ids = await tokenIds(services.fp32, texts);
+const tokens = ids.reduce((sum, { length }) => sum + length, 0);
+const threads = modelThreads(services.fp32);
+const bare = {
+  fp32: everything.use(await startBare("fp32", services.fp32)),
+  int8: everything.use(await startBare("int8", services.int8)),
+};
+const competitors = everything.use(
+  await startCompetitors({
+    folder,
+    weightsSha256: services.fp32.info.weightsSha256,
+    texts,
+    threads,
+    python: options.python,
+  }),
+);
+const running = (competitor: Competitor) => ("process" in competitor ? competitor.process : undefined);
+const torch = running(competitors.sentenceTransformers);
+const transformersJs = running(competitors.transformersJs);
+
+console.log(`${origin}, ${tokens} tokens; ${threads} cores for everybody`);
+for (const [name, competitor] of Object.entries(competitors)) {
+  if ("skipped" in competitor) console.log(`${name} skipped: ${competitor.skipped}`);
+  else console.log(`${name}: ${JSON.stringify(competitor.process.facts)}`);
+}
+
+console.log(`\ncosines of ${CHECKED} texts' vectors to those of fp32 in the bare loop`);
+const reference = await bare.fp32.vectors(CHECKED);
+compare("fp32 through gRPC", await throughGrpc(services.fp32), reference, 0.999_99);
+if (torch !== undefined) compare("sentence-transformers", await torch.vectors(CHECKED), reference, 0.999_99);
+if (transformersJs !== undefined) {
+  compare("transformers.js", await transformersJs.vectors(CHECKED), reference, 0.999_99);
+}
+const reference8 = await bare.int8.vectors(CHECKED);
+compare("int8 in the bare loop", reference8, reference, 0.9);
+console.log("to those of int8 in the bare loop");
+compare("int8 through gRPC", await throughGrpc(services.int8), reference8, 0.9999);
+
+const contestants: Contestant[] = [];
+for (const precision of PRECISIONS) {
+  contestants.push({ name: `${precision}, bare loop`, run: () => bare[precision].run("") });
+  const grpc = await grpcContestants(services[precision], texts);
+  for (const { name, run } of grpc.contestants) contestants.push({ name: `${precision}, ${name}`, run });
+  for (const missing of grpc.missing) console.log(`${precision}: ${missing}`);
+}
+if (transformersJs !== undefined) {
+  contestants.push(
+    { name: "transformers.js, batches of 32", run: () => transformersJs.run("plain") },
+    { name: "transformers.js, sorted, batches of 32", run: () => transformersJs.run("sorted") },
+  );
+}
+if (torch !== undefined) {
+  await torch.run("encode:32");
+  const seconds = new Map<number, number>();
+  for (const size of BATCH_SIZES) seconds.set(size, await torch.run(`encode:${size}`));
+  const [best] = [...seconds].toSorted(([, a], [, b]) => a - b)[0] as [number, number];
+  for (const size of new Set([32, best])) {
+    contestants.push({
+      name: `sentence-transformers, batch_size ${size}`,
+      run: () => torch.run(`encode:${size}`),
     });
   }
 }
 
-const versus = await compare({
-  fp32: () => fp32.client.embed({ texts, priority: Priority.BULK }),
-  int8: () => int8.client.embed({ texts, priority: Priority.BULK }),
+const spentS = (performance.now() - startedAt) / 1000;
+const seconds = await runRounds(contestants, {
+  rounds: Number(options.rounds),
+  budgetS: Number(options.minutes) * 60 - spentS,
+  onRun: (name, took) => console.error(`${name}: ${(texts.length / took).toFixed(0)} sentences/s`),
 });
-const speedUp = median((versus["fp32"] ?? []).map((time, i) => time / (versus["int8"]?.[i] as number)));
 
-console.log(`\n${texts.length} texts (${origin}), ${rounds} rounds, medians`);
-console.table(report);
-console.log(`int8 is ${speedUp.toFixed(2)} times as fast as fp32`);
-
-for (const [precision, service] of [
-  ["fp32", fp32],
-  ["int8", int8],
-] as const) {
-  const single: number[] = [];
-  for (let i = 0; i < 200; i++) {
-    single.push(
-      1000 * (await secondsOf(() => service.client.embed({ texts: [texts[i % texts.length] as string] }))),
-    );
-  }
-  const many = Array.from({ length: 10_000 }, (_, i) => `${texts[i % texts.length] ?? ""} ${i}`);
-  const state = { finished: false };
-  const bulk = service.client.embed({ texts: many, priority: Priority.BULK }).finally(() => {
-    state.finished = true;
-  });
-  const [health, search]: [number[], number[]] = [[], []];
-  while (!state.finished) {
-    health.push(1000 * (await secondsOf(() => service.health.check({}))));
-    if (health.length % 50 === 0) {
-      search.push(1000 * (await secondsOf(() => service.client.embed({ texts: ["a search"] }))));
-    }
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-  await bulk;
-  const ms = (value: number) => `${value.toFixed(1)} ms`;
-  console.log(
-    `${precision}: one text alone p50 ${ms(median(single))}, p99 ${ms(percentile(single, 0.99))}; while 10,000 texts are embedded: ` +
-      `health p50 ${ms(median(health))}, p99 ${ms(percentile(health, 0.99))} (${health.length} checks), one text p50 ${ms(median(search))}`,
-  );
-}
+const goals: Goal[] = [
+  ...PRECISIONS.map((precision) => ({
+    of: `${precision}, gRPC, one call`,
+    to: `${precision}, bare loop`,
+    atLeast: 0.9,
+  })),
+  { of: "int8, gRPC, one call", to: "fp32, gRPC, one call", atLeast: 2 },
+  { of: "fp32, gRPC, one call", to: "sentence-transformers", atLeast: 2.3 },
+  { of: "int8, gRPC, one call", to: "sentence-transformers", atLeast: 4.5 },
+  { of: "fp32, gRPC, one call", to: "transformers.js", atLeast: undefined },
+  { of: "int8, gRPC, one call", to: "transformers.js", atLeast: undefined },
+];
+printThroughput({ seconds, sentences: texts.length, tokens, goals });

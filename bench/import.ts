@@ -5,15 +5,13 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { createClient } from "@connectrpc/connect";
-import { readEnvironment } from "@kindred/config";
 import { IndexService, SearchService } from "@kindred/contracts/vector-store/v1";
-import { readConfig } from "@kindred/embedding/config";
-import { openModel } from "@kindred/embedding/open-model";
 import { openChannel } from "@kindred/rpc";
-import { sharedData, silentLogger, startStack } from "@kindred/testing";
+import { sharedData, startStack } from "@kindred/testing";
 import { readCoco } from "./coco.ts";
-import { inProcess } from "./in-process.ts";
 import { median } from "./statistics.ts";
+import { startBareLoop, type BareLoop } from "./support/bare-loop.ts";
+import { compiledModel, startEmbedding, tokenIds, type Precision } from "./support/service.ts";
 
 const { values: options } = parseArgs({
   options: { rounds: { type: "string", default: "3" }, precision: { type: "string", default: "fp32" } },
@@ -44,31 +42,30 @@ async function importOnce(path: string, captions: number): Promise<number> {
   return seconds;
 }
 
+/** The model alone: see bare-loop.ts. Each caption once, as the service embeds texts that are equal once. */
+async function startModel(captions: readonly string[]): Promise<BareLoop> {
+  await using service = await startEmbedding(options.precision as Precision);
+  return await startBareLoop({
+    modelPath: await compiledModel(service),
+    tokenIds: await tokenIds(service, [...new Set(captions)]),
+    maxBatchTokens: service.info.limits?.maxBatchTokens as number,
+    workers: service.info.workers,
+    intraOpThreads: service.info.threadsPerWorker,
+  });
+}
+
 const path = sharedData("coco_captions_val2017.json");
 if (path === undefined) {
   console.error("skipped: ../shared/data/coco_captions_val2017.json is not there");
 } else {
   const captions = readCoco(path).flatMap((picture) => picture.captions.map(({ text }) => text));
-  await using model = await openModel(
-    readConfig({ ...readEnvironment(), EMBEDDING_PRECISION: options.precision }),
-    {
-      logger: silentLogger(),
-      onAvailable: () => {},
-      onProgress: () => {},
-    },
-  );
-  const runModel = await inProcess(model, captions);
-  const modelOnce = async (): Promise<number> => {
-    const startedAt = performance.now();
-    await runModel();
-    return (performance.now() - startedAt) / 1000;
-  };
+  await using model = await startModel(captions);
 
   const rates = { import: [] as number[], model: [] as number[] };
   for (let round = 0; round < Number(options.rounds); round++) {
     const order = round % 2 === 0 ? (["import", "model"] as const) : (["model", "import"] as const);
     for (const contestant of order) {
-      const seconds = contestant === "import" ? await importOnce(path, captions.length) : await modelOnce();
+      const seconds = contestant === "import" ? await importOnce(path, captions.length) : await model.run();
       rates[contestant].push(captions.length / seconds);
       console.error(`round ${round + 1}: ${contestant} ${(captions.length / seconds).toFixed(0)} captions/s`);
     }
