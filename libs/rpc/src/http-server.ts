@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { cors, type Interceptor, type MethodImplSpec } from "@connectrpc/connect";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { cannotListen, type Listener } from "./grpc-server.ts";
@@ -57,15 +57,22 @@ export async function listenHttp(
   };
 
   const open = new Set<ServerResponse>();
+  /** Connections that have not sent anything yet, as browsers and clients keep them ready: to Node's server they are busy. */
+  const unused = new Set<Socket>();
   let closing = false;
   const server = createServer((request, response) => {
     open.add(response);
+    unused.delete(request.socket);
     response.once("close", () => {
       open.delete(response);
       if (closing) server.closeIdleConnections();
     });
     if (closing) response.setHeader("connection", "close");
     answer(request, response);
+  });
+  server.on("connection", (socket) => {
+    unused.add(socket);
+    socket.once("close", () => unused.delete(socket));
   });
   // Longer than proxies keep an idle connection: the side that closes first must not be the one that is written to.
   server.keepAliveTimeout = 75_000;
@@ -83,6 +90,7 @@ export async function listenHttp(
         closing = true;
         for (const response of open) if (!response.headersSent) response.setHeader("connection", "close");
         server.close((error) => (error ? reject(error) : resolve()));
+        for (const socket of unused) socket.destroy();
       }),
     destroy: () => server.closeAllConnections(),
   };

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { Agent, get } from "node:http";
+import { connect } from "node:net";
 import { describe, expect, test } from "@jest/globals";
 import { createClient, type Client } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
@@ -137,6 +139,15 @@ test("kept-alive HTTP connections are closed, idle ones and busy ones", async ()
   await drained;
   await expect(clients.HTTP.read({})).rejects.toThrow("ECONNREFUSED");
 });
+
+test("a connection that was opened ahead and never used holds no drain up", async () => {
+  const { server } = await startWithClient({}, { DRAIN_TIMEOUT: "20s" });
+  const socket = connect(server.httpPort, "127.0.0.1");
+  await once(socket, "connect");
+  const closed = once(socket, "close");
+  await server.drain();
+  await closed;
+}, 10_000);
 
 test("draining twice is draining once, and a drained server stays NOT_SERVING", async () => {
   const server = await start({});
