@@ -28,6 +28,7 @@ const VENDORS: Record<string, readonly string[]> = {
   tokenizers: ["@huggingface/tokenizers"],
   protobuf: ["@bufbuild/protobuf"],
   postgres: ["pg", "pgvector", "pg-copy-streams", "typeorm"],
+  openai: ["openai"],
   peers: ["@connectrpc/connect", "@connectrpc/connect-node"],
 };
 

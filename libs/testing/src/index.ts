@@ -1,3 +1,10 @@
+export { wrongAnswers, type Fault } from "./openai-server/faults.ts";
+export {
+  startOpenAiServer,
+  type EmbeddingsRequest,
+  type OpenAiServer,
+  type OpenAiServerOptions,
+} from "./openai-server/start-openai-server.ts";
 export { describeWithSharedData, sharedData } from "./shared-data.ts";
 export { silentLogger } from "./silent-logger.ts";
 export { startStack, type Stack, type StartStackOptions } from "./start-stack.ts";

@@ -47,8 +47,8 @@ interface Waiter {
 const DEFAULT_MAX_PAUSE_MS = 60_000;
 /** What interactive requests are to find in the buckets however much bulk work there is, as a share of what fits. */
 const INTERACTIVE_RESERVE = 0.2;
-/** While both wait, bulk work gets a fifth of the allowance: it is slowed down, never stopped. */
-const BULK_PER_INTERACTIVE = 1 / 4;
+/** While both wait, bulk work gets one for so many of interactive work, a fifth of all: it is slowed down, never stopped. */
+const INTERACTIVE_PER_BULK = 4;
 /** Weight of the newest request in the running mean of the throughput. */
 const SMOOTHING = 0.1;
 /** Assumed until something has been measured, tokens a millisecond and request. */
@@ -75,6 +75,9 @@ export class RateLimiter {
   #pausedUntil = Number.NEGATIVE_INFINITY;
   /** Milliseconds of the whole allowance that bulk work has a right to before the next interactive request. */
   #bulkCredit = 0;
+  /** Interactive requests since the last bulk one. */
+  #interactiveInRow = 0;
+  #lastBulkAt = Number.NEGATIVE_INFINITY;
   #throughput = INITIAL_THROUGHPUT;
   #callOffTimer: (() => void) | undefined;
 
@@ -189,8 +192,15 @@ export class RateLimiter {
     return bulkMay && this.#isBulkTurn(bulk.first) ? "bulk" : "interactive";
   }
 
+  /**
+   * Whether interactive work has had its share of the allowance; or, where it is not the allowance that is short but
+   * places, of the requests, and bulk work has waited for as long as its share of the allowance takes to flow in.
+   */
   #isBulkTurn(bulk: Waiter): boolean {
-    return this.#bulkCredit >= this.#costMs(bulk.tokens);
+    const costMs = this.#costMs(bulk.tokens);
+    if (this.#bulkCredit >= costMs) return true;
+    const waitedMs = this.#clock.now() - Math.max(bulk.since, this.#lastBulkAt);
+    return this.#interactiveInRow >= INTERACTIVE_PER_BULK && waitedMs >= (1 + INTERACTIVE_PER_BULK) * costMs;
   }
 
   #msUntilReady(waiter: Waiter, priority: Priority): number {
@@ -225,9 +235,16 @@ export class RateLimiter {
   }
 
   #share(priority: Priority, costMs: number): void {
-    if (priority === "bulk") this.#bulkCredit = Math.max(0, this.#bulkCredit - costMs);
-    else if (this.#waiting.bulk.length > 0) this.#bulkCredit += costMs * BULK_PER_INTERACTIVE;
-    if (this.#waiting.bulk.length === 0) this.#bulkCredit = 0;
+    if (priority === "bulk") {
+      this.#bulkCredit = Math.max(0, this.#bulkCredit - costMs);
+      this.#interactiveInRow = 0;
+      this.#lastBulkAt = this.#clock.now();
+    } else {
+      this.#bulkCredit += costMs / INTERACTIVE_PER_BULK;
+      this.#interactiveInRow++;
+    }
+    // Nothing is saved up for work that is yet to come.
+    if (this.#waiting.bulk.length === 0) [this.#bulkCredit, this.#interactiveInRow] = [0, 0];
   }
 
   /** How long the whole allowance flows in for such a request; counts requests where nothing is limited. */
