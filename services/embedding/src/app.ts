@@ -1,12 +1,22 @@
-import { KindredError } from "@kindred/errors";
-import { serve, startMetricsReporter, type RpcServer } from "@kindred/rpc";
-import { createLogger, type Logger } from "@kindred/telemetry";
+import {
+  serve,
+  startMetricsReporter,
+  startModelCacheReporter,
+  tracingOptions,
+  type RpcServer,
+} from "@kindred/rpc";
+import { createLogger, createMetrics, memoryLimit, startTracing, type Logger } from "@kindred/telemetry";
+import { recentVectors } from "./adapters/recent-vectors.ts";
+import { embeddingMetrics } from "./adapters/telemetry/embedding-metrics.ts";
 import type { EmbeddingConfig } from "./config.ts";
-import { openModel, type OpenModel } from "./open-model.ts";
+import { Admission } from "./domain/admission.ts";
+import { ModelRegistry } from "./domain/model-registry.ts";
+import { modelEntries } from "./model-entries.ts";
+import { openAiRoutes } from "./rpc/openai/routes.ts";
 import { embeddingRoutes } from "./rpc/routes.ts";
-import { throttleProgress } from "./throttle-progress.ts";
 
 const NAME = "embedding";
+const MODEL_TYPE = "text-embedding";
 
 export interface Overrides {
   readonly logger?: Logger;
@@ -19,23 +29,35 @@ export interface App extends AsyncDisposable {
 
 /**
  * Starts the service. The ports open at once, with health NOT_SERVING, so that a startup probe sees the process live while
- * the model is obtained; resolves when the model is warm and health is SERVING. Disposing drains the server, then ends the workers.
+ * the default model is obtained; resolves when that is warm and health is SERVING. Disposing drains the server, then ends the models,
+ * and what records metrics and spans last.
  */
 export async function createApp(config: EmbeddingConfig, overrides: Overrides = {}): Promise<App> {
   const logger = overrides.logger ?? createLogger({ component: NAME, level: config.LOG_LEVEL });
   await using starting = new AsyncDisposableStack();
-  // Deferred first, so that the server is disposed of before it: what that has to finish needs the workers.
-  let model: OpenModel | undefined;
-  starting.defer(async () => model?.[Symbol.asyncDispose]());
-  let doing = "starting";
-  const routes = embeddingRoutes(() => {
-    if (model === undefined) {
-      throw new KindredError("unavailable", `the embedding model is not ready yet (${doing})`, {
-        retryAfterMs: 1000,
-      });
-    }
-    return model.served;
+  const metrics = starting.use(createMetrics({ component: NAME }));
+  const tracing = starting.use(startTracing({ component: NAME, logger, ...tracingOptions(config) }));
+
+  const cache = recentVectors(config.EMBEDDING_CACHE_BYTES);
+  const admission = new Admission({ maxConcurrent: config.EMBEDDING_MAX_CONCURRENT_REQUESTS });
+  const telemetry = embeddingMetrics(metrics, {
+    cache: () => cache.size,
+    inProgress: () => admission.inProgress,
   });
+  let onDefaultAvailable = (_available: boolean): void => undefined;
+  const registry = starting.use(
+    new ModelRegistry({
+      entries: modelEntries(config, {
+        logger,
+        cache,
+        telemetry,
+        onAvailable: (name, available) => {
+          if (name === config.models[0]?.name) onDefaultAvailable(available);
+        },
+      }),
+      memoryLimit: config.EMBEDDING_MEMORY_LIMIT ?? Math.floor(memoryLimit().bytes / 2),
+    }),
+  );
 
   starting.use(
     startMetricsReporter({
@@ -45,27 +67,52 @@ export async function createApp(config: EmbeddingConfig, overrides: Overrides = 
       logger,
     }),
   );
-  const server = starting.use(await serve({ config, routes, logger }));
-  model = await openModel(config, {
-    logger,
-    onAvailable: (available) => {
-      // At first the pool is there before all of the model is.
-      if (model !== undefined) server.setServing(available);
-    },
-    onProgress: throttleProgress((progress) => {
-      const percent = Math.floor((100 * progress.done) / progress.total);
-      doing = `${progress.phase} ${percent} %, source: ${progress.source}`;
-      logger.debug(progress, "preparing the model");
+  const calls = { registry, admission, maxConcurrentRequests: config.EMBEDDING_MAX_CONCURRENT_REQUESTS };
+  const server = starting.use(
+    await serve({
+      config,
+      routes: embeddingRoutes(calls),
+      httpRoutes: openAiRoutes(calls, {
+        maxBodyBytes: config.MAX_MESSAGE_BYTES,
+        onFault: (error) => logger.warn({ err: error }, "a request of the OpenAI API failed"),
+      }),
+      logger,
+      metrics,
+      tracing,
     }),
-  });
+  );
+  await registry.load("");
+  onDefaultAvailable = (available) => server.setServing(available);
   server.setServing(true);
-  const { served } = model;
+  starting.use(
+    startModelCacheReporter({
+      address: config.GENERATION_TRACKING_ADDRESS,
+      read: () =>
+        registry.list().flatMap(({ space, cache: files, requests, lastUsedAt }) =>
+          space === undefined || files === undefined
+            ? []
+            : [
+                {
+                  modelType: MODEL_TYPE,
+                  modelName: space.model,
+                  cachePath: files.path,
+                  sizeBytes: files.bytes,
+                  lastAccessed: lastUsedAt,
+                  accesses: requests,
+                },
+              ],
+        ),
+      logger,
+    }),
+  );
+  const { name, space, served } = registry.overview("");
   logger.info(
     {
-      space: served.embedder.space.id,
-      precision: served.precision,
-      provider: served.effectiveProvider,
-      workers: served.workers,
+      model: name,
+      space: space?.id,
+      precision: served?.local?.precision,
+      provider: served?.local?.effectiveProvider ?? "remote",
+      workers: served?.local?.workers,
     },
     "the model is ready",
   );

@@ -29,15 +29,9 @@ export class Admission {
   }
 
   /**
-   * Runs the work of one call.
+   * Takes a place until it is disposed of.
    * @throws KindredError resource-exhausted when too many calls are in progress; they end at the rate at which they ended lately.
    */
-  async admit<T>(work: () => Promise<T>): Promise<T> {
-    using _place = this.enter();
-    return await work();
-  }
-
-  /** Takes a place until it is disposed of; for calls that are no single promise. @throws as `admit`. */
   enter(): Disposable {
     if (this.#inProgress >= this.#maxConcurrent) {
       const retryAfterMs = Math.max(MIN_RETRY_MS, Math.ceil(this.#meanMs / 2));

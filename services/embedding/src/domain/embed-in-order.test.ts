@@ -73,14 +73,14 @@ test("vectors come in the order of the texts, however they were cut and whicheve
         const count = sizes.reduce((sum, size) => sum + size, 0);
         const embedder = new ManualEmbedder();
         const pieces: EmbeddedPiece[] = [];
-        let over = false;
+        const state = { over: false };
         const reading = (async () => {
           for await (const piece of embedInOrder(embedder, chunksOf(numbers(0, count), sizes), options())) {
             pieces.push(piece);
           }
-          over = true;
+          state.over = true;
         })();
-        while (!over) {
+        while (!state.over) {
           await settled();
           const waitingTexts = embedder.waiting.reduce((sum, { texts }) => sum + texts.length, 0);
           expect(waitingTexts).toBeLessThanOrEqual(LIMITS.windowTexts);
@@ -217,7 +217,7 @@ describe("a full queue", () => {
     const first = stream.next();
     await settled();
     controller.abort(new Error("gone"));
-    await expect(first).rejects.toThrow();
+    await expect(first).rejects.toThrow("aborted");
     const { asked } = embedder;
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(embedder.asked).toBe(asked);

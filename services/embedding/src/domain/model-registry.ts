@@ -311,7 +311,7 @@ export class ModelRegistry implements AsyncDisposable {
   async #unload(slot: Slot): Promise<void> {
     if (slot.state.name !== "ready") return;
     const { model } = slot.state;
-    const done = model[Symbol.asyncDispose]();
+    const done = Promise.resolve(model[Symbol.asyncDispose]());
     slot.state = { name: "unloading", done };
     try {
       await done;

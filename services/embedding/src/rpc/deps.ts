@@ -1,5 +1,5 @@
 import type { Admission } from "../domain/admission.ts";
-import type { ModelRegistry } from "../domain/model-registry.ts";
+import type { ModelLease, ModelRegistry } from "../domain/model-registry.ts";
 
 /** What the calls need. */
 export interface CallDeps {
@@ -7,4 +7,20 @@ export interface CallDeps {
   readonly admission: Admission;
   /** Most calls in progress, for Info. */
   readonly maxConcurrentRequests: number;
+}
+
+/**
+ * Takes a place among the calls in progress, and the model, until it is disposed of.
+ * @throws KindredError resource-exhausted at once when there is no place; what `acquire` throws.
+ */
+export async function openCall(
+  { registry, admission }: CallDeps,
+  model: string,
+  signal: AbortSignal,
+): Promise<ModelLease> {
+  using opening = new DisposableStack();
+  opening.use(admission.enter());
+  const { name, served } = opening.use(await registry.acquire(model, signal));
+  const open = opening.move();
+  return { name, served, [Symbol.dispose]: () => open.dispose() };
 }

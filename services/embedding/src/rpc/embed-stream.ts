@@ -10,7 +10,7 @@ import { invalidField } from "@kindred/errors";
 import { packVectors } from "@kindred/rpc";
 import { embedInOrder } from "../domain/embed-in-order.ts";
 import { requireSpace } from "../domain/embedding-space.ts";
-import type { CallDeps } from "./deps.ts";
+import { openCall, type CallDeps } from "./deps.ts";
 import { priorityOf } from "./priority.ts";
 import { spaceMessage } from "./space.ts";
 import { timingsMessage } from "./timings.ts";
@@ -37,7 +37,7 @@ async function* textsOf(
 }
 
 export async function* embedStream(
-  { registry, admission }: CallDeps,
+  deps: CallDeps,
   requests: AsyncIterable<EmbedStreamRequest>,
   context: HandlerContext,
 ): AsyncGenerator<EmbedStreamResponse> {
@@ -46,9 +46,8 @@ export async function* embedStream(
   if (first.done === true) return;
   const options = first.value.options ?? create(EmbedStreamOptionsSchema);
   const priority = priorityOf(options.priority, "options.priority", "bulk");
-  using _place = admission.enter();
-  using lease = await registry.acquire(options.model, context.signal);
-  const { embedder } = lease.served;
+  using call = await openCall(deps, options.model, context.signal);
+  const { embedder } = call.served;
   requireSpace(embedder.space, options.expectedSpaceId, "options.expected_space_id");
 
   const pieces = embedInOrder(embedder, textsOf(first.value, messages), { priority, signal: context.signal });

@@ -3,22 +3,21 @@ import type { HandlerContext } from "@connectrpc/connect";
 import { EmbedResponseSchema, type EmbedRequest, type EmbedResponse } from "@kindred/contracts/embedding/v1";
 import { packVectors } from "@kindred/rpc";
 import { requireSpace } from "../domain/embedding-space.ts";
-import type { CallDeps } from "./deps.ts";
+import { openCall, type CallDeps } from "./deps.ts";
 import { priorityOf } from "./priority.ts";
 import { spaceMessage } from "./space.ts";
 import { timingsMessage } from "./timings.ts";
 import { validateTexts } from "./validate-texts.ts";
 
 export async function embed(
-  { registry, admission }: CallDeps,
+  deps: CallDeps,
   request: EmbedRequest,
   context: HandlerContext,
 ): Promise<EmbedResponse> {
   validateTexts(request.texts);
   const priority = priorityOf(request.priority, "priority", "interactive");
-  using _place = admission.enter();
-  using lease = await registry.acquire(request.model, context.signal);
-  const { embedder } = lease.served;
+  using call = await openCall(deps, request.model, context.signal);
+  const { embedder } = call.served;
   requireSpace(embedder.space, request.expectedSpaceId);
   const result = await embedder.embed(request.texts, { priority, signal: context.signal });
   return create(EmbedResponseSchema, {

@@ -20,23 +20,22 @@ export async function* pullModel(
   context: HandlerContext,
 ): AsyncGenerator<PullModelResponse> {
   const { name } = registry.resolve(request.model);
-  let latest: ModelProgress | undefined;
-  let over = false;
+  const state: { latest: ModelProgress | undefined; over: boolean } = { latest: undefined, over: false };
   const pulling = registry
     .pull(name, (progress) => {
-      latest = progress;
+      state.latest = progress;
     })
     .finally(() => {
-      over = true;
+      state.over = true;
     });
   // Its failure surfaces below; a caller who went away does not hear of it.
   pulling.catch(() => undefined);
 
   let told: ModelProgress | undefined;
-  while (!over) {
+  while (!state.over) {
     await Promise.race([sleep(REPORT_EVERY_MS, undefined, { signal: context.signal }), pulling]);
-    if (latest === undefined || latest === told) continue;
-    told = latest;
+    if (state.latest === undefined || state.latest === told) continue;
+    told = state.latest;
     const { phase, done, total, source } = told;
     yield create(PullModelResponseSchema, {
       update: { case: "progress", value: { phase, done: BigInt(done), total: BigInt(total), source } },

@@ -1,90 +1,30 @@
 import { describe, expect, test } from "@jest/globals";
-import { createClient } from "@connectrpc/connect";
-import { EmbeddingService, Precision, Priority } from "@kindred/contracts/embedding/v1";
+import { ModelState, Precision, Priority } from "@kindred/contracts/embedding/v1";
 import { KindredError } from "@kindred/errors";
-import { createInMemoryTransport } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
-import type { EmbedOptions } from "../domain/embedder.ts";
-import type { LocalEmbedder } from "../domain/local-embedder.ts";
-import { localSpace } from "../domain/embedding-space.ts";
-import { MINILM } from "../domain/model.ts";
-import type { ServedModel } from "../domain/served-model.ts";
-import { embeddingRoutes } from "./routes.ts";
+import { DIMENSIONS, setUp, WEIGHTS_SHA256 } from "./rpc-fixture.ts";
 
-const space = localSpace(MINILM);
 const MIB = 1024 * 1024;
-
-/** Stands in for the model, to test what happens before and after it. Every vector is its text's row number. */
-class FakeEmbedder implements LocalEmbedder {
-  readonly space = space;
-  readonly calls: { texts: readonly string[]; options: EmbedOptions }[] = [];
-
-  async embed(texts: readonly string[], options: EmbedOptions) {
-    this.calls.push({ texts, options });
-    const vectors = new Float32Array(texts.length * space.dimensions);
-    for (const row of texts.keys()) vectors.fill(row, row * space.dimensions, (row + 1) * space.dimensions);
-    return {
-      vectors,
-      tokenCounts: texts.map((text) => text.length + 2),
-      truncated: texts.map((text) => text.length > 5),
-      totalTokens: texts.join("").length + 2 * texts.length,
-      cachedTexts: 0,
-      queueMs: 1500,
-      tokenizeMs: 2,
-      inferenceMs: 3,
-    };
-  }
-
-  async tokenize(texts: readonly string[]) {
-    return texts.map((text) => ({
-      ids: [101, text.length, 102],
-      tokens: ["[CLS]", text, "[SEP]"],
-      truncated: false,
-    }));
-  }
-}
-
-function setUp() {
-  const embedder = new FakeEmbedder();
-  const served: ServedModel = {
-    embedder,
-    precision: "int8",
-    requestedProvider: "auto",
-    effectiveProvider: "cpu",
-    providerReason: "no library",
-    workers: 3,
-    threadsPerWorker: 1,
-    source: "hub",
-    weightsSha256: MINILM.weights.sha256,
-    maxBatchTokens: 512,
-    maxQueueTokens: 1000,
-  };
-  const transport = createInMemoryTransport(
-    embeddingRoutes(() => served),
-    { logger: silentLogger() },
-  );
-  return { embedder, client: createClient(EmbeddingService, transport) };
-}
 
 describe("Embed", () => {
   test("packs vectors row after row as little-endian float32, with counts, flags, space and timings", async () => {
     const { client } = setUp();
     const reply = await client.embed({ texts: ["a", "longer"] });
-    expect(reply.vectors).toHaveLength(2 * 384 * 4);
+    expect(reply.vectors).toHaveLength(2 * DIMENSIONS * 4);
     const view = new DataView(reply.vectors.buffer, reply.vectors.byteOffset);
-    expect([view.getFloat32(0, true), view.getFloat32(384 * 4, true)]).toEqual([0, 1]);
+    expect([view.getFloat32(0, true), view.getFloat32(DIMENSIONS * 4, true)]).toEqual([0, 1]);
     expect(reply.tokenCounts).toEqual([3, 8]);
     expect(reply.truncated).toEqual([false, true]);
     expect(reply.space).toMatchObject({
-      id: "local:sentence-transformers/all-MiniLM-L6-v2@53aa51172d14:384:mean:l2:256",
+      id: "local:first@53aa51172d14:4:mean:l2:256",
       provider: "local",
-      model: "sentence-transformers/all-MiniLM-L6-v2",
+      model: "first",
       revision: "53aa51172d14",
-      dimensions: 384,
+      dimensions: 4,
       pooling: "mean",
       normalization: "l2",
       maxTokens: 256,
     });
+    expect([reply.totalTokens, reply.cachedTexts]).toEqual([11n, 0]);
     expect(reply.timings?.queue).toMatchObject({ seconds: 1n, nanos: 500_000_000 });
   });
 
@@ -93,9 +33,9 @@ describe("Embed", () => {
     [Priority.INTERACTIVE, "interactive"],
     [Priority.BULK, "bulk"],
   ])("priority %s is %s", async (priority, expected) => {
-    const { client, embedder } = setUp();
+    const { client, first } = setUp();
     await client.embed({ texts: ["a"], priority });
-    expect(embedder.calls[0]?.options.priority).toBe(expected);
+    expect(first.embedder.calls[0]?.options.priority).toBe(expected);
   });
 
   test("takes the largest request that is allowed", async () => {
@@ -105,21 +45,22 @@ describe("Embed", () => {
   });
 
   test("takes the space that it serves", async () => {
-    const { client } = setUp();
-    await expect(client.embed({ texts: ["a"], expectedSpaceId: space.id })).resolves.toBeDefined();
+    const { client, first } = setUp();
+    const expectedSpaceId = first.space.id;
+    await expect(client.embed({ texts: ["a"], expectedSpaceId })).resolves.toBeDefined();
   });
 
   test("refuses another space, naming both, before any work", async () => {
-    const { client, embedder } = setUp();
+    const { client, first } = setUp();
     const expectedSpaceId = "local:other@000000000000:384:mean:l2:256";
     const refused = client.embed({ texts: ["a"], expectedSpaceId });
     await expect(refused).rejects.toMatchObject({
       kind: "failed-precondition",
-      metadata: { expected_space_id: expectedSpaceId, served_space_id: space.id },
+      metadata: { expected_space_id: expectedSpaceId, served_space_id: first.space.id },
     });
-    await expect(refused).rejects.toThrow(space.id);
+    await expect(refused).rejects.toThrow(first.space.id);
     await expect(refused).rejects.toThrow(expectedSpaceId);
-    expect(embedder.calls).toEqual([]);
+    expect(first.embedder.calls).toEqual([]);
   });
 
   test("refuses an unknown priority", async () => {
@@ -131,21 +72,21 @@ describe("Embed", () => {
   });
 
   test("passes the caller's cancellation on", async () => {
-    const { client, embedder } = setUp();
+    const { client, first } = setUp();
     await client.embed({ texts: ["a"] });
-    expect(embedder.calls[0]?.options.signal).toBeInstanceOf(AbortSignal);
+    expect(first.embedder.calls[0]?.options.signal).toBeInstanceOf(AbortSignal);
   });
 });
 
 describe.each(["embed", "tokenize"] as const)("%s refuses", (method) => {
   const violationsOf = async (texts: string[]) => {
-    const { client, embedder } = setUp();
+    const { client, first } = setUp();
     const error = await client[method]({ texts }).then(
       () => undefined,
       (reason: unknown) => reason,
     );
     expect(error).toMatchObject({ kind: "invalid-argument" });
-    expect(embedder.calls).toEqual([]);
+    expect(first.embedder.calls).toEqual([]);
     return (error as KindredError).violations;
   };
 
@@ -197,19 +138,123 @@ test("Info tells how the model is run and what limits hold", async () => {
     workers: 3,
     threadsPerWorker: 1,
     modelSource: "hub",
-    weightsSha256: MINILM.weights.sha256,
-    limits: { maxTexts: 10_000, maxTextBytes: MIB, maxBatchTokens: 512, maxQueueTokens: 1000 },
+    weightsSha256: WEIGHTS_SHA256,
+    limits: {
+      maxTexts: 10_000,
+      maxTextBytes: MIB,
+      maxBatchTokens: 512,
+      maxQueueTokens: 1000,
+      maxConcurrentRequests: 512,
+    },
+    model: "first",
+    aliases: ["org/first"],
   });
 });
 
-test("until the model is there every call says so", async () => {
-  const routes = embeddingRoutes(() => {
-    throw new KindredError("unavailable", "the embedding model is not ready yet (download 3 %)", {
-      retryAfterMs: 1000,
+describe("models", () => {
+  test("are found by name and by alias, in every call", async () => {
+    const { client, first, second } = setUp();
+    await client.embed({ texts: ["a"], model: "org/first" });
+    await client.embed({ texts: ["b"], model: "second" });
+    expect([first.embedder.calls.length, second.embedder.calls.length]).toEqual([1, 1]);
+    await expect(client.info({ model: "second" })).resolves.toMatchObject({ model: "second", aliases: [] });
+    await expect(client.tokenize({ texts: ["a"], model: "second" })).resolves.toBeDefined();
+  });
+
+  test("that are not served are NOT_FOUND, and those that are are named", async () => {
+    const { client } = setUp();
+    const missing = {
+      kind: "not-found",
+      message: expect.stringContaining("served are first, second, far/away"),
+    };
+    await expect(client.embed({ texts: ["a"], model: "third" })).rejects.toMatchObject(missing);
+    await expect(client.info({ model: "third" })).rejects.toMatchObject(missing);
+    await expect(client.tokenize({ texts: ["a"], model: "third" })).rejects.toMatchObject(missing);
+    const pulling = client.pullModel({ model: "third" })[Symbol.asyncIterator]().next();
+    await expect(pulling).rejects.toMatchObject(missing);
+  });
+
+  test("of remote providers have no tokens to show", async () => {
+    const { client } = setUp();
+    await expect(client.tokenize({ texts: ["a"], model: "far/away" })).rejects.toMatchObject({
+      kind: "unimplemented",
+    });
+    await expect(client.info({ model: "far/away" })).resolves.toMatchObject({
+      precision: Precision.UNSPECIFIED,
+      requestedExecutionProvider: "remote",
+      effectiveExecutionProvider: "remote",
+      modelSource: "https://provider.example/v1",
+      weightsSha256: "",
     });
   });
-  const client = createClient(EmbeddingService, createInMemoryTransport(routes, { logger: silentLogger() }));
-  for (const call of [client.info({}), client.embed({ texts: ["a"] }), client.tokenize({ texts: ["a"] })]) {
-    await expect(call).rejects.toMatchObject({ kind: "unavailable", retryAfterMs: 1000 });
-  }
+
+  test("are listed with what became of them", async () => {
+    const { client } = setUp();
+    await client.embed({ texts: ["a"] });
+    const { models } = await client.listModels({});
+    expect(models.map(({ name, isDefault, state }) => [name, isDefault, state])).toEqual([
+      ["first", true, ModelState.READY],
+      ["far/away", false, ModelState.UNLOADED],
+      ["second", false, ModelState.UNLOADED],
+    ]);
+    expect(models[0]).toMatchObject({
+      aliases: ["org/first"],
+      provider: "local",
+      precision: Precision.INT8,
+      memoryBytes: 1000n,
+      cachePath: "/cache/first",
+      cacheBytes: 4000n,
+      requestCount: 1n,
+      lastUsed: expect.anything(),
+    });
+    expect(models[1]?.lastUsed).toBeUndefined();
+  });
+
+  test("are pulled with progress, and not loaded", async () => {
+    const { client } = setUp();
+    const updates = [];
+    for await (const { update } of client.pullModel({ model: "second" })) updates.push(update);
+    expect(updates[0]).toMatchObject({
+      case: "progress",
+      value: { phase: "download", done: 10n, total: 4000n },
+    });
+    expect(updates.at(-1)).toMatchObject({
+      case: "model",
+      value: { name: "second", state: ModelState.UNLOADED, cachePath: "/cache/second" },
+    });
+  });
+});
+
+describe("too many calls at once", () => {
+  test("are refused at once, and the others are answered", async () => {
+    const { client, first } = setUp({ maxConcurrent: 2 });
+    const gate = Promise.withResolvers<void>();
+    first.embedder.before = () => gate.promise;
+    const calls = [client.embed({ texts: ["a"] }), client.embed({ texts: ["b"] })];
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const call of [client.embed({ texts: ["c"] }), client.tokenize({ texts: ["c"] })]) {
+      await expect(call).rejects.toMatchObject({
+        kind: "resource-exhausted",
+        retryAfterMs: expect.any(Number),
+      });
+    }
+    gate.resolve();
+    await expect(Promise.all(calls)).resolves.toHaveLength(2);
+    await expect(client.embed({ texts: ["c"] })).resolves.toBeDefined();
+  });
+
+  test("are refused as streams too", async () => {
+    const { client, first } = setUp({ maxConcurrent: 1 });
+    const gate = Promise.withResolvers<void>();
+    first.embedder.before = () => gate.promise;
+    const call = client.embed({ texts: ["a"] });
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const one = async function* () {
+      yield { texts: ["b"] };
+    };
+    const refused = client.embedStream(one())[Symbol.asyncIterator]().next();
+    await expect(refused).rejects.toMatchObject({ kind: "resource-exhausted" });
+    gate.resolve();
+    await call;
+  });
 });

@@ -10,7 +10,8 @@ import {
   type ProviderChoice,
   type RequestedProvider,
 } from "./execution-provider.ts";
-import { startInferenceWorker, WorkerUnusable } from "./inference-worker.ts";
+import { startInferenceWorker, WorkerUnusable, type InferenceWorker } from "./inference-worker.ts";
+import type { WorkerSettings } from "./worker-protocol.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 export interface InferenceOptions {
@@ -38,6 +39,13 @@ export interface Inference extends AsyncDisposable {
   readonly sessions: number;
 }
 
+/** What tests put in the place of this machine's GPU and of threads. */
+export interface Parts {
+  /** Why CUDA cannot be tried here, or undefined when it can. */
+  readonly cudaObstacle: () => string | undefined;
+  readonly startWorker: (settings: WorkerSettings) => Promise<InferenceWorker>;
+}
+
 /** One batch thread: the cores are used by as many workers, which scales better than threads inside of a batch. */
 export const THREADS_PER_WORKER = 1;
 
@@ -54,13 +62,17 @@ const WARM_UP = { ids: Int32Array.of(101, 7592, 102), lengths: Int32Array.of(3),
  * Starts warm workers on the best provider that works. Falling back from CUDA is logged and told in the choice.
  * @throws KindredError failed-precondition when CUDA is required and cannot be had, or when nothing runs the precision.
  */
-export async function startInference(options: InferenceOptions): Promise<Inference> {
+export async function startInference(
+  options: InferenceOptions,
+  parts: Parts = { cudaObstacle, startWorker: startInferenceWorker },
+): Promise<Inference> {
   const { logger, requested, requireCuda } = options;
   if (requireCuda && requested === "cpu") {
     throw new KindredError("failed-precondition", "REQUIRE_CUDA is set, but EMBEDDING_PROVIDER is cpu");
   }
   // CUDA has no kernels for the 8-bit products: they would run on the CPU one by one, with copies between.
-  const obstacle = options.precision === "int8" ? "the int8 model runs on the CPU only" : cudaObstacle();
+  const obstacle =
+    options.precision === "int8" ? "the int8 model runs on the CPU only" : parts.cudaObstacle();
   const { candidates, reason: excluded } = providersToTry(requested, obstacle);
   let reason = excluded;
   for (const provider of candidates) {
@@ -74,7 +86,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     const precision = precisionOn(provider, options.precision);
     const modelPath = await options.compiled(precision);
     try {
-      const inference = await startWorkers(options, provider, modelPath);
+      const inference = await startWorkers(options, parts, provider, modelPath);
       if (requested === "cuda" && provider === "cpu") {
         logger.warn({ reason }, "the model runs on the CPU, not on CUDA");
       }
@@ -87,7 +99,12 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   throw new KindredError("failed-precondition", `REQUIRE_CUDA is set, and ${reason}`);
 }
 
-async function startWorkers(options: InferenceOptions, provider: ExecutionProvider, modelPath: string) {
+async function startWorkers(
+  options: InferenceOptions,
+  { startWorker }: Parts,
+  provider: ExecutionProvider,
+  modelPath: string,
+) {
   const { logger, onAvailable } = options;
   const session = { modelPath, provider, intraOpThreads: THREADS_PER_WORKER };
   // A GPU runs one batch at a time; more sessions would only take its memory.
@@ -99,15 +116,13 @@ async function startWorkers(options: InferenceOptions, provider: ExecutionProvid
   const shared = starting.use(
     await WorkerPool.start({
       size,
-      start: () => startInferenceWorker(settings(withExpress ? SHARED_NICENESS : 0)),
+      start: () => startWorker(settings(withExpress ? SHARED_NICENESS : 0)),
       logger,
       onAvailable,
     }),
   );
   const express = withExpress
-    ? starting.use(
-        await WorkerPool.start({ size: 1, start: () => startInferenceWorker(settings(0)), logger }),
-      )
+    ? starting.use(await WorkerPool.start({ size: 1, start: () => startWorker(settings(0)), logger }))
     : undefined;
   const running = starting.move();
   return {
