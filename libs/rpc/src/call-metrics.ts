@@ -10,21 +10,41 @@ function oncePer<T>(make: (metrics: Metrics) => T): (metrics: Metrics) => T {
   };
 }
 
-export type ServerMetrics = ReturnType<typeof serverMetrics>;
 export type ClientMetrics = ReturnType<typeof clientMetrics>;
 
-export const serverMetrics = oncePer((metrics) => ({
-  duration: metrics.histogram({
+interface MethodLabels {
+  service: string;
+  method: string;
+}
+
+export const serverMetrics = oncePer((metrics) => {
+  const duration = metrics.histogram({
     name: "kindred_rpc_server_duration_seconds",
     help: "Calls served, from their request to their last message, by their outcome, seconds.",
     labels: ["service", "method", "code"],
-  }),
-  inFlight: metrics.gauge({
+  });
+  // Counted here and read when somebody looks, which is cheaper than two changes of a gauge for each call.
+  const inFlight = new Map<string, { labels: MethodLabels; value: number }>();
+  metrics.gauge({
     name: "kindred_rpc_server_in_flight",
     help: "Calls that are being served.",
     labels: ["service", "method"],
-  }),
-}));
+    collect: () => inFlight.values(),
+  });
+  return {
+    /** Counts a call as in flight. @returns what ends it, with its code. */
+    begin(path: string, labels: MethodLabels): (code: string) => void {
+      const started = performance.now();
+      let running = inFlight.get(path);
+      if (running === undefined) inFlight.set(path, (running = { labels, value: 0 }));
+      running.value++;
+      return (code) => {
+        running.value--;
+        duration.observe({ ...labels, code }, (performance.now() - started) / 1000);
+      };
+    },
+  };
+});
 
 export const clientMetrics = oncePer((metrics) => ({
   duration: metrics.histogram({

@@ -9,6 +9,7 @@ const CLIENT_CLOSED_REQUEST = 499;
 
 /** The same routes, each request measured, and a span below its caller's. */
 export function observeRoutes(routes: HttpRoutes, { metrics, tracing }: Observation): HttpRoutes {
+  if (Object.keys(routes).length === 0) return routes;
   const measured = metrics && httpMetrics(metrics);
   const observe = (route: string, handle: HttpRoutes[string]): HttpRoutes[string] => {
     const [method = "", path = ""] = route.split(" ", 2);

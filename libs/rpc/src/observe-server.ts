@@ -10,7 +10,7 @@ import {
 } from "@connectrpc/connect";
 import { isKindredError, messageOf } from "@kindred/errors";
 import { startRemoteSpan, withRemoteTrace, type Metrics, type Tracing } from "@kindred/telemetry";
-import { serverMetrics, type ServerMetrics } from "./call-metrics.ts";
+import { serverMetrics } from "./call-metrics.ts";
 import { codeName, codeOf } from "./error-codes.ts";
 import { mapSteps, watchEnd } from "./message-steps.ts";
 
@@ -54,7 +54,7 @@ export function observeServer({ metrics, tracing }: Observation): Interceptor {
       traceparent,
       own: tracing?.tracer,
     });
-    const measurement = measured && measure(measured, labels);
+    const measurement = measured?.begin(method, labels);
 
     let over = false;
     const ended = (code: Code | undefined, message?: string): void => {
@@ -101,19 +101,6 @@ export function observeServer({ metrics, tracing }: Observation): Interceptor {
 /** What the caller is told, or would be: the reason as far as it is an answer. */
 function abortCode({ reason }: AbortSignal): Code {
   return reason instanceof ConnectError || isKindredError(reason) ? codeOf(reason) : Code.Canceled;
-}
-
-/** Counts a call as in flight. @returns what ends it. */
-function measure(
-  { duration, inFlight }: ServerMetrics,
-  labels: { service: string; method: string },
-): (code: string) => void {
-  const started = performance.now();
-  inFlight.inc(labels);
-  return (code) => {
-    inFlight.dec(labels);
-    duration.observe({ ...labels, code }, (performance.now() - started) / 1000);
-  };
 }
 
 /** gRPC-Web says so in its content type, which grpc-js takes out of what it hands on; Connect has one but for reads by GET. */

@@ -147,6 +147,7 @@ test("a connection that was opened ahead and never used holds no drain up", asyn
   const closed = once(socket, "close");
   await server.drain();
   await closed;
+  expect(socket.destroyed).toBe(true);
 }, 10_000);
 
 test("draining twice is draining once, and a drained server stays NOT_SERVING", async () => {

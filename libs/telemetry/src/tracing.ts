@@ -1,26 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { trace, type Tracer, type TracerProvider as GlobalProvider } from "@opentelemetry/api";
-import { ExportResultCode } from "@opentelemetry/core";
-import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
-import {
-  detectResources,
-  resourceAttributesEnvDetector,
-  resourceFromAttributes,
-} from "@opentelemetry/resources";
-import {
-  BatchSpanProcessor,
-  ParentBasedSampler,
-  TraceIdRatioBasedSampler,
-  TracerProvider,
-  type SpanExporter,
-  type SpanProcessor,
-} from "@opentelemetry/sdk-trace";
+import { trace, type Tracer, type TracerProvider } from "@opentelemetry/api";
+import type { SpanProcessor } from "@opentelemetry/sdk-trace";
 import { messageOf } from "@kindred/errors";
 import type { Logger } from "./logger.ts";
 import { addTracer } from "./spans.ts";
 
-/** One delivery, repetitions included. Collectors stand nearby and answer in milliseconds. */
-const EXPORT_TIMEOUT_MS = 2500;
 /** How long a process that ends waits for its last spans to be delivered. */
 const FLUSH_TIMEOUT_MS = 3000;
 
@@ -49,22 +33,14 @@ export interface Tracing extends AsyncDisposable {
  * the spans and one warning. An app that shares its process with others has spans of its own, by `serve({ tracing })`;
  * what runs outside of any call, and other libraries through OpenTelemetry's API, goes to the app that started first.
  */
-export function startTracing(options: TracingOptions): Tracing {
-  const processor = options.processor ?? exportingTo(options);
-  if (processor === undefined) return { tracer: null, [Symbol.asyncDispose]: async () => undefined };
-
-  const provider = new TracerProvider({
-    // Who runs the process adds to this with OTEL_RESOURCE_ATTRIBUTES.
-    resource: detectResources({ detectors: [resourceAttributesEnvDetector] }).merge(
-      resourceFromAttributes({
-        "service.name": options.serviceName ?? `kindred-${options.component}`,
-        "service.namespace": "kindred",
-        "process.pid": process.pid,
-      }),
-    ),
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(options.ratio ?? 1) }),
-    spanProcessors: [processor],
-  });
+export async function startTracing(options: TracingOptions): Promise<Tracing> {
+  const { endpoint, logger, processor } = options;
+  if (endpoint === undefined && processor === undefined) {
+    return { tracer: null, [Symbol.asyncDispose]: async () => undefined };
+  }
+  // Loaded by those who need it: it takes longer to load than the rest of a command-line tool.
+  const { createProvider, deliverTo } = await import("./span-provider.ts");
+  const provider = createProvider(options, processor ?? deliverTo(endpoint as string, logger));
   const tracer = provider.getTracer("kindred");
   const removeTracer = addTracer(tracer);
   const removeProvider = offerGlobally(provider);
@@ -81,7 +57,7 @@ export function startTracing(options: TracingOptions): Tracing {
         }),
       ]);
     } catch (error) {
-      options.logger.warn({ reason: messageOf(error) }, "the last spans are lost");
+      logger.warn({ reason: messageOf(error) }, "the last spans are lost");
     } finally {
       timer.abort();
     }
@@ -91,11 +67,11 @@ export function startTracing(options: TracingOptions): Tracing {
 }
 
 /** Providers of the apps in this process, in the order in which they started. */
-const providers: GlobalProvider[] = [];
-let registered: GlobalProvider | undefined;
+const providers: TracerProvider[] = [];
+let registered: TracerProvider | undefined;
 
 /** OpenTelemetry's API has one provider a process: the oldest that is left. One that somebody else has set stays. */
-function offerGlobally(provider: GlobalProvider): () => void {
+function offerGlobally(provider: TracerProvider): () => void {
   providers.push(provider);
   registerOldest();
   return () => {
@@ -109,36 +85,4 @@ function registerOldest(): void {
   if (oldest === registered) return;
   if (registered !== undefined) trace.disable();
   registered = oldest !== undefined && trace.setGlobalTracerProvider(oldest) ? oldest : undefined;
-}
-
-function exportingTo({ endpoint, logger }: TracingOptions): SpanProcessor | undefined {
-  if (endpoint === undefined) return undefined;
-  const exporter = new OTLPTraceExporter({ url: endpoint, timeoutMillis: EXPORT_TIMEOUT_MS });
-  return new BatchSpanProcessor({ exporter: warningOnce(exporter, endpoint, logger) });
-}
-
-/** Says when spans begin to be lost and when that is over, and not at each batch between. */
-function warningOnce(exporter: SpanExporter, endpoint: string, logger: Logger): SpanExporter {
-  // A URL may carry a password.
-  const { origin, pathname } = new URL(endpoint);
-  const collector = origin + pathname;
-  let losing = false;
-  return {
-    export(spans, done) {
-      exporter.export(spans, ({ code, error }) => {
-        const failed = code === ExportResultCode.FAILED;
-        if (failed && !losing) {
-          logger.warn(
-            { collector, reason: messageOf(error) },
-            "spans cannot be delivered, and are dropped until they can",
-          );
-        } else if (!failed && losing) logger.info({ collector }, "spans are delivered again");
-        losing = failed;
-        // The failure has been dealt with; the processor would report it to a global handler.
-        done({ code: ExportResultCode.SUCCESS });
-      });
-    },
-    forceFlush: async () => exporter.forceFlush?.(),
-    shutdown: () => exporter.shutdown(),
-  };
 }
