@@ -189,7 +189,7 @@ test("plain HTTP routes are measured by route and status, and are spans below th
   const metrics = open.use(createMetrics({ component: "probe" }));
   const recorder = createSpanRecorder();
   const { logger } = recordingLogger();
-  const tracing = open.use(await startTracing({ component: "probe", logger, processor: recorder.processor }));
+  const tracing = open.use(startTracing({ component: "probe", logger, processor: recorder.processor }));
   const server = open.use(
     await start(
       {},

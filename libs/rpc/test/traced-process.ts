@@ -10,7 +10,7 @@ const schema = { ...serverSettings({ grpcPort: 0, httpPort: 0 }), ...tracingSett
 const config = loadConfig(schema, { OTEL_EXPORTER_OTLP_ENDPOINT: collector, LOG_LEVEL: "warn" });
 const logger = createLogger({ component: "traced", level: config.LOG_LEVEL });
 
-await using tracing = await startTracing({ component: "traced", logger, ...tracingOptions(config) });
+await using tracing = startTracing({ component: "traced", logger, ...tracingOptions(config) });
 await using server = await serve({
   config,
   routes: (router) => router.service(ProbeService, { read: (request) => request }),

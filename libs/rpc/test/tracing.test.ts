@@ -35,7 +35,7 @@ afterEach(async () => {
 async function app(component: string, impl: ProbeImpl) {
   const recorder = createSpanRecorder();
   const { logger } = recordingLogger();
-  const tracing: Tracing = open.use(await startTracing({ component, logger, processor: recorder.processor }));
+  const tracing: Tracing = open.use(startTracing({ component, logger, processor: recorder.processor }));
   const server: RpcServer = open.use(await start(impl, { tracing }));
   const channel = open.use(
     openChannel({

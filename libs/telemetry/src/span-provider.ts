@@ -1,18 +1,6 @@
+import { createRequire } from "node:module";
 import { ExportResultCode } from "@opentelemetry/core";
-import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
-import {
-  detectResources,
-  resourceAttributesEnvDetector,
-  resourceFromAttributes,
-} from "@opentelemetry/resources";
-import {
-  BatchSpanProcessor,
-  ParentBasedSampler,
-  TraceIdRatioBasedSampler,
-  TracerProvider,
-  type SpanExporter,
-  type SpanProcessor,
-} from "@opentelemetry/sdk-trace";
+import type { SpanExporter, SpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { messageOf } from "@kindred/errors";
 import type { Logger } from "./logger.ts";
 import type { TracingOptions } from "./tracing.ts";
@@ -20,11 +8,21 @@ import type { TracingOptions } from "./tracing.ts";
 /** One delivery, repetitions included. Collectors stand nearby and answer in milliseconds. */
 const EXPORT_TIMEOUT_MS = 2500;
 
+// The SDK takes longer to load than all else in this library, so only who records loads it; and without waiting, which `import()`
+// would ask of whoever starts an app.
+const require = createRequire(import.meta.url);
+const loadSdk = () => require("@opentelemetry/sdk-trace") as typeof import("@opentelemetry/sdk-trace");
+const loadResources = () => require("@opentelemetry/resources") as typeof import("@opentelemetry/resources");
+const loadExporter = () =>
+  require("@opentelemetry/exporter-trace-otlp-http") as typeof import("@opentelemetry/exporter-trace-otlp-http");
+
 export function createProvider(
   options: Pick<TracingOptions, "component" | "serviceName" | "ratio">,
   processor: SpanProcessor,
 ): TracerProvider {
-  return new TracerProvider({
+  const sdk = loadSdk();
+  const { detectResources, resourceAttributesEnvDetector, resourceFromAttributes } = loadResources();
+  return new sdk.TracerProvider({
     // Who runs the process adds to this with OTEL_RESOURCE_ATTRIBUTES.
     resource: detectResources({ detectors: [resourceAttributesEnvDetector] }).merge(
       resourceFromAttributes({
@@ -33,13 +31,15 @@ export function createProvider(
         "process.pid": process.pid,
       }),
     ),
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(options.ratio ?? 1) }),
+    sampler: new sdk.ParentBasedSampler({ root: new sdk.TraceIdRatioBasedSampler(options.ratio ?? 1) }),
     spanProcessors: [processor],
   });
 }
 
 /** Sends spans in batches, in the background. */
 export function deliverTo(endpoint: string, logger: Logger): SpanProcessor {
+  const { OTLPTraceExporter } = loadExporter();
+  const { BatchSpanProcessor } = loadSdk();
   const exporter = new OTLPTraceExporter({ url: endpoint, timeoutMillis: EXPORT_TIMEOUT_MS });
   return new BatchSpanProcessor({ exporter: warningOnce(exporter, endpoint, logger) });
 }

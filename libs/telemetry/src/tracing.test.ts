@@ -39,12 +39,9 @@ function logger(): { logger: Logger; lines: { level: string; message: string }[]
   return { lines, logger: { info: at("info"), warn: at("warn") } as unknown as Logger };
 }
 
-async function record(
-  component = "test",
-  ratio = 1,
-): Promise<{ tracing: Tracing; spans: readonly RecordedSpan[] }> {
+function record(component = "test", ratio = 1): { tracing: Tracing; spans: readonly RecordedSpan[] } {
   const recorder = createSpanRecorder();
-  const tracing = await startTracing({
+  const tracing = startTracing({
     component,
     ratio,
     logger: logger().logger,
@@ -59,7 +56,7 @@ const serverSpan = (traceparent: string | undefined, tracing?: Tracing) =>
 
 describe("inSpan", () => {
   test("nests through awaits, and leaves the context as it was", async () => {
-    const { spans } = await record();
+    const { spans } = record();
     const value = await inSpan("outer", { a: 1 }, async () => {
       await new Promise((resolve) => setImmediate(resolve));
       return inSpan("inner", {}, (span) => {
@@ -93,13 +90,13 @@ describe("inSpan", () => {
     ],
     ["async", () => Promise.reject(new KindredError("not-found", "no such model"))],
   ])("a failure marks the span and passes on (%s)", async (_how, work: () => unknown) => {
-    const { spans } = await record();
+    const { spans } = record();
     await expect((async () => inSpan("work", {}, work))()).rejects.toMatchObject({ kind: "not-found" });
     expect(spans).toMatchObject([{ error: "no such model", attributes: { "error.type": "not-found" } }]);
   });
 
-  test("other errors are named by their class", async () => {
-    const { spans } = await record();
+  test("other errors are named by their class", () => {
+    const { spans } = record();
     expect(() => inSpan("work", {}, () => JSON.parse("{"))).toThrow(SyntaxError);
     expect(spans[0]?.attributes).toEqual({ "error.type": "SyntaxError" });
   });
@@ -111,8 +108,8 @@ describe("inSpan", () => {
 });
 
 describe("recordSpan", () => {
-  test("puts times that are known afterwards below the place that was noted", async () => {
-    const { spans } = await record();
+  test("puts times that are known afterwards below the place that was noted", () => {
+    const { spans } = record();
     const place = inSpan("call", {}, () => currentPlace());
     const at = Date.now() - 1000;
     recordSpan("queue", { start: at, end: at + 250, place, attributes: { tokens: 9 } });
@@ -132,7 +129,7 @@ describe("recordSpan", () => {
   });
 
   test("is below the active span by default, and nothing where nothing is recorded", async () => {
-    const { spans, tracing } = await record();
+    const { spans, tracing } = record();
     inSpan("call", {}, () => recordSpan("queue", { start: 1, end: 2 }));
     expect(spans[0]).toMatchObject({ name: "queue", parentSpanId: spans[1]?.spanId });
     await tracing[Symbol.asyncDispose]();
@@ -142,8 +139,8 @@ describe("recordSpan", () => {
 });
 
 describe("a call from elsewhere", () => {
-  test("is below its caller's span", async () => {
-    const { spans } = await record();
+  test("is below its caller's span", () => {
+    const { spans } = record();
     const span = serverSpan(CALLER);
     const sent = span.run(() => activeTraceparent() as string);
     span.end();
@@ -152,8 +149,8 @@ describe("a call from elsewhere", () => {
     expect(sent).toBe(`00-0af7651916cd43dd8448eb211c80319c-${spans[0]?.spanId}-01`);
   });
 
-  test("its caller's decision not to sample is kept, and the trace id stays", async () => {
-    const { spans } = await record();
+  test("its caller's decision not to sample is kept, and the trace id stays", () => {
+    const { spans } = record();
     const span = serverSpan(UNSAMPLED);
     const sent = span.run(() => inSpan("work", {}, () => activeTraceparent() as string));
     span.end();
@@ -162,8 +159,8 @@ describe("a call from elsewhere", () => {
     expect(sent.endsWith("-00")).toBe(true);
   });
 
-  test.each([undefined, "nonsense"])("begins a trace without a caller's (%s)", async (traceparent) => {
-    const { spans } = await record();
+  test.each([undefined, "nonsense"])("begins a trace without a caller's (%s)", (traceparent) => {
+    const { spans } = record();
     const span = serverSpan(traceparent);
     expect(span.run(() => activeTraceId())).toMatch(/^(?!0{32})[0-9a-f]{32}$/);
     span.end();
@@ -178,8 +175,8 @@ describe("a call from elsewhere", () => {
   });
 });
 
-test("a ratio of 0 records no trace that begins here, and those of callers all the same", async () => {
-  const { spans } = await record("test", 0);
+test("a ratio of 0 records no trace that begins here, and those of callers all the same", () => {
+  const { spans } = record("test", 0);
   for (let i = 0; i < 20; i++) serverSpan(undefined).end();
   expect(spans).toEqual([]);
   serverSpan(CALLER).end();
@@ -187,9 +184,9 @@ test("a ratio of 0 records no trace that begins here, and those of callers all t
 });
 
 describe("several apps in one process", () => {
-  test("have spans of their own, through what their calls do", async () => {
-    const a = await record("a");
-    const b = await record("b");
+  test("have spans of their own, through what their calls do", () => {
+    const a = record("a");
+    const b = record("b");
     const call = serverSpan(undefined, a.tracing);
     call.run(() => {
       const client = startSpan("to b", { kind: "client", attributes: {} });
@@ -213,9 +210,9 @@ describe("several apps in one process", () => {
     expect(b.spans[1]?.parentSpanId).toBe(a.spans[0]?.spanId);
   });
 
-  test("an app that records nothing does not record by another's means", async () => {
-    const a = await record("a");
-    const off = await startTracing({ component: "off", logger: logger().logger });
+  test("an app that records nothing does not record by another's means", () => {
+    const a = record("a");
+    const off = startTracing({ component: "off", logger: logger().logger });
     expect(off.tracer).toBeNull();
     serverSpan(undefined, off).end();
     expect(a.spans).toEqual([]);
@@ -223,8 +220,8 @@ describe("several apps in one process", () => {
 
   test("OpenTelemetry's API gives spans to the oldest that is left, and to nobody at last", async () => {
     const other = (name: string): void => trace.getTracer("library").startSpan(name).end();
-    const a = await record("a");
-    const b = await record("b");
+    const a = record("a");
+    const b = record("b");
     other("1");
     await a.tracing[Symbol.asyncDispose]();
     await a.tracing[Symbol.asyncDispose]();
@@ -232,7 +229,7 @@ describe("several apps in one process", () => {
     inSpan("3", {}, () => undefined);
     await b.tracing[Symbol.asyncDispose]();
     other("4");
-    const c = await record("c");
+    const c = record("c");
     other("5");
     expect([a, b, c].map(({ spans }) => spans.map((s) => s.name))).toEqual([["1"], ["2", "3"], ["5"]]);
   });
@@ -262,7 +259,7 @@ describe("delivery", () => {
       return 200;
     });
     const { logger: log, lines } = logger();
-    const tracing = await startTracing({ component: "test", serviceName: "mine", endpoint, logger: log });
+    const tracing = startTracing({ component: "test", serviceName: "mine", endpoint, logger: log });
     for (let i = 0; i < 700; i++) inSpan(`span ${i}`, {}, () => undefined);
     await tracing[Symbol.asyncDispose]();
     const names = bodies.flatMap((body) => [...body.matchAll(/"name":"(span \d+)"/g)].map((m) => m[1]));
@@ -278,7 +275,7 @@ describe("delivery", () => {
       return 400;
     });
     const { logger: log, lines } = logger();
-    const tracing = await startTracing({ component: "test", endpoint, logger: log });
+    const tracing = startTracing({ component: "test", endpoint, logger: log });
     for (let i = 0; i < 2000; i++) inSpan("work", {}, () => undefined);
     await tracing[Symbol.asyncDispose]();
     expect(batches).toBeGreaterThan(1);
@@ -294,7 +291,7 @@ describe("delivery", () => {
     await new Promise((resolve) => nobody.close(resolve));
     for (const endpoint of [`http://127.0.0.1:${port}/v1/traces`, await collector(() => undefined)]) {
       const { logger: log, lines } = logger();
-      const tracing = await startTracing({ component: "test", endpoint, logger: log });
+      const tracing = startTracing({ component: "test", endpoint, logger: log });
       inSpan("work", {}, () => undefined);
       await tracing[Symbol.asyncDispose]();
       expect(lines.map((line) => line.level)).toEqual(["warn"]);
@@ -305,7 +302,7 @@ describe("delivery", () => {
     const endpoint = await collector(() => 400);
     const fields: unknown[] = [];
     const log = { warn: (given: unknown) => void fields.push(given) } as unknown as Logger;
-    const tracing = await startTracing({ component: "test", endpoint, logger: log });
+    const tracing = startTracing({ component: "test", endpoint, logger: log });
     inSpan("work", {}, () => undefined);
     await tracing[Symbol.asyncDispose]();
     expect(JSON.stringify(fields)).toContain("/v1/traces");

@@ -3,6 +3,7 @@ import { trace, type Tracer, type TracerProvider } from "@opentelemetry/api";
 import type { SpanProcessor } from "@opentelemetry/sdk-trace";
 import { messageOf } from "@kindred/errors";
 import type { Logger } from "./logger.ts";
+import { createProvider, deliverTo } from "./span-provider.ts";
 import { addTracer } from "./spans.ts";
 
 /** How long a process that ends waits for its last spans to be delivered. */
@@ -33,13 +34,11 @@ export interface Tracing extends AsyncDisposable {
  * the spans and one warning. An app that shares its process with others has spans of its own, by `serve({ tracing })`;
  * what runs outside of any call, and other libraries through OpenTelemetry's API, goes to the app that started first.
  */
-export async function startTracing(options: TracingOptions): Promise<Tracing> {
+export function startTracing(options: TracingOptions): Tracing {
   const { endpoint, logger, processor } = options;
   if (endpoint === undefined && processor === undefined) {
     return { tracer: null, [Symbol.asyncDispose]: async () => undefined };
   }
-  // Loaded by those who need it: it takes longer to load than the rest of a command-line tool.
-  const { createProvider, deliverTo } = await import("./span-provider.ts");
   const provider = createProvider(options, processor ?? deliverTo(endpoint as string, logger));
   const tracer = provider.getTracer("kindred");
   const removeTracer = addTracer(tracer);

@@ -29,7 +29,7 @@ export async function createApp(config: GenerationTrackingConfig, overrides: Ove
   const logger = overrides.logger ?? createLogger({ component: NAME, level: config.LOG_LEVEL });
   await using opening = new AsyncDisposableStack();
   const metrics = opening.use(createMetrics({ component: NAME }));
-  const tracing = opening.use(await startTracing({ component: NAME, logger, ...tracingOptions(config) }));
+  const tracing = opening.use(startTracing({ component: NAME, logger, ...tracingOptions(config) }));
   const database = opening.use(
     await openDatabase({ config, schema: DATABASE_SCHEMA, applicationName: `kindred-${NAME}`, logger }),
   );

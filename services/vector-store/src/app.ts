@@ -47,7 +47,7 @@ export async function createApp(
   const logger = overrides.logger ?? createLogger({ component: NAME, level: config.LOG_LEVEL });
   await using opening = new AsyncDisposableStack();
   const metrics = opening.use(createMetrics({ component: NAME }));
-  const tracing = opening.use(await startTracing({ component: NAME, logger, ...tracingOptions(config) }));
+  const tracing = opening.use(startTracing({ component: NAME, logger, ...tracingOptions(config) }));
   const db = opening.use(
     await openDatabase({ config, schema: DATABASE_SCHEMA, applicationName: `kindred-${NAME}`, logger }),
   );
