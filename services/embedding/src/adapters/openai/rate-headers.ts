@@ -22,7 +22,8 @@ export function retryAfterMs(headers: Headers, nowMs: number): number | undefine
   if (said !== undefined && said !== "") {
     const seconds = Number(said);
     if (Number.isFinite(seconds) && seconds >= 0) return seconds * 1000;
-    const date = Date.parse(said);
+    // Date.parse takes nearly any number for a year.
+    const date = /^[A-Z][a-z]{2}/.test(said) ? Date.parse(said) : Number.NaN;
     if (!Number.isNaN(date)) return Math.max(0, date - nowMs);
   }
   const resets = ["requests", "tokens", "tokens-prompt"].flatMap((what) =>

@@ -25,13 +25,11 @@ function setUp(limits: Partial<RateLimits> & { maxPauseMs?: number } = {}) {
     const { priority = "interactive", signal = new AbortController().signal, ms = 0, used } = options;
     const name = names++;
     const granted = limiter.acquire(tokens, { priority, signal, ticket: options.ticket ?? limiter.ticket() });
-    void granted.then(
-      (grant) => {
-        started.push({ name, priority, tokens, at: clock.now() });
-        clock.after(ms, () => grant.settle(used));
-      },
-      () => undefined,
-    );
+    const note = (grant: Grant): void => {
+      started.push({ name, priority, tokens, at: clock.now() });
+      clock.after(ms, () => grant.settle(used));
+    };
+    granted.then(note, () => undefined);
     return granted;
   };
   return { clock, limiter, started, ask };

@@ -5,9 +5,14 @@ import { sleep, systemClock, type Clock } from "./clock.ts";
 import { explainFailure } from "./explain-failure.ts";
 import { FinishedVectors } from "./finished-vectors.ts";
 import { remoteSpace, type RemoteModelSpec } from "./presets.ts";
-import { ProviderFailure, type EmbeddingProvider, type ProviderFailureKind } from "./provider.ts";
+import {
+  ProviderFailure,
+  type EmbeddingProvider,
+  type ProviderAnswer,
+  type ProviderFailureKind,
+} from "./provider.ts";
 import type { ProviderAccount } from "./provider-account.ts";
-import { decideRetry, RETRY_POLICY, type RetryPolicy } from "./retry-policy.ts";
+import { decideRetry, RETRY_POLICY, type RetryDecision, type RetryPolicy } from "./retry-policy.ts";
 import { splitTexts, type TextPart } from "./split-texts.ts";
 import { TokenEstimate } from "./token-estimate.ts";
 
@@ -15,7 +20,7 @@ import { TokenEstimate } from "./token-estimate.ts";
 export interface RemoteObserver {
   /** `tokens`: what was charged, or estimated where the provider does not say; 0 for a failure. `ms`: until the answer was there. */
   requestFinished?(request: {
-    readonly outcome: "ok" | "aborted" | ProviderFailureKind;
+    readonly outcome: RequestOutcome;
     readonly status: number | undefined;
     readonly ms: number;
     readonly texts: number;
@@ -61,8 +66,12 @@ interface Call {
   readonly signal: AbortSignal;
   /** The caller gave up, or a part failed for good: what has not started need not. */
   readonly waiting: AbortSignal;
+  /** A part failed for good; the first to do so is what the caller hears of. */
+  readonly giveUp: (error: unknown, part: TextPart) => void;
   startedAt: number | undefined;
 }
+
+type RequestOutcome = "ok" | "aborted" | ProviderFailureKind;
 
 /**
  * Embeds through a provider. A call is split into requests; those that fail are tried again alone. When one fails for good the
@@ -97,16 +106,12 @@ export function createRemoteEmbedder(deps: RemoteEmbedderDeps): Embedder {
     );
   };
 
-  /** One request. */
-  const request = async (run: PartRun, call: Call, ticket: number): Promise<void> => {
-    const { texts, mostTokens } = run.part;
-    const expected = estimate.expected(mostTokens);
-    const { priority } = call;
-    const grant = await limiter.acquire(expected, { priority, signal: call.waiting, ticket });
+  /** One request, for which there is leave. Fills in the run. */
+  const request = async (run: PartRun, call: Call, expected: number): Promise<ProviderAnswer> => {
+    const { texts } = run.part;
     const startedAt = clock.now();
     call.startedAt ??= startedAt;
-    observer?.rateLimitWait?.({ priority, ms: grant.waitedMs });
-    const report = (outcome: "ok" | "aborted" | ProviderFailureKind, status?: number, tokens = 0): void => {
+    const report = (outcome: RequestOutcome, status?: number, tokens = 0): void => {
       const ms = clock.now() - startedAt;
       run.inferenceMs += ms;
       observer?.requestFinished?.({ outcome, status, ms, texts: texts.length, tokens });
@@ -119,64 +124,57 @@ export function createRemoteEmbedder(deps: RemoteEmbedderDeps): Embedder {
         normalize: spec.normalize,
       });
       run.tokens = answer.totalTokens ?? expected;
-      grant.settle(answer.totalTokens);
-      if (answer.totalTokens !== undefined) estimate.learn(mostTokens, answer.totalTokens);
-      if (answer.limits !== undefined) limiter.observe(answer.limits);
       report("ok", 200, run.tokens);
+      return answer;
     } catch (error) {
-      if (!(error instanceof ProviderFailure)) {
-        grant.settle();
-        report("aborted");
-        throw error;
-      }
-      // What is refused has cost nothing; of other failures nobody knows.
-      grant.settle(error.kind === "refused" ? 0 : error.totalTokens);
-      if (error.limits !== undefined) limiter.observe(error.limits);
-      report(error.kind, error.status);
+      if (error instanceof ProviderFailure) report(error.kind, error.status);
+      else report("aborted");
       throw error;
     }
   };
 
-  /** Requests until there is an answer, or no hope. */
+  /** Requests until there is an answer, or no hope. @throws why there is none. */
   const runPart = async (run: PartRun, call: Call): Promise<void> => {
+    const { priority, waiting } = call;
+    const { mostTokens } = run.part;
     const ticket = limiter.ticket();
     budget.earn();
     let badAnswers = 0;
     for (let failures = 1; ; failures++) {
+      const expected = estimate.expected(mostTokens);
+      const grant = await limiter.acquire(expected, { priority, signal: waiting, ticket });
+      observer?.rateLimitWait?.({ priority, ms: grant.waitedMs });
+      let decision: RetryDecision = { kind: "fail" };
+      /** Undefined while nobody knows. */
+      let charged: number | undefined;
       try {
-        await request(run, call, ticket);
+        const answer = await request(run, call, expected);
+        charged = answer.totalTokens;
+        if (charged !== undefined) estimate.learn(mostTokens, charged);
+        if (answer.limits !== undefined) limiter.observe(answer.limits);
         return;
       } catch (error) {
-        if (!(error instanceof ProviderFailure) || call.waiting.aborted) throw error;
-        if (error.kind === "bad-answer") badAnswers++;
+        if (!(error instanceof ProviderFailure)) throw error;
+        const { kind, retryAfterMs, limits } = error;
+        // What is refused has cost nothing.
+        charged = kind === "refused" ? 0 : error.totalTokens;
+        if (limits !== undefined) limiter.observe(limits);
+        if (kind === "bad-answer") badAnswers++;
+        if (!waiting.aborted) decision = decideRetry(error, failures, badAnswers, { policy, budget, random });
         // Others need not find out for themselves, even when this part is given up.
-        if (error.kind === "rate-limited" && error.retryAfterMs !== undefined)
-          limiter.pause(error.retryAfterMs);
-        const decision = decideRetry(error, failures, badAnswers, { policy, budget, random });
-        if (decision.kind === "fail") throw error;
-        observer?.retried?.({ reason: error.kind, delayMs: decision.delayMs });
+        if (kind === "rate-limited" && retryAfterMs !== undefined) limiter.pause(retryAfterMs);
         if (decision.kind === "pause") limiter.pause(decision.delayMs);
-        else await sleep(clock, decision.delayMs, call.waiting);
+        if (decision.kind === "fail") {
+          call.giveUp(error, run.part);
+          throw error;
+        }
+        observer?.retried?.({ reason: kind, delayMs: decision.delayMs });
+      } finally {
+        // Last of all: whoever gets the place must find the pause, and must not belong to a call that was given up.
+        grant.settle(charged);
       }
+      if (decision.kind === "retry") await sleep(clock, decision.delayMs, waiting);
     }
-  };
-
-  /** Runs all parts, until none is in flight any more. @returns the first that failed for good. */
-  const runAll = async (
-    runs: readonly PartRun[],
-    call: Call,
-    stop: AbortController,
-  ): Promise<FailedRun | undefined> => {
-    let failed: FailedRun | undefined;
-    await Promise.all(
-      runs.map((run) =>
-        runPart(run, call).catch((error: unknown) => {
-          failed ??= { error, part: run.part };
-          stop.abort(new Error("another part of the call failed"));
-        }),
-      ),
-    );
-    return failed;
   };
 
   return {
@@ -204,10 +202,18 @@ export function createRemoteEmbedder(deps: RemoteEmbedderDeps): Embedder {
       const submittedAt = clock.now();
       const stop = new AbortController();
       const waiting = AbortSignal.any([signal, stop.signal]);
-      const call: Call = { priority, signal, waiting, startedAt: undefined };
+      let failed: FailedRun | undefined;
+      const giveUp = (error: unknown, part: TextPart): void => {
+        failed ??= { error, part };
+        stop.abort(new Error("another part of the call failed"));
+      };
+      const call: Call = { priority, signal, waiting, giveUp, startedAt: undefined };
       const runs = parts.map((part): PartRun => ({ part, vectors: undefined, tokens: 0, inferenceMs: 0 }));
       const cachedTexts = texts.filter((text) => vectors.has(text)).length;
-      const failed = await runAll(runs, call, stop);
+      // Until none is in flight any more.
+      await Promise.all(
+        runs.map((run) => runPart(run, call).catch((error: unknown) => giveUp(error, run.part))),
+      );
       if (failed !== undefined) {
         for (const [text, vector] of vectorsOf(runs, width)) {
           finished.keep(text, vector);
