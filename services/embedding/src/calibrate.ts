@@ -10,15 +10,15 @@ import { openTokenizer } from "./adapters/tokenizer/huggingface.ts";
 import { readModelConfig } from "./config.ts";
 import { readBertWeights } from "./domain/compiler/bert.ts";
 import { calibrate } from "./domain/compiler/calibration.ts";
-import { MINILM } from "./domain/model.ts";
+import { MINILM, MINILM_SPEC } from "./domain/model.ts";
 import { tokenizeTexts } from "./domain/tokenization.ts";
 import { obtainModelFiles } from "./prepare-model.ts";
 
 const config = readModelConfig(readEnvironment());
 const logger = createLogger({ component: "calibrate", level: "warn" });
-const files = await obtainModelFiles(config, () => undefined, logger);
-await using weightsFile = await openByteSource(files.weightsPath);
-const weights = await readBertWeights(weightsFile, MINILM.architecture);
+const files = await obtainModelFiles(MINILM_SPEC, { config, onProgress: () => undefined, logger });
+await using weightsFile = await openByteSource(files.weightsPaths[0] as string);
+const weights = await readBertWeights([weightsFile], MINILM.architecture);
 const texts = (await text(process.stdin)).split("\n").filter((line) => line !== "");
 const tokenized = await tokenizeTexts(
   await openTokenizer(files.tokenizerPath),

@@ -13,7 +13,7 @@ import { openChannel, type Channel } from "@kindred/rpc";
 import { silentLogger } from "@kindred/testing";
 import { startInferenceWorker, WorkerLost } from "../src/adapters/onnx/inference-worker.ts";
 import { readModelConfig } from "../src/config.ts";
-import { MINILM } from "../src/domain/model.ts";
+import { MINILM, MINILM_SPEC } from "../src/domain/model.ts";
 import { prepareModel, type PreparedModel } from "../src/prepare-model.ts";
 import { sentences } from "./reference-texts.ts";
 
@@ -22,7 +22,12 @@ const config = readModelConfig({ ...readEnvironment(), EMBEDDING_PRECISION: "int
 
 let prepared: PreparedModel;
 beforeAll(async () => {
-  prepared = await prepareModel(config, () => undefined, silentLogger());
+  prepared = await prepareModel(MINILM_SPEC, {
+    config,
+    precision: "int8",
+    onProgress: () => undefined,
+    logger: silentLogger(),
+  });
 }, 600_000);
 
 describe("the service in a process of its own", () => {
@@ -149,7 +154,7 @@ describe("prepare", () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "kindred-prepare-"));
     for (const [path, file] of [
-      [prepared.weightsPath, MINILM.weights],
+      [prepared.weightsPaths[0] as string, MINILM.weights],
       [prepared.tokenizerPath, MINILM.tokenizer],
     ] as const) {
       await cp(path, join(folder, "model", file.name));

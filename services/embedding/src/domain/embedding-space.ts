@@ -31,8 +31,8 @@ export function localSpace(model: ModelDescription): EmbeddingSpace {
     model: model.name,
     revision: model.weights.sha256.slice(0, REVISION_DIGITS),
     dimensions: model.architecture.hidden,
-    pooling: "mean",
-    normalization: "l2",
+    pooling: model.architecture.pooling,
+    normalization: model.architecture.normalize ? "l2" : "none",
     maxTokens: model.architecture.maxTokens,
   });
 }

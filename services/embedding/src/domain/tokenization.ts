@@ -1,7 +1,15 @@
 import { setImmediate } from "node:timers/promises";
 
-/** Splits text into the model's tokens. Fast for short texts; long ones are handed to it in segments. */
+/**
+ * How a long text is handed to a tokenizer, so that it is read only as far as needed: in segments cut at BERT's places, whose tokens
+ * one after the other are those of the text; in prefixes, where only the beginning of the text can be told from a part of it; or whole.
+ */
+export type LongTexts = "segments" | "prefixes" | "whole";
+
+/** Splits text into the model's tokens. Fast for short texts. */
 export interface TokenizerPort {
+  /** "segments" where it is not told. */
+  readonly longTexts?: LongTexts;
   /** Ids that every text begins and ends with. */
   readonly startId: number;
   readonly endId: number;
@@ -56,6 +64,27 @@ export function* segments(text: string, size: number = SEGMENT_CHARS): Generator
 }
 
 /**
+ * Where a prefix may end: after a letter, a digit or a mark, before the blanks that follow it. No tokenizer joins what stands on the
+ * two sides of blanks, none looks back over them, and a prefix that ends so has none at its end that would be taken otherwise than inside.
+ */
+const PREFIX_END = /(?<=[\p{L}\p{N}\p{P}])(?=[ \n])/gu;
+
+/**
+ * Prefixes of a text, each at least twice as long as the one before, the last one the text itself. The tokens of each are the first
+ * ones of the text.
+ */
+export function* prefixes(text: string, size: number = SEGMENT_CHARS): Generator<string> {
+  for (let length = size; length < text.length; length *= 2) {
+    PREFIX_END.lastIndex = length;
+    const end = PREFIX_END.exec(text)?.index ?? text.length;
+    if (end === text.length) break;
+    yield text.slice(0, end);
+    length = end;
+  }
+  yield text;
+}
+
+/**
  * Tokenises one text as far as needed: a text of any length costs little more than its first `maxTokens` tokens, except
  * where most of it yields no tokens. Yields (as a generator) between segments, so that the caller can let others run.
  */
@@ -66,8 +95,15 @@ function* tokenizeSteps(
 ): Generator<void, TokenizedText> {
   const room = maxTokens - 2;
   let content: number[] = [];
-  if (text.length <= SEGMENT_CHARS) {
+  const { longTexts = "segments" } = tokenizer;
+  if (text.length <= SEGMENT_CHARS || longTexts === "whole") {
     content = [...tokenizer.contentIds(text)];
+  } else if (longTexts === "prefixes") {
+    for (const prefix of prefixes(text)) {
+      content = [...tokenizer.contentIds(prefix)];
+      if (content.length > room) break;
+      yield;
+    }
   } else {
     for (const segment of segments(text)) {
       content.push(...tokenizer.contentIds(segment).slice(0, room + 1));

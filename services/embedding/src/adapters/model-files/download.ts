@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "@kindred/errors";
 import { ABANDONED_MS, fileSize, isMissing, temporaryName } from "../files.ts";
+import { describeAnswer, request } from "./http-request.ts";
 
 export interface DownloadOptions {
   readonly url: string;
@@ -25,49 +26,11 @@ export interface DownloadTimeouts {
   readonly backoffMs: number;
 }
 
-const DEFAULT_TIMEOUTS: DownloadTimeouts = { responseMs: 3000, stallMs: 30_000, backoffMs: 500 };
+export const DEFAULT_TIMEOUTS: DownloadTimeouts = { responseMs: 3000, stallMs: 30_000, backoffMs: 500 };
 const MAX_ATTEMPTS = 4;
-const MAX_REDIRECTS = 5;
 
 /** A failure that another attempt may mend. */
 class Interrupted extends Error {}
-
-async function request(
-  options: DownloadOptions,
-  timeouts: DownloadTimeouts,
-  offset: number,
-  abort: AbortController,
-): Promise<Response> {
-  const origin = new URL(options.url).origin;
-  let url = new URL(options.url);
-  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    const headers: Record<string, string> = { "accept-encoding": "identity" };
-    if (offset > 0) headers["range"] = `bytes=${offset}-`;
-    if (options.token !== undefined && url.origin === origin)
-      headers["authorization"] = `Bearer ${options.token}`;
-    const timer = setTimeout(() => {
-      abort.abort(new Error(`no answer from ${url.host} within ${timeouts.responseMs} ms`));
-    }, timeouts.responseMs);
-    let response: Response;
-    try {
-      response = await fetch(url, { headers, redirect: "manual", signal: abort.signal });
-    } catch (error) {
-      if (abort.signal.aborted) throw abort.signal.reason;
-      const cause = (error as Error).cause;
-      throw new Error(`no connection to ${url.host}: ${messageOf(cause ?? error)}`, { cause: error });
-    } finally {
-      clearTimeout(timer);
-    }
-    const location = response.headers.get("location");
-    if (response.status < 300 || response.status >= 400 || location === null) return response;
-    await response.body?.cancel();
-    url = new URL(location, url);
-    if (url.protocol !== "https:" && url.protocol !== "http:") {
-      throw new Error(`redirected to ${url.protocol} which is not HTTP`);
-    }
-  }
-  throw new Error(`more than ${MAX_REDIRECTS} redirects`);
-}
 
 /** Where the body of a response starts in the file: at `offset` when the server continues, else at 0. */
 function startOf(response: Response, options: DownloadOptions, offset: number): number {
@@ -77,11 +40,11 @@ function startOf(response: Response, options: DownloadOptions, offset: number): 
     if (range !== null && Number(range[1]) === offset) return offset;
     throw new Interrupted("the server continued at another place than it was asked to");
   }
-  const answer = `the server answered ${response.status} ${response.statusText}`.trim();
+  const answer = describeAnswer(response, options.token);
   if (response.status === 416) throw new Interrupted(answer);
   if (response.status === 429 || response.status >= 500) throw new Interrupted(answer);
   if (response.status === 401 || response.status === 403) {
-    throw new Error(`${answer}; HF_TOKEN ${options.token === undefined ? "is not set" : "was not accepted"}`);
+    throw new Error(answer);
   }
   throw new Error(`${answer} for ${options.url}`);
 }
@@ -90,7 +53,13 @@ function startOf(response: Response, options: DownloadOptions, offset: number): 
 async function attempt(path: string, options: DownloadOptions, timeouts: DownloadTimeouts): Promise<void> {
   const offset = (await fileSize(path)) ?? 0;
   const abort = new AbortController();
-  const response = await request(options, timeouts, offset, abort);
+  const response = await request({
+    url: options.url,
+    headers: offset > 0 ? { range: `bytes=${offset}-` } : {},
+    token: options.token,
+    responseMs: timeouts.responseMs,
+    abort,
+  });
   let position: number;
   try {
     position = startOf(response, options, offset);

@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import type { ModelProgress } from "../../domain/model-files.ts";
-import { hubSource, type HubOptions } from "./hub-source.ts";
+import type { FoundFile, ModelProgress } from "../../domain/model-files.ts";
+import { currentCommit, hubSource, type HubOptions } from "./hub-source.ts";
 import { modelFileCache } from "./local-sources.ts";
 
 const CONTENT = randomBytes(300_000);
@@ -17,7 +17,7 @@ const FILE = {
 };
 const MODEL = "owner/model";
 
-type Request = { path: string; headers: IncomingHttpHeaders };
+type Request = { method: string; path: string; headers: IncomingHttpHeaders };
 type Answer = (response: ServerResponse, request: Request) => void;
 
 let folder: string;
@@ -31,7 +31,11 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "kindred-hub-"));
   [requests, answers] = [[], [whole]];
   server = createServer((incoming, response) => {
-    const request = { path: incoming.url ?? "", headers: incoming.headers };
+    const request = {
+      method: incoming.method ?? "",
+      path: incoming.url ?? "",
+      headers: incoming.headers,
+    };
     requests.push(request);
     const answer = answers.length > 1 ? answers.shift() : answers[0];
     answer?.(response, request);
@@ -72,7 +76,8 @@ const status =
 
 function hub(options: Partial<HubOptions> = {}) {
   return hubSource({
-    model: MODEL,
+    repository: MODEL,
+    revision: "main",
     endpoint,
     hubCache: join(folder, "hub"),
     offline: false,
@@ -88,7 +93,8 @@ const snapshot = (revision: string) => join(folder, "hub", "models--owner--model
 const cachedPath = () => modelFileCache(folder).pathOf(FILE);
 const filesBeside = () => readdir(dirname(cachedPath()));
 
-async function expectCached(path: string): Promise<void> {
+async function expectCached({ path, ...file }: FoundFile): Promise<void> {
+  expect(file).toEqual(FILE);
   expect(path).toBe(cachedPath());
   expect(CONTENT.equals(await readFile(path))).toBe(true);
   expect(await filesBeside()).toEqual([FILE.name]);
@@ -181,9 +187,8 @@ describe("a download", () => {
   });
 
   test("by several at once is whole for all of them", async () => {
-    const paths = await Promise.all([hub(), hub(), hub()].map((source) => source.obtain(FILE, ignore)));
-    for (const path of paths) await expectCached(path);
-    expect(new Set(paths).size).toBe(1);
+    const found = await Promise.all([hub(), hub(), hub()].map((source) => source.obtain(FILE, ignore)));
+    for (const file of found) await expectCached(file);
   });
 });
 
@@ -254,6 +259,116 @@ describe("the hub client's own cache", () => {
   test("is all there is when HF_HUB_OFFLINE is set", async () => {
     await expect(hub({ offline: true }).obtain(FILE, ignore)).rejects.toThrow("HF_HUB_OFFLINE");
     expect(requests).toHaveLength(0);
+  });
+});
+
+describe("a file whose hash is not known", () => {
+  const COMMIT = "c".repeat(40);
+  const { name } = FILE;
+  const unknown = { name };
+  const atCommit = (options: Partial<HubOptions> = {}) => hub({ revision: COMMIT, ...options });
+
+  /** Answers HEAD as the hub does for its large files, and GET with the bytes. */
+  const large =
+    (facts: Record<string, string>): Answer =>
+    (response, request) => {
+      if (request.method !== "HEAD") return whole(response, request);
+      response.writeHead(302, {
+        location: "/elsewhere",
+        "x-linked-size": String(CONTENT.length),
+        "x-repo-commit": COMMIT,
+        ...facts,
+      });
+      response.end();
+    };
+
+  test("is taken at a commit, with the hash that the hub states for large files", async () => {
+    answers = [large({ "x-linked-etag": `"${FILE.sha256}"` })];
+    await expectCached(await atCommit().obtain(unknown, ignore));
+    expect(requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      `HEAD /owner/model/resolve/${COMMIT}/${name}`,
+      `GET /owner/model/resolve/${COMMIT}/${name}`,
+    ]);
+  });
+
+  test("is refused when its bytes are not those of the hub's hash", async () => {
+    answers = [large({ "x-linked-etag": `"${"0".repeat(64)}"` })];
+    await expect(atCommit().obtain(unknown, ignore)).rejects.toThrow(`expected ${"0".repeat(64)}`);
+  });
+
+  test("is refused when the server has another commit", async () => {
+    answers = [large({ "x-repo-commit": "d".repeat(40) })];
+    await expect(atCommit().obtain(unknown, ignore)).rejects.toThrow(`of the commit ${"d".repeat(40)}`);
+  });
+
+  test("is taken as it is when it is a small one, of which the hub states the size only", async () => {
+    answers = [
+      (response, request) => {
+        if (request.method !== "HEAD") return whole(response, request);
+        response.writeHead(200, { "content-length": CONTENT.length, etag: `"${"e".repeat(40)}"` }).end();
+      },
+    ];
+    await expectCached(await atCommit().obtain(unknown, ignore));
+  });
+
+  test("is not downloaded when nobody knows how long it is to be", async () => {
+    answers = [(response) => response.writeHead(200, { "transfer-encoding": "chunked" }).end()];
+    await expect(atCommit().obtain(unknown, ignore)).rejects.toThrow(`does not tell the size of ${name}`);
+  });
+
+  test.each([
+    ["EntryNotFound", "FileAbsent", /owner\/model has no model\.safetensors at c{40}/],
+    ["RevisionNotFound", "Error", /404 Not Found \(RevisionNotFound\)/],
+    ["RepoNotFound", "Error", /404 Not Found \(RepoNotFound\)/],
+  ])("%s is told as %s", async (code, kind, message) => {
+    answers = [(response) => response.writeHead(404, { "x-error-code": code }).end()];
+    const obtaining = atCommit().obtain(unknown, ignore);
+    await expect(obtaining).rejects.toThrow(message);
+    await expect(obtaining).rejects.toHaveProperty("name", kind);
+  });
+
+  test("is never taken from a branch", async () => {
+    await expect(hub().obtain(unknown, ignore)).rejects.toThrow("has no pinned hash, and main is no commit");
+    expect(requests).toHaveLength(0);
+  });
+
+  test("comes from the hub client's snapshot of that commit, and from no other", async () => {
+    await mkdir(snapshot("aaa"), { recursive: true });
+    await writeFile(join(snapshot("aaa"), name), randomBytes(100));
+    await expect(atCommit({ offline: true }).obtain(unknown, ignore)).rejects.toThrow("HF_HUB_OFFLINE");
+    await mkdir(snapshot(COMMIT), { recursive: true });
+    await writeFile(join(snapshot(COMMIT), name), CONTENT);
+    await expectCached(await atCommit({ offline: true }).obtain(unknown, ignore));
+  });
+
+  test("in that snapshot has to be what its blob's name says", async () => {
+    const blobs = join(folder, "blobs");
+    await mkdir(blobs);
+    await mkdir(snapshot(COMMIT), { recursive: true });
+    await writeFile(join(blobs, "f".repeat(64)), CONTENT);
+    await symlink(join(blobs, "f".repeat(64)), join(snapshot(COMMIT), name));
+    await expect(atCommit({ offline: true }).obtain(unknown, ignore)).rejects.toThrow("HF_HUB_OFFLINE");
+  });
+});
+
+describe("the commit of a branch", () => {
+  const repository = () => ({ endpoint, repository: MODEL, token: "secret" });
+
+  test("is asked of the hub", async () => {
+    answers = [(response) => response.end(JSON.stringify({ sha: "b".repeat(40) }))];
+    expect(await currentCommit(repository(), "main")).toBe("b".repeat(40));
+    expect(requests[0]).toMatchObject({
+      path: "/api/models/owner/model/revision/main",
+      headers: { authorization: "Bearer secret" },
+    });
+  });
+
+  test.each<[string, Answer, RegExp]>([
+    ["is refused", status(403), /403 Forbidden; HF_TOKEN was not accepted/],
+    ["is no commit", (response) => response.end('{"sha": "main"}'), /named no commit/],
+  ])("fails when it %s", async (_name, answer, message) => {
+    answers = [answer];
+    await expect(currentCommit(repository(), "main")).rejects.toThrow(message);
   });
 });
 

