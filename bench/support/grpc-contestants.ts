@@ -64,7 +64,7 @@ async function* messages(texts: readonly string[]) {
   }
 }
 
-async function hasStream(service: RunningEmbedding): Promise<boolean> {
+export async function hasStream(service: RunningEmbedding): Promise<boolean> {
   try {
     await embedStream(service, ["Is there a stream?"]);
     return true;
