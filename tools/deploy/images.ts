@@ -33,9 +33,9 @@ export const IMAGES: readonly Image[] = [
   },
 ];
 
-/** Who calls whose gRPC port (docs/adr/0001); samples to metrics included. Other edges do not exist. */
+/** Who calls whose gRPC port (docs/adr/0001); samples to metrics and events about model caches included. Other edges do not exist. */
 export const CALLS: Readonly<Record<string, readonly string[]>> = {
-  embedding: ["metrics"],
+  embedding: ["generation-tracking", "metrics"],
   "vector-store": ["embedding", "metrics"],
   "generation-tracking": ["metrics"],
   metrics: ["vector-store", "generation-tracking"],

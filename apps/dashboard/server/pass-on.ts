@@ -13,11 +13,11 @@ export async function passOn(origin: FastifyInstance, upstream: Upstream, logger
   // An import answers when its last batch is stored: only the caller's own deadline ends it.
   const agent = new Agent({ bodyTimeout: 0, headersTimeout: 0, connections: 128 });
   origin.addHook("onClose", () => agent.destroy());
-  for (const service of upstream.services) {
+  for (const prefix of upstream.prefixes) {
     await origin.register(proxy, {
       upstream: upstream.url,
-      prefix: `/${service}`,
-      rewritePrefix: `/${service}`,
+      prefix,
+      rewritePrefix: prefix,
       httpMethods: ["GET", "POST", "OPTIONS"],
       undici: { request: requestForCaller(agent) },
       handler: (_request, reply, target, options) =>

@@ -9,21 +9,32 @@ export interface Upstream {
   name: string;
   /** Without a trailing slash. */
   url: string;
-  /** Full names of the services it answers for, e.g. "kindred.embedding.v1.EmbeddingService". */
-  services: readonly string[];
+  /** Beginnings of the paths that it answers: "/kindred.embedding.v1.EmbeddingService" and the like. */
+  prefixes: readonly string[];
 }
+
+/** The embedding service speaks OpenAI's embeddings API as well. */
+const OPENAI_API = "/v1";
 
 /** Who answers which calls. */
 export function upstreams(config: OriginConfig): Upstream[] {
-  const upstream = (name: string, url: string, contract: object): Upstream => ({
+  const upstream = (
+    name: string,
+    url: string,
+    contract: object,
+    others: readonly string[] = [],
+  ): Upstream => ({
     name,
     url: url.replace(/\/+$/, ""),
-    services: Object.values(contract)
-      .filter(isService)
-      .map(({ typeName }) => typeName),
+    prefixes: [
+      ...Object.values(contract)
+        .filter(isService)
+        .map(({ typeName }) => `/${typeName}`),
+      ...others,
+    ],
   });
   return [
-    upstream("embedding", config.EMBEDDING_URL, embedding),
+    upstream("embedding", config.EMBEDDING_URL, embedding, [OPENAI_API]),
     upstream("vector-store", config.VECTOR_STORE_URL, vectorStore),
     upstream("generation-tracking", config.GENERATION_TRACKING_URL, generationTracking),
     upstream("metrics", config.METRICS_URL, metrics),

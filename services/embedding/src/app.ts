@@ -55,7 +55,7 @@ export async function createApp(config: EmbeddingConfig, overrides: Overrides = 
           if (name === config.models[0]?.name) onDefaultAvailable(available);
         },
       }),
-      memoryLimit: config.EMBEDDING_MEMORY_LIMIT ?? Math.floor(memoryLimit().bytes / 2),
+      memoryLimit: config.EMBEDDING_MEMORY_LIMIT ?? Math.floor(0.75 * memoryLimit().bytes),
     }),
   );
 

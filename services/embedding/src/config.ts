@@ -100,7 +100,7 @@ export const configSchema = {
   EMBEDDING_MEMORY_LIMIT: optional(
     bytes({
       description:
-        "memory for all loaded models together; the least recently used ones are unloaded for others; by default half of what this process may use",
+        "memory for all loaded models together; the least recently used ones are unloaded for others; by default three quarters of what this process may use",
       min: "64MiB",
       max: "1024GiB",
     }),
