@@ -16,7 +16,7 @@ import { printThroughput, type Goal } from "./support/report-throughput.ts";
 import { runRounds, type Contestant } from "./support/rounds.ts";
 import {
   compiledModel,
-  modelThreads,
+  CORES,
   PRECISIONS,
   startEmbedding,
   tokenIds,
@@ -53,7 +53,7 @@ async function startBare(precision: Precision, service: RunningEmbedding): Promi
     modelPath: await compiledModel(service),
     tokenIds: ids,
     maxBatchTokens: service.info.limits?.maxBatchTokens as number,
-    workers: service.info.workers,
+    workers: CORES,
     intraOpThreads: service.info.threadsPerWorker,
   };
   const path = join(folder, `bare-${precision}.json`);
@@ -81,7 +81,6 @@ const services = {
 };
 const ids = await tokenIds(services.fp32, texts);
 const tokens = ids.reduce((sum, { length }) => sum + length, 0);
-const threads = modelThreads(services.fp32);
 const bare = {
   fp32: everything.use(await startBare("fp32", services.fp32)),
   int8: everything.use(await startBare("int8", services.int8)),
@@ -91,7 +90,7 @@ const competitors = everything.use(
     folder,
     weightsSha256: services.fp32.info.weightsSha256,
     texts,
-    threads,
+    threads: CORES,
     python: options.python,
   }),
 );
@@ -99,7 +98,7 @@ const running = (competitor: Competitor) => ("process" in competitor ? competito
 const torch = running(competitors.sentenceTransformers);
 const transformersJs = running(competitors.transformersJs);
 
-console.log(`${origin}, ${tokens} tokens; ${threads} cores for everybody`);
+console.log(`${origin}, ${tokens} tokens; ${CORES} cores for everybody`);
 for (const [name, competitor] of Object.entries(competitors)) {
   if ("skipped" in competitor) console.log(`${name} skipped: ${competitor.skipped}`);
   else console.log(`${name}: ${JSON.stringify(competitor.process.facts)}`);

@@ -11,7 +11,7 @@ import { sharedData, startStack } from "@kindred/testing";
 import { readCoco } from "./coco.ts";
 import { median } from "./statistics.ts";
 import { startBareLoop, type BareLoop } from "./support/bare-loop.ts";
-import { compiledModel, startEmbedding, tokenIds, type Precision } from "./support/service.ts";
+import { compiledModel, CORES, startEmbedding, tokenIds, type Precision } from "./support/service.ts";
 
 const { values: options } = parseArgs({
   options: { rounds: { type: "string", default: "3" }, precision: { type: "string", default: "fp32" } },
@@ -22,7 +22,7 @@ const cli = fileURLToPath(new URL("../apps/cli/src/main.ts", import.meta.url));
 async function importOnce(path: string, captions: number): Promise<number> {
   await using stack = await startStack({
     origin: true,
-    env: { EMBEDDING_PRECISION: options.precision, LOG_LEVEL: "warn" },
+    env: { EMBEDDING_PRECISION: options.precision, EMBEDDING_WORKERS: String(CORES), LOG_LEVEL: "warn" },
   });
   await using channel = openChannel({ address: stack.addresses["vector-store"] as string });
   const startedAt = performance.now();
@@ -49,7 +49,7 @@ async function startModel(captions: readonly string[]): Promise<BareLoop> {
     modelPath: await compiledModel(service),
     tokenIds: await tokenIds(service, [...new Set(captions)]),
     maxBatchTokens: service.info.limits?.maxBatchTokens as number,
-    workers: service.info.workers,
+    workers: CORES,
     intraOpThreads: service.info.threadsPerWorker,
   });
 }

@@ -1,6 +1,11 @@
-// Lists the benchmarks. Each is a plain script that prints ratios of one run; none of them asserts anything.
+// Lists the benchmarks. Each is a plain script that prints what it measured in one run; bench/README.md says what each shows.
 const BENCHMARKS: Record<string, string> = {
-  "embedding.ts": "in-process batches against the gRPC Embed call; fp32 against int8; latency of one text",
+  "embedding.ts":
+    "sentences/s through gRPC, of the bare model, of transformers.js and of sentence-transformers",
+  "latency.ts": "one text and health, idle and while somebody embeds in bulk",
+  "concurrency.ts": "256 clients at once: every answer right, no error but RESOURCE_EXHAUSTED",
+  "soak.ts": "memory of the embedding service under mixed traffic: flat or not",
+  "tokenization.ts": "the JavaScript tokenizer against the native one, and its share of the whole",
   "import.ts": "captions/s from a COCO file to searchable, against what the model alone does",
   "retrieval.ts": "how often a second caption finds its picture: computed, exact search, HNSW",
 };

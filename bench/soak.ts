@@ -114,7 +114,7 @@ function printMemory(
     ),
   };
   console.log(
-    `after a warm-up of ${WARM_UP * 100} % of the time, ${resident.length} samples; ${info.workers} workers`,
+    `after a warm-up of ${WARM_UP * 100} % of the time, ${resident.length} samples; ${info.workers} sessions`,
   );
   console.table(
     Object.entries(series).map(([what, { level, slope, low, high, growth }]) => ({

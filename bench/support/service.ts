@@ -5,6 +5,7 @@ import { EmbeddingService, type InfoResponse } from "@kindred/contracts/embeddin
 import { Health } from "@kindred/contracts/grpc-health/v1";
 import { repositoryPath, superviseProcess } from "@kindred/process";
 import { openChannel } from "@kindred/rpc";
+import { cpuLimit } from "@kindred/telemetry";
 
 export type Precision = "fp32" | "int8";
 export const PRECISIONS: readonly Precision[] = ["fp32", "int8"];
@@ -18,6 +19,9 @@ export interface RunningEmbedding extends AsyncDisposable {
   readonly address: string;
   readonly pid: number;
 }
+
+/** Cores that this machine gives: so many threads run the model, here and at every competitor's. */
+export const CORES = Math.max(1, Math.floor(cpuLimit().cores));
 
 const CALL_TIMEOUT_MS = 300_000;
 const READY_TIMEOUT_MS = 600_000;
@@ -35,6 +39,8 @@ export async function startEmbedding(
       HTTP_PORT: "0",
       LOG_LEVEL: "error",
       EMBEDDING_PRECISION: precision,
+      // The default, said aloud: Info counts sessions, of which one may be for interactive work alone.
+      EMBEDDING_WORKERS: String(CORES),
       ...options.env,
     },
     nodeArgs: options.nodeArgs ?? [],
@@ -81,9 +87,4 @@ export async function tokenIds(service: RunningEmbedding, texts: readonly string
     ids.push(...results.map((result) => result.ids));
   }
   return ids;
-}
-
-/** Threads that run the model: every competitor gets as many. */
-export function modelThreads({ info }: RunningEmbedding): number {
-  return info.workers * info.threadsPerWorker;
 }
