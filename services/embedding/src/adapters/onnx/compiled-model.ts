@@ -158,7 +158,7 @@ async function readWeights(
       },
     });
   }
-  return readBertWeights(sources, model.architecture);
+  return await readBertWeights(sources, model.architecture);
 }
 
 /**
