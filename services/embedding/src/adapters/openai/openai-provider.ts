@@ -95,19 +95,13 @@ function readAnswer(body: unknown, headers: Headers): ProviderAnswer {
   }
   const vectors = data.map((item: unknown): ProviderVector => {
     const { index, embedding } = isRecord(item) ? item : {};
-    if (Array.isArray(embedding)) return { index, values: embedding };
-    const floats = typeof embedding === "string" ? decodeFloats(embedding) : undefined;
-    if (floats === undefined) {
-      throw new ProviderFailure(
-        "bad-answer",
-        "a vector is neither a list of numbers nor float32s in base64",
-        {
-          totalTokens,
-          limits,
-        },
-      );
-    }
-    return { index, values: floats };
+    return {
+      index,
+      read: () => {
+        if (Array.isArray(embedding)) return embedding;
+        return typeof embedding === "string" ? decodeFloats(embedding) : undefined;
+      },
+    };
   });
   return { vectors, totalTokens, limits };
 }

@@ -1,4 +1,5 @@
-import { ProviderFailure, type ProviderAnswer, type ProviderVector } from "./provider.ts";
+import { setImmediate } from "node:timers/promises";
+import { ProviderFailure, type ProviderAnswer } from "./provider.ts";
 
 export interface ExpectedAnswer {
   readonly texts: number;
@@ -7,12 +8,18 @@ export interface ExpectedAnswer {
   readonly normalize: boolean;
 }
 
+/** How long other work waits at most. A full answer takes 80 ms to read and check. */
+const SLICE_MS = 2;
+
 /**
  * The vectors of an answer, row after row in the order of the texts, whatever order they came in.
  * @throws ProviderFailure bad-answer when a vector is missing, stands twice, has another width, a value that is no finite
  *   number, or only zeros.
  */
-export function checkAnswer(answer: ProviderAnswer, expected: ExpectedAnswer): Float32Array<ArrayBuffer> {
+export async function checkAnswer(
+  answer: ProviderAnswer,
+  expected: ExpectedAnswer,
+): Promise<Float32Array<ArrayBuffer>> {
   const { texts, dimensions, normalize } = expected;
   const bad = (what: string): ProviderFailure =>
     new ProviderFailure("bad-answer", what, { totalTokens: answer.totalTokens, limits: answer.limits });
@@ -21,13 +28,21 @@ export function checkAnswer(answer: ProviderAnswer, expected: ExpectedAnswer): F
 
   const result = new Float32Array(texts * dimensions);
   const seen = new Uint8Array(texts);
-  for (const { index, values } of answer.vectors) {
+  let sliceEnd = performance.now() + SLICE_MS;
+  for (const { index, read } of answer.vectors) {
+    if (performance.now() > sliceEnd) {
+      await setImmediate();
+      sliceEnd = performance.now() + SLICE_MS;
+    }
     if (!isIndex(index, texts))
       throw bad(
         `a vector has the index ${JSON.stringify(index) ?? "undefined"}, and 0 to ${texts - 1} exist`,
       );
     if (seen[index] === 1) throw bad(`two vectors have the index ${index}`);
     seen[index] = 1;
+    const values = read();
+    if (values === undefined)
+      throw bad(`vector ${index} is neither a list of numbers nor float32s in base64`);
     if (values.length !== dimensions)
       throw bad(`vector ${index} has ${values.length} dimensions instead of ${dimensions}`);
     const row = result.subarray(index * dimensions, (index + 1) * dimensions);
@@ -44,7 +59,7 @@ function isIndex(index: unknown, count: number): index is number {
 }
 
 function copyNumbers(
-  values: ProviderVector["values"],
+  values: ArrayLike<unknown>,
   row: Float32Array,
   bad: (what: string) => ProviderFailure,
 ): void {

@@ -2,7 +2,8 @@
 export interface ProviderVector {
   /** Which of the texts it is said to belong to. */
   readonly index: unknown;
-  readonly values: ArrayLike<unknown>;
+  /** Reads its values, which takes a moment; undefined when they are no vector at all. */
+  readonly read: () => ArrayLike<unknown> | undefined;
 }
 
 /** What a provider says is left of the account's allowance. */

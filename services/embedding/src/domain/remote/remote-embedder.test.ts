@@ -39,7 +39,7 @@ function setUp(
       if (step instanceof ProviderFailure) throw step;
       if (typeof step === "object" && "answer" in step) return step.answer;
       const totalTokens = step === "ok" ? texts.join("").length : step.used;
-      return { vectors: texts.map((text, index) => ({ index, values: vectorOf(text) })), totalTokens };
+      return { vectors: texts.map((text, index) => ({ index, read: () => vectorOf(text) })), totalTokens };
     },
   };
   const spec = completeRemoteSpec({
@@ -184,6 +184,26 @@ describe("failures", () => {
     await clock.advanceUntil(Promise.all([first, second]));
     expect(asked.map(({ at }) => at)).toEqual([0, 5510, 5510]);
     expect(asked.map(({ texts }) => texts[0])).toEqual(["a", "a", "b"]);
+  });
+
+  test("cost nobody the place in the line", async () => {
+    const { embedder, clock, asked } = setUp({ steps: [failing("rate-limited", 100)], maxConcurrency: 1 });
+    const calls = ["a", "b", "c"].map((text) => embedder.embed([text], interactive));
+    await clock.advanceUntil(Promise.all(calls));
+    expect(asked.map(({ texts }) => texts[0])).toEqual(["a", "a", "b", "c"]);
+  });
+
+  test("and answers tell what is left, and that is kept to", async () => {
+    // 10 requests at once, and then one in 606 ms.
+    const limits = { remainingRequests: 0 };
+    const answer = { vectors: [{ index: 0, read: () => [1, 0] }], totalTokens: 1, limits };
+    for (const step of [{ answer }, new ProviderFailure("timeout", "late", { limits })]) {
+      const { embedder, clock, asked } = setUp({ steps: [step], requestsPerMinute: 108, ms: 0, random: 0 });
+      const first = embedder.embed(["a"], interactive);
+      await clock.advance(0);
+      await clock.advanceUntil(Promise.all([first, embedder.embed(["b"], interactive)]));
+      expect(asked[1]?.at).toBe(607);
+    }
   });
 
   test("of a provider that is down cost a fifth more requests and no more", async () => {

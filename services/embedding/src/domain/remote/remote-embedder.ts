@@ -118,7 +118,7 @@ export function createRemoteEmbedder(deps: RemoteEmbedderDeps): Embedder {
     };
     try {
       const answer = await provider.embed(texts, { signal: call.signal });
-      run.vectors = checkAnswer(answer, {
+      run.vectors = await checkAnswer(answer, {
         texts: texts.length,
         dimensions: width,
         normalize: spec.normalize,
