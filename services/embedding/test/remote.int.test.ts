@@ -1,17 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import type { KindredError } from "@kindred/errors";
 import { startOpenAiServer, wrongAnswers, type Fault, type OpenAiServer } from "@kindred/testing";
 import { createOpenAiProvider } from "../src/adapters/openai/openai-provider.ts";
 import type { Embedder } from "../src/domain/embedder.ts";
-import { completeRemoteSpec, type PartialRemoteSpec } from "../src/domain/remote/presets.ts";
-import { createProviderAccount, type ProviderAccount } from "../src/domain/remote/provider-account.ts";
-import { createRemoteEmbedder, type RemoteObserver } from "../src/domain/remote/remote-embedder.ts";
-import { RETRY_POLICY } from "../src/domain/remote/retry-policy.ts";
+import { createProviderAccount } from "../src/domain/remote/provider-account.ts";
+import { KEY, openRemote, rejection, type RemoteOptions } from "./remote-fixture.ts";
 
 // The remote embedder and the openai package against a real server over a real socket.
 
-const KEY = "sk-secret-0123456789";
 const interactive = { priority: "interactive" } as const;
 const bulk = { priority: "bulk" } as const;
 
@@ -23,52 +19,7 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-interface Options extends Partial<PartialRemoteSpec> {
-  key?: string | undefined;
-  account?: ProviderAccount;
-  observer?: RemoteObserver;
-  maxAttempts?: number;
-}
-
-function open(options: Options = {}): Embedder {
-  const { key = KEY, account, observer, maxAttempts = 3, ...rest } = options;
-  const spec = completeRemoteSpec({
-    name: "test/embedding",
-    provider: "test",
-    baseUrl: server.baseUrl,
-    model: "test-embedding",
-    dimensions: 8,
-    matryoshka: true,
-    apiKeyVariable: "TEST_API_KEY",
-    timeoutMs: 5000,
-    ...rest,
-  });
-  return createRemoteEmbedder({
-    spec,
-    provider: createOpenAiProvider({
-      baseUrl: spec.baseUrl,
-      apiKey: key,
-      model: spec.model,
-      dimensions: spec.matryoshka ? spec.dimensions : undefined,
-      encoding: spec.encoding,
-      timeoutMs: spec.timeoutMs,
-    }),
-    account: account ?? createProviderAccount(spec),
-    maxQueueTokens: 1_000_000,
-    policy: { ...RETRY_POLICY, baseMs: 5, maxMs: 20, maxAttempts },
-    observer,
-  });
-}
-
-/** What `work` is rejected with; a failure of the test when it is not. */
-async function rejection(work: Promise<unknown>): Promise<KindredError> {
-  const outcome = await work.then(
-    () => undefined,
-    (error: unknown) => ({ error }),
-  );
-  expect(outcome).toBeDefined();
-  return outcome?.error as KindredError;
-}
+const open = (options?: RemoteOptions): Embedder => openRemote(server, options);
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(2);
