@@ -189,6 +189,7 @@ describe("a download", () => {
   test("by several at once is whole for all of them", async () => {
     const found = await Promise.all([hub(), hub(), hub()].map((source) => source.obtain(FILE, ignore)));
     for (const file of found) await expectCached(file);
+    expect(found).toHaveLength(3);
   });
 });
 
@@ -309,6 +310,7 @@ describe("a file whose hash is not known", () => {
       },
     ];
     await expectCached(await atCommit().obtain(unknown, ignore));
+    expect(requests.map(({ method }) => method)).toEqual(["HEAD", "GET"]);
   });
 
   test("is not downloaded when nobody knows how long it is to be", async () => {

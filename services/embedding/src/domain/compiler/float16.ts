@@ -15,7 +15,7 @@ export function toFloat16(name: string, values: Float32Array): Float16Array<Arra
   if (overflow >= 0) {
     throw new KindredError(
       "failed-precondition",
-      `${name} has the weight ${values[overflow]}, beyond ±${FLOAT16_MAX}: this model does not fit into fp16; take fp32`,
+      `${name} has the weight ${String(values[overflow])}, beyond ±${FLOAT16_MAX}: this model does not fit into fp16; take fp32`,
     );
   }
   return rounded;
