@@ -28,8 +28,10 @@ export async function startService(settings: Record<string, string>): Promise<Ru
 }
 
 /** The vectors of a reply, one a text. */
-export function vectorsOf(reply: EmbedResponse): Float32Array[] {
-  const dimensions = reply.space?.dimensions ?? 0;
+export function vectorsOf(
+  reply: EmbedResponse | { readonly vectors: Uint8Array; readonly dimensions: number },
+): Float32Array[] {
+  const dimensions = "dimensions" in reply ? reply.dimensions : (reply.space?.dimensions ?? 0);
   const all = unpackVectors(reply.vectors, dimensions);
   return Array.from({ length: all.length / dimensions }, (_, i) =>
     all.subarray(i * dimensions, (i + 1) * dimensions),

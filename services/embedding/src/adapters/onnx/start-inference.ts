@@ -55,8 +55,8 @@ export const THREADS_PER_WORKER = 1;
  */
 const SHARED_NICENESS = 10;
 
-/** Any text will do: first runs pack weights and allocate memory. */
-const WARM_UP = { ids: Int32Array.of(101, 7592, 102), lengths: Int32Array.of(3), rows: 1, columns: 3 };
+/** Any token will do, and every vocabulary has the first: first runs pack weights and allocate memory. */
+const WARM_UP = { ids: new Int32Array(3), lengths: Int32Array.of(3), rows: 1, columns: 3 };
 
 /**
  * Starts warm workers on the best provider that works. Falling back from CUDA is logged and told in the choice.
