@@ -56,12 +56,12 @@ export function poolAndScale(graph: GraphBuilder, model: ModelArchitecture, opti
   const weights = graph.node("", "Cast", "mask.float", [mask], { to: { int: FLOAT } });
   const row = graph.node("", "Unsqueeze", "mask.row", [weights, axis]);
   const sum = graph.node("", "MatMul", "pooled.row", [row, hidden]);
+  const total = graph.node("", "Squeeze", "pooled", [sum, axis]);
+  // The mean's division falls out of the scaling.
   if (normalize) {
-    // The mean's division falls out of the scaling.
-    scale(graph, graph.node("", "Squeeze", "pooled", [sum, axis]), options, normalize);
+    scale(graph, total, options, normalize);
     return;
   }
-  const total = graph.node("", "Squeeze", "pooled", [sum, axis]);
   const count = graph.node("", "ReduceSum", "token_count", [weights, axis], { keepdims: { int: 1 } });
   graph.node("", "Div", output, [total, count]);
 }
