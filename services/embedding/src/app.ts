@@ -84,7 +84,7 @@ export async function createApp(config: EmbeddingConfig, overrides: Overrides = 
   await registry.load("");
   onDefaultAvailable = (available) => server.setServing(available);
   server.setServing(true);
-  starting.use(
+  const cacheReporter = starting.use(
     startModelCacheReporter({
       address: config.GENERATION_TRACKING_ADDRESS,
       read: () =>
@@ -105,6 +105,7 @@ export async function createApp(config: EmbeddingConfig, overrides: Overrides = 
       logger,
     }),
   );
+  cacheReporter.touch();
   const { name, space, served } = registry.overview("");
   logger.info(
     {
