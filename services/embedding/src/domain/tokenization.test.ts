@@ -58,6 +58,12 @@ describe("segments", () => {
     }
   });
 
+  test("keep what follows a giant word and is no part of it", () => {
+    for (const other of ["\uf900", "\u3400", "\u{20000}", "漢", ".", "😀"]) {
+      expect([...segments("x".repeat(300) + other, 100)].join("")).toBe("x".repeat(101) + other);
+    }
+  });
+
   test("are short where the text has places to cut", () => {
     const lengths = [...segments("word ".repeat(1000), 100)].map((segment) => segment.length);
     expect(Math.max(...lengths)).toBeLessThanOrEqual(105);

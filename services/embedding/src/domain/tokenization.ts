@@ -44,7 +44,8 @@ const CUT = new RegExp(`(?=${BLANK}|${IDEOGRAPH}|\\[)|(?<=${PUNCTUATION}|${IDEOG
 
 /** WordPiece gives up on longer words: they become one unknown token, whatever they are made of. */
 const MAX_WORD_CHARS = 100;
-const LETTER = "[[\\p{L}\\p{N}]--[\\u4e00-\\u9fff]]";
+// Ideographs are words by themselves.
+const LETTER = "[[\\p{L}\\p{N}]--\\p{sc=Han}]";
 // The look-behind keeps the search linear: a word is tried from its beginning only.
 const GIANT_WORD = new RegExp(`(?<!${LETTER})(${LETTER}{${MAX_WORD_CHARS + 1}})${LETTER}+`, "gv");
 

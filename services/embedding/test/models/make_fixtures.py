@@ -1,15 +1,18 @@
 """Makes the models in this folder: tiny ones with random weights and real tokenizers, as sentence-transformers saves them, and
 expected.json with the token ids and vectors that sentence-transformers computes with them in float32.
 
-    python make_fixtures.py        # torch 2.15, transformers 5.23, sentence-transformers 6.2
+    python make_fixtures.py        # torch 2.15, transformers 5.23, sentence-transformers 6.2, sentencepiece 0.2
 
 Running it again gives other weights in the last digits at most; the tests compare with what lies beside them.
 """
 
+import io
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
+import sentencepiece
 import torch
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
@@ -53,6 +56,7 @@ TEXTS = [
     "一只猫在窗边 Кошка спит, naïve ﬁne ① 🎨🚲",
     "the wind and the rain and the snow and the sea " * 12,
     "One sentence. " * 9 + "x" * 300 + " and   more words after it, so that it is long " + "zebra " * 90,
+    "cafe\u0301 e\u0301\u0323 soft\u00adhyphen\u3000ﬁ… ①② 👨\u200d👩\u200d👧 a\u0308",
     "what about <pad> and [SEP] and <mask> and </s> in a text?",
 ]
 
@@ -113,7 +117,44 @@ def byte_level_bpe():
     return finish(tokenizer, processors.RobertaProcessing(*ids, trim_offsets=True, add_prefix_space=False), ROBERTA_SPECIAL)
 
 
-def unigram():
+# As a file of normalisation rules for SentencePiece: what stands at the left becomes what stands at the right.
+RULES = {
+    "\t": " ",
+    "\n": " ",
+    "\r": " ",
+    "\u00a0": " ",
+    "\u3000": " ",
+    "\u00ad": "",
+    "ﬁ": "fi",
+    "①": "1",
+    "e\u0301": "é",
+    "a\u0308": "ä",
+    "…": "...",
+}
+
+
+def precompiled():
+    """A small table as XLM-RoBERTa's tokenizer has a large one, taken out of a SentencePiece model."""
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as file:
+        for left, right in RULES.items():
+            file.write(" ".join(f"{ord(c):X}" for c in left) + "\t" + " ".join(f"{ord(c):X}" for c in right) + "\n")
+        file.flush()
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(CORPUS),
+            model_writer=model,
+            vocab_size=VOCABULARY,
+            hard_vocab_limit=False,
+            normalization_rule_tsv=file.name,
+            minloglevel=2,
+        )
+    from transformers.utils import sentencepiece_model_pb2_new as protocol
+
+    parsed = protocol.ModelProto.FromString(model.getvalue())
+    return normalizers.Precompiled(parsed.normalizer_spec.precompiled_charsmap)
+
+
+def unigram(normalizer=normalizers.NFKC, pre_tokenizer=None):
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     trainer = trainers.UnigramTrainer(
         vocab_size=VOCABULARY, special_tokens=special, unk_token="<unk>", show_progress=False
@@ -121,8 +162,8 @@ def unigram():
     tokenizer = train(
         models.Unigram(),
         trainer,
-        normalizers.NFKC(),
-        pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]),
+        normalizer(),
+        pre_tokenizer or pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]),
     )
     tokenizer.decoder = decoders.Metaspace()
     ids = [(name, tokenizer.token_to_id(name)) for name in ("<s>", "</s>")]
@@ -175,7 +216,7 @@ MODELS = {
         "0.auto_model.",
         None,
     ),
-    "xlm-roberta-max": (XLMRobertaConfig(**ROBERTA_SHAPE), unigram, "max", False, torch.float32, "", None),
+    "xlm-roberta-max": (XLMRobertaConfig(**ROBERTA_SHAPE), lambda: unigram(precompiled), "max", False, torch.float32, "", None),
 }
 
 
@@ -245,7 +286,7 @@ def make(name, seed):
 
     items = []
     for text in TEXTS:
-        ids = model.tokenize([text])["input_ids"][0].tolist()
+        ids = model.preprocess([text])["input_ids"][0].tolist()
         vector = model.encode([text], convert_to_numpy=True)[0]
         items.append({"text": text, "ids": ids, "vector": [float(f"{value:.7g}") for value in vector]})
     store(folder, dtype, prefix, bytes_a_file)

@@ -134,6 +134,8 @@ describe("long texts", () => {
         "\u0001",
         "▁",
         "ΟΔΟΣ",
+        "豈",
+        "𠀀",
       ),
       fc.string({ unit: "grapheme", maxLength: 8 }),
     ),

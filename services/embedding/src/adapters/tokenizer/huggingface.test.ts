@@ -107,6 +107,14 @@ test("a sigma at the end of a word is the small one where letters are made small
   expect(await ids(false)).toEqual([capital, capitalTail]);
 });
 
+test("an ideograph is a word by itself, also a rare one, where the tokenizer says so", async () => {
+  const { contentIds } = await open(tokenizerOf());
+  const unknown = 0;
+  expect(contentIds("a猫𠀀𪜀b")).toEqual([7, unknown, unknown, unknown, 8]);
+  const normalizer = { ...tokenizerOf().normalizer, handle_chinese_chars: false };
+  expect((await open(tokenizerOf({ normalizer }))).contentIds("a猫𠀀𪜀b")).toEqual([unknown]);
+});
+
 describe("long texts are read", () => {
   const wordPiece = tokenizerOf();
   test.each<[string, Record<string, unknown>, string]>([

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { KindredError, messageOf } from "@kindred/errors";
 import type { LongTexts, TokenizerPort } from "../../domain/tokenization.ts";
+import { precompiledNormalizer } from "./precompiled-normalizer.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -84,11 +85,30 @@ function longTextsOf(json: Json, kind: ModelKind): LongTexts {
   return hasPiecesAcrossWords(asJson(json["model"])) ? "whole" : "prefixes";
 }
 
-/** Whether letters are made small before anything else is done with them. */
-function lowerCases({ normalizer }: Json): boolean {
-  return parts(normalizer).some(
-    ({ type, lowercase }) => type === "Lowercase" || (type === "BertNormalizer" && lowercase === true),
-  );
+/** Ideographs beyond the first 65,536 characters, with the original's ranges: the library sets apart only those before. */
+const RARE_IDEOGRAPHS =
+  /[\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/gu;
+
+/** What the library would do otherwise than the original is done to a text before it. */
+function preparation({ normalizer }: Json): (text: string) => string {
+  const components = parts(normalizer);
+  const bert = components.find(({ type }) => type === "BertNormalizer");
+  const lowerCases = bert?.["lowercase"] === true || components.some(({ type }) => type === "Lowercase");
+  const isolates = bert?.["handle_chinese_chars"] === true;
+  return (text) => {
+    // JavaScript lower-cases a sigma by what stands around it; the original looks at single characters only.
+    const lowered = lowerCases ? text.replaceAll("Σ", "σ") : text;
+    return isolates ? lowered.replace(RARE_IDEOGRAPHS, " $& ") : lowered;
+  };
+}
+
+/** Puts the real normalisation in the place of the library's stand-in for it, wherever it is. */
+function installPrecompiled(normalizer: unknown, config: unknown): void {
+  const { type, precompiled_charsmap: table, normalizers } = asJson(config);
+  const target = normalizer as { normalize: (text: string) => string; normalizers?: readonly unknown[] };
+  if (type === "Precompiled" && typeof table === "string") target.normalize = precompiledNormalizer(table);
+  if (!Array.isArray(normalizers)) return;
+  for (const [i, inner] of normalizers.entries()) installPrecompiled(target.normalizers?.[i], inner);
 }
 
 async function load(path: string): Promise<Json> {
@@ -115,13 +135,13 @@ export async function openTokenizer(path: string): Promise<TokenizerPort> {
   } catch (error) {
     throw unsupported(path, messageOf(error));
   }
+  installPrecompiled(tokenizer.normalizer, json["normalizer"]);
   const idOf = (token: string): number => {
     const id = tokenizer.token_to_id(token);
     if (id === undefined) throw new KindredError("data-loss", `${path} has no token ${token}`);
     return id;
   };
-  // JavaScript lower-cases a sigma by what stands around it; the original tokenizer looks at single characters only.
-  const prepare = lowerCases(json) ? (text: string) => text.replaceAll("Σ", "σ") : (text: string) => text;
+  const prepare = preparation(json);
   return {
     longTexts: longTextsOf(json, kind),
     startId: idOf(start),
