@@ -4,6 +4,9 @@ import { EmbeddingService } from "@kindred/contracts/embedding/v1";
 import { GenerationService } from "@kindred/contracts/generation-tracking/v1";
 import { MetricsService } from "@kindred/contracts/metrics/v1";
 import { ImageService, IndexService, SearchService } from "@kindred/contracts/vector-store/v1";
+import { KindredError } from "@kindred/errors";
+import { fromConnectError } from "@kindred/rpc";
+import { isNetworkCode, systemCodeOf } from "./system-error.ts";
 
 /** The services, as their origin offers them. */
 export interface Clients {
@@ -37,4 +40,21 @@ export function openClients(options: { url: string; timeoutMs: number }): Client
     generations: createClient(GenerationService, transport),
     metrics: createClient(MetricsService, transport),
   };
+}
+
+/**
+ * What the call gives.
+ * @throws KindredError: unavailable, too, where the connection broke.
+ */
+export async function translated<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    const code = systemCodeOf(error);
+    // A connection that breaks while one writes is "internal" to Connect; here it is one more way of being away.
+    if (code !== undefined && isNetworkCode(code)) {
+      throw new KindredError("unavailable", `the connection broke (${code})`, { cause: error });
+    }
+    throw fromConnectError(error);
+  }
 }

@@ -1,15 +1,20 @@
 import { readEnvironment } from "@kindred/config";
+import { EXIT } from "./exit-codes.ts";
 import { runCli } from "./run-cli.ts";
 
 // Whoever reads our output may have read enough (`kindred search … | head -1`), and a terminal may be closed while we stop.
+// Anything else, a full disk above all, means that what was asked for is not there.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
+    if (error.code === "EPIPE" || error.code === "EIO" || process.exitCode === EXIT.cannotWrite) return;
+    process.exitCode = EXIT.cannotWrite;
+    process.stderr.write(`error: The output cannot be written: ${error.message}\n`);
   });
 }
 
-process.exitCode = await runCli(process.argv.slice(2), {
+const exitCode = await runCli(process.argv.slice(2), {
   env: readEnvironment(),
   stdout: process.stdout,
   stderr: process.stderr,
 });
+process.exitCode ??= exitCode;

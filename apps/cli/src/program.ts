@@ -2,10 +2,12 @@ import { Command } from "commander";
 import { addAddCommand } from "./commands/add.ts";
 import { addDatabaseCommands } from "./commands/db.ts";
 import { addDemoCommand, addUpCommand } from "./commands/up.ts";
+import { addEmbedCommand } from "./commands/embed.ts";
 import { addGenerationCommands } from "./commands/generations.ts";
 import { addHealthCommand } from "./commands/health.ts";
 import { addImportCommands } from "./commands/import.ts";
 import { addIndexCommands } from "./commands/indexes.ts";
+import { addModelCommands } from "./commands/models.ts";
 import { addSearchCommand } from "./commands/search.ts";
 import { addStatsCommand } from "./commands/stats.ts";
 import type { AddCommand, Run } from "./commands/command.ts";
@@ -28,6 +30,7 @@ Examples:
   kindred search "a cat on a sofa" -k 5       find pictures by meaning
   kindred add cat.jpg --caption "My cat."     add a picture of yours
   kindred import coco captions_val2017.json   add 5,000 pictures with 25,014 captions
+  kindred embed --file texts.txt --out v.npy  turn texts into vectors
   kindred stats --json | jq .total_images     for programs: JSON on standard output`;
 
 export function createProgram({ terminal, run }: ProgramDeps): Command {
@@ -55,6 +58,8 @@ export function createProgram({ terminal, run }: ProgramDeps): Command {
     addSearchCommand,
     addAddCommand,
     addImportCommands,
+    addEmbedCommand,
+    addModelCommands,
     addStatsCommand,
     addGenerationCommands,
     addIndexCommands,

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { messageOf } from "@kindred/errors";
 import { EXIT } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
+import { unreadable } from "../file-error.ts";
 
 export interface CocoPicture {
   fileName: string;
@@ -26,13 +27,7 @@ export async function readCocoFile(path: string): Promise<CocoPicture[]> {
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    const reasons: Record<string, string> = {
-      ENOENT: "there is no such file",
-      EISDIR: "it is a folder",
-      EACCES: "it may not be read",
-    };
-    const reason = reasons[(error as NodeJS.ErrnoException).code ?? ""] ?? messageOf(error);
-    throw new Failure(`${path} cannot be read: ${reason}.`, { exitCode: EXIT.data, cause: error });
+    throw unreadable(path, error);
   }
   let content: unknown;
   try {

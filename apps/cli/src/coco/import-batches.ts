@@ -1,4 +1,5 @@
-import { isKindredError, messageOf } from "@kindred/errors";
+import { isKindredError } from "@kindred/errors";
+import { delayBefore, isPassing, Patience, type PatienceDeps } from "../patience.ts";
 import type { Batch } from "./batches.ts";
 
 /** What storing one batch did, or what all of them did. */
@@ -9,19 +10,13 @@ export interface Counts {
   embeddingsExisting: number;
 }
 
-export interface ImportDeps {
+export interface ImportDeps extends PatienceDeps {
   /** Stores one batch, whole or not at all; a batch that is stored already adds nothing. Throws KindredErrors. */
   send: (batch: Batch, signal: AbortSignal) => Promise<Counts>;
   /** Which part of a stored batch was added since the import began, whoever was told so. */
   countSinceStart: (batch: Batch, signal: AbortSignal) => Promise<Counts>;
-  /** Resolves after the time, and rejects when the signal is aborted. */
-  sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-  now: () => number;
   /** A batch is stored for certain. */
   onStored: (batch: Batch) => void;
-  /** The services do not answer; called once until they do again. */
-  onWaiting: (reason: string) => void;
-  onResumed: () => void;
 }
 
 export interface ImportOptions {
@@ -41,11 +36,6 @@ export interface ImportOutcome {
   /** Why it ended early; undefined when everything is stored. */
   error: unknown;
 }
-
-/** A service that is restarted, or whose queue is full, takes the same batch a moment later. */
-const PASSING = new Set(["unavailable", "resource-exhausted", "aborted", "deadline-exceeded"]);
-const FIRST_DELAY_MS = 200;
-const LONGEST_DELAY_MS = 3_000;
 
 /**
  * Sends batches, several at a time. One that fails for a reason that passes is sent again until it is stored, or until no batch
@@ -113,42 +103,12 @@ async function sendUntilStored(
       mayBeStored ||=
         !isKindredError(error) || !["invalid-argument", "resource-exhausted"].includes(error.kind);
       if (signal.aborted || !isPassing(error) || patience.isOver(error)) return { error, mayBeStored };
-      const delay = Math.min(FIRST_DELAY_MS * 2 ** attempt, LONGEST_DELAY_MS) * (0.5 + Math.random() / 2);
       try {
-        await deps.sleep(Math.max(delay, isKindredError(error) ? (error.retryAfterMs ?? 0) : 0), signal);
+        await deps.sleep(delayBefore(attempt, error), signal);
       } catch {
         return { error, mayBeStored };
       }
     }
-  }
-}
-
-function isPassing(error: unknown): boolean {
-  return isKindredError(error) && PASSING.has(error.kind);
-}
-
-/** How long it has been since a batch was stored, over all lanes. */
-class Patience {
-  readonly #deps: Pick<ImportDeps, "now" | "onWaiting" | "onResumed">;
-  readonly #limitMs: number;
-  #since: number | undefined;
-
-  constructor(deps: Pick<ImportDeps, "now" | "onWaiting" | "onResumed">, limitMs: number) {
-    this.#deps = deps;
-    this.#limitMs = limitMs;
-  }
-
-  renew(): void {
-    if (this.#since !== undefined) this.#deps.onResumed();
-    this.#since = undefined;
-  }
-
-  isOver(error: unknown): boolean {
-    if (this.#since === undefined) {
-      this.#since = this.#deps.now();
-      this.#deps.onWaiting(messageOf(error));
-    }
-    return this.#deps.now() - this.#since >= this.#limitMs;
   }
 }
 

@@ -1,8 +1,5 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { KindredError } from "@kindred/errors";
-import { fromConnectError } from "@kindred/rpc";
-import type { Clients } from "../clients.ts";
-import { isNetworkCode, systemCodeOf } from "../system-error.ts";
+import { translated, type Clients } from "../clients.ts";
 import { captionKey, imagePath, toRequest, type Batch } from "./batches.ts";
 import type { ImportDeps } from "./import-batches.ts";
 
@@ -63,19 +60,6 @@ async function countSince(
     }
   }
   return counts;
-}
-
-async function translated<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    const code = systemCodeOf(error);
-    // A connection that breaks while one writes is "internal" to Connect; here it is one more way of being away.
-    if (code !== undefined && isNetworkCode(code)) {
-      throw new KindredError("unavailable", `the connection broke (${code})`, { cause: error });
-    }
-    throw fromConnectError(error);
-  }
 }
 
 // oxlint-disable-next-line typescript/require-await -- a client stream is an async iterable

@@ -1,7 +1,7 @@
 import { repositoryPath, runTask, TaskError } from "@kindred/process";
 import { EXIT } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
-import { formatBytes } from "../terminal/format.ts";
+import { describePhase, describeSource } from "../models/model-progress.ts";
 import type { Step } from "../terminal/steps.ts";
 
 /** A line of services/embedding/src/prepare.ts; `done` and `total` in bytes. */
@@ -11,13 +11,6 @@ interface PrepareMessage {
   total: number;
   source: string;
 }
-
-const SOURCES: Record<string, string> = {
-  directory: "the folder EMBEDDING_MODEL_DIR",
-  cache: "the cache",
-  hub: "the Hugging Face hub",
-  package: "the package mirror",
-};
 
 const MAX_REASON = 160;
 
@@ -35,25 +28,14 @@ export async function prepareModel(deps: {
       signal: deps.signal,
       onMessage: (message) => {
         const { phase, done, total, source: from } = message as PrepareMessage;
-        source = SOURCES[from] ?? from;
-        if (phase !== "ready") deps.step.progress(describe(phase, source, total), done, total);
+        source = describeSource(from);
+        if (phase !== "ready") deps.step.progress(describePhase(phase, from, total), done, total);
       },
     });
   } catch (error) {
     throw error instanceof TaskError ? modelFailure(error) : error;
   }
   return `all-MiniLM-L6-v2 from ${source}`;
-}
-
-function describe(phase: Exclude<PrepareMessage["phase"], "ready">, source: string, total: number): string {
-  switch (phase) {
-    case "download":
-      return `downloading ${formatBytes(total)} from ${source}`;
-    case "verify":
-      return "checking the files";
-    case "compile":
-      return "compiling";
-  }
 }
 
 /** The task says what is wrong, then each source that was tried in an indented line, then a remedy. */

@@ -27,3 +27,13 @@ export function formatMs(ms: number): string {
 export function plural(count: number | bigint, noun: string): string {
   return `${formatCount(count)} ${noun}${Number(count) === 1 ? "" : "s"}`;
 }
+
+/** "just now", "42 s ago", "3 min ago", "5 h ago", "2 days ago" */
+export function formatAgo(time: Date, now: Date): string {
+  const seconds = Math.floor((now.getTime() - time.getTime()) / 1_000);
+  if (seconds < 2) return "just now";
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ago`;
+  return `${plural(Math.floor(seconds / 86_400), "day")} ago`;
+}

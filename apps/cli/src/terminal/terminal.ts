@@ -12,6 +12,8 @@ export interface Terminal {
   readonly width: number | undefined;
   /** A line, or several, of the result. */
   result(text: string): void;
+  /** A part of a long result, as it is. Resolves when there is room for more; with false when nobody takes any more. */
+  part(text: string): Promise<boolean>;
   /** The result for programs. */
   json(value: unknown): void;
   /** A line, or several, that is no result. */
@@ -33,6 +35,7 @@ export function createTerminal(options: {
     interactive: stderr.isTTY === true && env["TERM"] !== "dumb" && !env["CI"],
     width: stdout.isTTY === true ? stdout.columns : undefined,
     result: (text) => void stdout.write(`${text}\n`),
+    part: (text) => new Promise((resolve) => stdout.write(text, (error) => resolve(!error))),
     json: (value) => void stdout.write(`${JSON.stringify(value, undefined, 2)}\n`),
     note: (text) => void stderr.write(`${text}\n`),
   };
