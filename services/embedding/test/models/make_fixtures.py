@@ -3,7 +3,8 @@ expected.json with the token ids and vectors that sentence-transformers computes
 
     python make_fixtures.py        # torch 2.15, transformers 5.23, sentence-transformers 6.2, sentencepiece 0.2
 
-Running it again gives other weights in the last digits at most; the tests compare with what lies beside them.
+Then `npx prettier --write test/models`, as for all files here. Running it again gives other weights in the last digits at most; the
+tests compare with what lies beside them.
 """
 
 import io

@@ -77,7 +77,7 @@ function hasPiecesAcrossWords(model: Json): boolean {
   const pieces = Array.isArray(vocab)
     ? vocab.map((entry) => String((entry as unknown[])[0]))
     : Object.keys(asJson(vocab));
-  return pieces.some((piece) => /[^▁]▁/u.test(piece) || /[^\sĠ] /u.test(piece));
+  return pieces.some((piece) => /[^▁]▁|[^ ] /u.test(piece));
 }
 
 function longTextsOf(json: Json, kind: ModelKind): LongTexts {
