@@ -12,8 +12,7 @@ import type { ModelConfig } from "./config.ts";
 import type { BertWeights } from "./domain/compiler/bert.ts";
 import { calibrate, type Calibration } from "./domain/compiler/calibration.ts";
 import { CALIBRATION_TEXTS } from "./domain/compiler/calibration-texts.ts";
-import { MINILM_CALIBRATION } from "./domain/compiler/minilm-calibration.ts";
-import { MINILM, MINILM_SPEC, type LocalModelSpec } from "./domain/model.ts";
+import { MINILM_SPEC, type LocalModelSpec } from "./domain/model.ts";
 import {
   createFileChain,
   type FileChain,
@@ -186,10 +185,7 @@ export async function prepareModel(
     precision,
     weightsPaths,
     cacheDir: config.cacheDir,
-    calibration: async (weights) =>
-      description.weights.sha256 === MINILM.weights.sha256
-        ? MINILM_CALIBRATION
-        : calibrateOnTexts(obtained, weights),
+    calibration: (weights) => calibrateOnTexts(obtained, weights),
     onProgress: (done, total) => {
       onProgress({ phase: "compile", done, total, source });
     },

@@ -9,14 +9,7 @@ import {
   type ProductBuilder,
 } from "./arithmetic.ts";
 import type { BertLayer, BertWeights, Linear } from "./bert.ts";
-import {
-  LEAST_TOKEN_SCALE,
-  PRODUCTS,
-  smoothingDivisors,
-  type Calibration,
-  type Site,
-  type TokenScale,
-} from "./calibration.ts";
+import { LEAST_TOKEN_SCALE, PRODUCTS, type Calibration, type Site, type TokenScale } from "./calibration.ts";
 import { embedTokens } from "./embedding.ts";
 import { GraphBuilder, type Graph, type GraphValue } from "./graph.ts";
 import { poolAndScale } from "./pooling.ts";
@@ -50,8 +43,8 @@ function int8Products(
     const chosen = calibration.get(site);
     if (chosen === undefined) throw new RangeError(`the calibration has nothing for ${site}`);
     let [input, matrix] = [x, weight];
-    if (chosen.smoothing !== undefined) {
-      const divisors = smoothingDivisors(chosen.smoothing);
+    const { divisors } = chosen;
+    if (divisors !== undefined) {
       const factors = graph.constant(
         `${site}.smoothing`,
         [inputs],

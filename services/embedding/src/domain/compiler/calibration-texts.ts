@@ -1,5 +1,5 @@
 /**
- * Texts on which other models than the built-in one are run when they are compiled to int8, to see how large their activations get:
+ * Texts on which a model is run when it is compiled to int8, to see how large its activations get:
  * many kinds of text, several languages, some long ones, some that are hardly text.
  */
 const SENTENCES = [

@@ -1,16 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { MINILM } from "../model.ts";
 import type { BertLayer, BertWeights, Linear } from "./bert.ts";
-import {
-  calibrate,
-  decodeCalibration,
-  PRODUCTS,
-  smoothingDivisors,
-  type ChannelRange,
-  type Product,
-  type Site,
-} from "./calibration.ts";
-import { MINILM_CALIBRATION } from "./minilm-calibration.ts";
+import { calibrate, PRODUCTS, type ChannelRange, type Site } from "./calibration.ts";
 
 const linear = (inputs: number, fill: number): Linear => ({
   inputs,
@@ -42,51 +32,31 @@ const observe = (range: ChannelRange) => new Map(PRODUCTS.map((product) => [`0.$
 test("smoothing takes the range of a loud channel down to that of the others", () => {
   const range = { low: Float32Array.of(-1, -64, 0), high: Float32Array.of(1, 32, 1) };
   const site = calibrate(oneLayer(3), observe(range)).get("0.intermediate");
-  // 64^0.5 is 8, in eighths of a power of two 2^(24/8).
-  expect([...smoothingDivisors(site?.smoothing ?? new Int8Array(0))]).toEqual([1, 8, 1]);
+  expect([...(site?.divisors ?? [])]).toEqual([1, 8, 1]);
   expect(site).toMatchObject({ low: -1, high: 1, tokenScale: "magnitude" });
 });
 
 test("attention's input has one range, in which no channel is larger than the median one was", () => {
   const range = { low: Float32Array.of(-1, -64, 0), high: Float32Array.of(2, 32, 0.5) };
   const site = calibrate(oneLayer(3), observe(range)).get("0.qkv");
-  expect([...smoothingDivisors(site?.smoothing ?? new Int8Array(0))]).toEqual([1, 32, 1]);
+  expect([...(site?.divisors ?? [])]).toEqual([1, 32, 1]);
   expect(site).toMatchObject({ low: -2, high: 2, tokenScale: undefined });
 });
 
 test("the context that leaves attention is scaled by each token's largest magnitude, and not smoothed", () => {
   const range = { low: Float32Array.of(-2), high: Float32Array.of(3) };
   const site = calibrate(oneLayer(1), observe(range)).get("0.attentionOutput");
-  expect(site).toEqual({ low: -1, high: 1, smoothing: undefined, tokenScale: "magnitude" });
+  expect(site).toEqual({ low: -1, high: 1, divisors: undefined, tokenScale: "magnitude" });
 });
 
 test("what GELU gives is scaled by each token's peak, with room for its small negative values", () => {
   const range = { low: Float32Array.of(-0.17), high: Float32Array.of(24) };
   const site = calibrate(oneLayer(1), observe(range)).get("0.output");
-  expect(site).toMatchObject({ high: 1, smoothing: undefined, tokenScale: "peak" });
+  expect(site).toMatchObject({ high: 1, divisors: undefined, tokenScale: "peak" });
   // At the least scale of 0.7, -0.17 is still in range.
   expect((site?.low ?? 0) * 0.7).toBeCloseTo(-0.17, 6);
 });
 
 test("a product that was not observed is an error", () => {
   expect(() => calibrate(oneLayer(1), new Map())).toThrow("no activations were observed for 0.qkv");
-});
-
-test("the committed calibration fits the model", () => {
-  const { layers, hidden } = MINILM.architecture;
-  const channels = { qkv: hidden, attentionOutput: undefined, intermediate: hidden, output: undefined };
-  expect(MINILM_CALIBRATION.size).toBe(layers * PRODUCTS.length);
-  for (const [site, { low, high, smoothing }] of MINILM_CALIBRATION) {
-    expect(low).toBeLessThan(0);
-    expect(high).toBeGreaterThan(0);
-    expect([site, smoothing?.length]).toEqual([site, channels[site.split(".")[1] as Product]]);
-  }
-});
-
-test("packed smoothing is read as signed bytes", () => {
-  const packed = {
-    "0.qkv": [-1, 2, Buffer.from(Int8Array.of(-3, 0, 127).buffer).toString("base64"), ""],
-  } as const;
-  const site = decodeCalibration(packed as never).get("0.qkv");
-  expect([...(site?.smoothing ?? [])]).toEqual([-3, 0, 127]);
 });

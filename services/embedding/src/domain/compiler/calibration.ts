@@ -19,10 +19,10 @@ export interface SiteCalibration {
   readonly low: number;
   readonly high: number;
   /**
-   * Divisor of each input channel, in eighths of a power of two: channel c is divided by 2^(smoothing[c] / 8), and
-   * the weights are multiplied by it, so that a few large channels do not take the range from all others.
+   * Divisor of each input channel; the weights are multiplied by it, so that a few large channels do not take the range from all
+   * others. Undefined where channels stay as they are.
    */
-  readonly smoothing: Int8Array<ArrayBuffer> | undefined;
+  readonly divisors: Float32Array<ArrayBuffer> | undefined;
   /** Undefined where one range holds for all tokens. */
   readonly tokenScale: TokenScale | undefined;
 }
@@ -57,63 +57,33 @@ const POLICY: Record<Product, { smoothing: Smoothing; tokenScale: TokenScale | u
 /** No token is divided by less: by a magnitude so that zeros stay zeros, by a peak so that what is negative stays in range. */
 export const LEAST_TOKEN_SCALE: Record<TokenScale, number> = { magnitude: 1e-6, peak: 0.7 };
 
-const STEPS_PER_OCTAVE = 8;
-
-/** As it is kept in a source file: low, high, the smoothing's bytes as base64 ("" for none), and the token scale ("" for none). */
-export type PackedCalibration = Readonly<
-  Record<Site, readonly [low: number, high: number, smoothing: string, tokenScale: TokenScale | ""]>
->;
-
-export function decodeCalibration(packed: PackedCalibration): Calibration {
-  return new Map(
-    Object.entries(packed).map(([site, [low, high, smoothing, tokenScale]]) => [
-      site as Site,
-      {
-        low,
-        high,
-        smoothing: smoothing === "" ? undefined : new Int8Array(Buffer.from(smoothing, "base64")),
-        tokenScale: tokenScale === "" ? undefined : tokenScale,
-      },
-    ]),
-  );
-}
-
-/** The divisors that a calibration's `smoothing` stands for. */
-export function smoothingDivisors(smoothing: Int8Array): Float32Array<ArrayBuffer> {
-  return Float32Array.from(smoothing, (step) => 2 ** (step / STEPS_PER_OCTAVE));
-}
-
 /** Largest magnitude of each channel. */
 function magnitudes({ low, high }: ChannelRange): Float32Array<ArrayBuffer> {
   return Float32Array.from(high, (top, channel) => Math.max(top, -(low[channel] as number), 1e-6));
 }
 
-function chooseSmoothing(
+function chooseDivisors(
   linear: Linear,
   range: ChannelRange,
   smoothing: NonNullable<Smoothing>,
-): Int8Array<ArrayBuffer> {
+): Float32Array<ArrayBuffer> {
   const activations = magnitudes(range);
   const median = activations.toSorted()[Math.floor(activations.length / 2)] as number;
-  return Int8Array.from(activations, (activation, channel) => {
-    let divisor = Math.max(1, activation / median);
-    if (smoothing !== "level") {
-      const row = linear.weight.subarray(channel * linear.outputs, (channel + 1) * linear.outputs);
-      const weight = row.reduce((max, value) => Math.max(max, Math.abs(value)), 1e-8);
-      divisor = activation ** smoothing.alpha / weight ** (1 - smoothing.alpha);
-    }
-    return Math.max(-127, Math.min(127, Math.round(STEPS_PER_OCTAVE * Math.log2(divisor))));
+  return activations.map((activation, channel) => {
+    if (smoothing === "level") return Math.max(1, activation / median);
+    const row = linear.weight.subarray(channel * linear.outputs, (channel + 1) * linear.outputs);
+    const weight = row.reduce((max, value) => Math.max(max, Math.abs(value)), 1e-8);
+    return activation ** smoothing.alpha / weight ** (1 - smoothing.alpha);
   });
 }
 
 /** The range of a product's input over all channels, as its calibration states it. */
 function chooseRange(
   range: ChannelRange,
-  smoothing: Int8Array | undefined,
+  divisors: Float32Array | undefined,
   tokenScale: TokenScale | undefined,
 ): { low: number; high: number } {
   if (tokenScale === "magnitude") return { low: -1, high: 1 };
-  const divisors = smoothing && smoothingDivisors(smoothing);
   const over = (values: Float32Array, pick: (...values: number[]) => number) =>
     values.reduce((best, value, channel) => pick(best, value / (divisors?.[channel] ?? 1)), 0);
   const low = over(range.low, Math.min);
@@ -129,10 +99,10 @@ export function calibrate(weights: BertWeights, observed: ReadonlyMap<Site, Chan
       const site: Site = `${layer}.${product}`;
       const range = observed.get(site);
       if (range === undefined) throw new RangeError(`no activations were observed for ${site}`);
-      const { smoothing: chosen, tokenScale } = POLICY[product];
-      const smoothing =
-        chosen === undefined ? undefined : chooseSmoothing(layerWeights[product], range, chosen);
-      calibration.set(site, { ...chooseRange(range, smoothing, tokenScale), smoothing, tokenScale });
+      const { smoothing, tokenScale } = POLICY[product];
+      const divisors =
+        smoothing === undefined ? undefined : chooseDivisors(layerWeights[product], range, smoothing);
+      calibration.set(site, { ...chooseRange(range, divisors, tokenScale), divisors, tokenScale });
     }
   }
   return calibration;

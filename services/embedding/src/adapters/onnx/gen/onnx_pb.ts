@@ -12,11 +12,8 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 /**
  * Describes the file onnx.proto.
  */
-export const file_onnx: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    "Cgpvbm54LnByb3RvEgxraW5kcmVkLm9ubngihAIKCk1vZGVsUHJvdG8SEgoKaXJfdmVyc2lvbhgBIAEoAxIVCg1wcm9kdWNlcl9uYW1lGAIgASgJEhgKEHByb2R1Y2VyX3ZlcnNpb24YAyABKAkSEgoKZG9jX3N0cmluZxgGIAEoCRInCgVncmFwaBgHIAEoCzIYLmtpbmRyZWQub25ueC5HcmFwaFByb3RvEjYKDG9wc2V0X2ltcG9ydBgIIAMoCzIgLmtpbmRyZWQub25ueC5PcGVyYXRvclNldElkUHJvdG8SPAoObWV0YWRhdGFfcHJvcHMYDiADKAsyJC5raW5kcmVkLm9ubnguU3RyaW5nU3RyaW5nRW50cnlQcm90byI1ChJPcGVyYXRvclNldElkUHJvdG8SDgoGZG9tYWluGAEgASgJEg8KB3ZlcnNpb24YAiABKAMiNAoWU3RyaW5nU3RyaW5nRW50cnlQcm90bxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAkizAEKCkdyYXBoUHJvdG8SJQoEbm9kZRgBIAMoCzIXLmtpbmRyZWQub25ueC5Ob2RlUHJvdG8SDAoEbmFtZRgCIAEoCRIuCgtpbml0aWFsaXplchgFIAMoCzIZLmtpbmRyZWQub25ueC5UZW5zb3JQcm90bxIrCgVpbnB1dBgLIAMoCzIcLmtpbmRyZWQub25ueC5WYWx1ZUluZm9Qcm90bxIsCgZvdXRwdXQYDCADKAsyHC5raW5kcmVkLm9ubnguVmFsdWVJbmZvUHJvdG8iigEKCU5vZGVQcm90bxINCgVpbnB1dBgBIAMoCRIOCgZvdXRwdXQYAiADKAkSDAoEbmFtZRgDIAEoCRIPCgdvcF90eXBlGAQgASgJEi8KCWF0dHJpYnV0ZRgFIAMoCzIcLmtpbmRyZWQub25ueC5BdHRyaWJ1dGVQcm90bxIOCgZkb21haW4YByABKAkisgIKDkF0dHJpYnV0ZVByb3RvEgwKBG5hbWUYASABKAkSDgoBZhgCIAEoAkgAiAEBEg4KAWkYAyABKANIAYgBARIOCgFzGAQgASgMSAKIAQESDgoGZmxvYXRzGAcgAygCEgwKBGludHMYCCADKAMSOAoEdHlwZRgUIAEoDjIqLmtpbmRyZWQub25ueC5BdHRyaWJ1dGVQcm90by5BdHRyaWJ1dGVUeXBlIngKDUF0dHJpYnV0ZVR5cGUSDQoJVU5ERUZJTkVEEAASCQoFRkxPQVQQARIHCgNJTlQQAhIKCgZTVFJJTkcQAxIKCgZURU5TT1IQBBIJCgVHUkFQSBAFEgoKBkZMT0FUUxAGEggKBElOVFMQBxILCgdTVFJJTkdTEAhCBAoCX2ZCBAoCX2lCBAoCX3MiRQoOVmFsdWVJbmZvUHJvdG8SDAoEbmFtZRgBIAEoCRIlCgR0eXBlGAIgASgLMhcua2luZHJlZC5vbm54LlR5cGVQcm90byKXAQoJVHlwZVByb3RvEjUKC3RlbnNvcl90eXBlGAEgASgLMh4ua2luZHJlZC5vbm54LlR5cGVQcm90by5UZW5zb3JIABpKCgZUZW5zb3ISEQoJZWxlbV90eXBlGAEgASgFEi0KBXNoYXBlGAIgASgLMh4ua2luZHJlZC5vbm54LlRlbnNvclNoYXBlUHJvdG9CBwoFdmFsdWUiiQEKEFRlbnNvclNoYXBlUHJvdG8SNQoDZGltGAEgAygLMigua2luZHJlZC5vbm54LlRlbnNvclNoYXBlUHJvdG8uRGltZW5zaW9uGj4KCURpbWVuc2lvbhITCglkaW1fdmFsdWUYASABKANIABITCglkaW1fcGFyYW0YAiABKAlIAEIHCgV2YWx1ZSLTAgoLVGVuc29yUHJvdG8SDAoEZGltcxgBIAMoAxIRCglkYXRhX3R5cGUYAiABKAUSDAoEbmFtZRgIIAEoCRIQCghyYXdfZGF0YRgJIAEoDBI7Cg1leHRlcm5hbF9kYXRhGA0gAygLMiQua2luZHJlZC5vbm54LlN0cmluZ1N0cmluZ0VudHJ5UHJvdG8SPQoNZGF0YV9sb2NhdGlvbhgOIAEoDjImLmtpbmRyZWQub25ueC5UZW5zb3JQcm90by5EYXRhTG9jYXRpb24iXAoIRGF0YVR5cGUSDQoJVU5ERUZJTkVEEAASCQoFRkxPQVQQARIJCgVVSU5UOBACEggKBElOVDgQAxIJCgVJTlQzMhAGEgkKBUlOVDY0EAcSCwoHRkxPQVQxNhAKIikKDERhdGFMb2NhdGlvbhILCgdERUZBVUxUEAASDAoIRVhURVJOQUwQAWIGcHJvdG8z",
-  );
+export const file_onnx: GenFile = /*@__PURE__*/
+  fileDesc("Cgpvbm54LnByb3RvEgxraW5kcmVkLm9ubngihAIKCk1vZGVsUHJvdG8SEgoKaXJfdmVyc2lvbhgBIAEoAxIVCg1wcm9kdWNlcl9uYW1lGAIgASgJEhgKEHByb2R1Y2VyX3ZlcnNpb24YAyABKAkSEgoKZG9jX3N0cmluZxgGIAEoCRInCgVncmFwaBgHIAEoCzIYLmtpbmRyZWQub25ueC5HcmFwaFByb3RvEjYKDG9wc2V0X2ltcG9ydBgIIAMoCzIgLmtpbmRyZWQub25ueC5PcGVyYXRvclNldElkUHJvdG8SPAoObWV0YWRhdGFfcHJvcHMYDiADKAsyJC5raW5kcmVkLm9ubnguU3RyaW5nU3RyaW5nRW50cnlQcm90byI1ChJPcGVyYXRvclNldElkUHJvdG8SDgoGZG9tYWluGAEgASgJEg8KB3ZlcnNpb24YAiABKAMiNAoWU3RyaW5nU3RyaW5nRW50cnlQcm90bxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAkizAEKCkdyYXBoUHJvdG8SJQoEbm9kZRgBIAMoCzIXLmtpbmRyZWQub25ueC5Ob2RlUHJvdG8SDAoEbmFtZRgCIAEoCRIuCgtpbml0aWFsaXplchgFIAMoCzIZLmtpbmRyZWQub25ueC5UZW5zb3JQcm90bxIrCgVpbnB1dBgLIAMoCzIcLmtpbmRyZWQub25ueC5WYWx1ZUluZm9Qcm90bxIsCgZvdXRwdXQYDCADKAsyHC5raW5kcmVkLm9ubnguVmFsdWVJbmZvUHJvdG8iigEKCU5vZGVQcm90bxINCgVpbnB1dBgBIAMoCRIOCgZvdXRwdXQYAiADKAkSDAoEbmFtZRgDIAEoCRIPCgdvcF90eXBlGAQgASgJEi8KCWF0dHJpYnV0ZRgFIAMoCzIcLmtpbmRyZWQub25ueC5BdHRyaWJ1dGVQcm90bxIOCgZkb21haW4YByABKAkisgIKDkF0dHJpYnV0ZVByb3RvEgwKBG5hbWUYASABKAkSDgoBZhgCIAEoAkgAiAEBEg4KAWkYAyABKANIAYgBARIOCgFzGAQgASgMSAKIAQESDgoGZmxvYXRzGAcgAygCEgwKBGludHMYCCADKAMSOAoEdHlwZRgUIAEoDjIqLmtpbmRyZWQub25ueC5BdHRyaWJ1dGVQcm90by5BdHRyaWJ1dGVUeXBlIngKDUF0dHJpYnV0ZVR5cGUSDQoJVU5ERUZJTkVEEAASCQoFRkxPQVQQARIHCgNJTlQQAhIKCgZTVFJJTkcQAxIKCgZURU5TT1IQBBIJCgVHUkFQSBAFEgoKBkZMT0FUUxAGEggKBElOVFMQBxILCgdTVFJJTkdTEAhCBAoCX2ZCBAoCX2lCBAoCX3MiRQoOVmFsdWVJbmZvUHJvdG8SDAoEbmFtZRgBIAEoCRIlCgR0eXBlGAIgASgLMhcua2luZHJlZC5vbm54LlR5cGVQcm90byKXAQoJVHlwZVByb3RvEjUKC3RlbnNvcl90eXBlGAEgASgLMh4ua2luZHJlZC5vbm54LlR5cGVQcm90by5UZW5zb3JIABpKCgZUZW5zb3ISEQoJZWxlbV90eXBlGAEgASgFEi0KBXNoYXBlGAIgASgLMh4ua2luZHJlZC5vbm54LlRlbnNvclNoYXBlUHJvdG9CBwoFdmFsdWUiiQEKEFRlbnNvclNoYXBlUHJvdG8SNQoDZGltGAEgAygLMigua2luZHJlZC5vbm54LlRlbnNvclNoYXBlUHJvdG8uRGltZW5zaW9uGj4KCURpbWVuc2lvbhITCglkaW1fdmFsdWUYASABKANIABITCglkaW1fcGFyYW0YAiABKAlIAEIHCgV2YWx1ZSLTAgoLVGVuc29yUHJvdG8SDAoEZGltcxgBIAMoAxIRCglkYXRhX3R5cGUYAiABKAUSDAoEbmFtZRgIIAEoCRIQCghyYXdfZGF0YRgJIAEoDBI7Cg1leHRlcm5hbF9kYXRhGA0gAygLMiQua2luZHJlZC5vbm54LlN0cmluZ1N0cmluZ0VudHJ5UHJvdG8SPQoNZGF0YV9sb2NhdGlvbhgOIAEoDjImLmtpbmRyZWQub25ueC5UZW5zb3JQcm90by5EYXRhTG9jYXRpb24iXAoIRGF0YVR5cGUSDQoJVU5ERUZJTkVEEAASCQoFRkxPQVQQARIJCgVVSU5UOBACEggKBElOVDgQAxIJCgVJTlQzMhAGEgkKBUlOVDY0EAcSCwoHRkxPQVQxNhAKIikKDERhdGFMb2NhdGlvbhILCgdERUZBVUxUEAASDAoIRVhURVJOQUwQAWIGcHJvdG8z");
 
 /**
  * A model: a graph and the operator sets that its nodes come from.
@@ -64,7 +61,8 @@ export type ModelProto = Message<"kindred.onnx.ModelProto"> & {
  * Describes the message kindred.onnx.ModelProto.
  * Use `create(ModelProtoSchema)` to create a new message.
  */
-export const ModelProtoSchema: GenMessage<ModelProto> = /*@__PURE__*/ messageDesc(file_onnx, 0);
+export const ModelProtoSchema: GenMessage<ModelProto> = /*@__PURE__*/
+  messageDesc(file_onnx, 0);
 
 /**
  * @generated from message kindred.onnx.OperatorSetIdProto
@@ -87,8 +85,7 @@ export type OperatorSetIdProto = Message<"kindred.onnx.OperatorSetIdProto"> & {
  * Describes the message kindred.onnx.OperatorSetIdProto.
  * Use `create(OperatorSetIdProtoSchema)` to create a new message.
  */
-export const OperatorSetIdProtoSchema: GenMessage<OperatorSetIdProto> =
-  /*@__PURE__*/
+export const OperatorSetIdProtoSchema: GenMessage<OperatorSetIdProto> = /*@__PURE__*/
   messageDesc(file_onnx, 1);
 
 /**
@@ -110,8 +107,7 @@ export type StringStringEntryProto = Message<"kindred.onnx.StringStringEntryProt
  * Describes the message kindred.onnx.StringStringEntryProto.
  * Use `create(StringStringEntryProtoSchema)` to create a new message.
  */
-export const StringStringEntryProtoSchema: GenMessage<StringStringEntryProto> =
-  /*@__PURE__*/
+export const StringStringEntryProtoSchema: GenMessage<StringStringEntryProto> = /*@__PURE__*/
   messageDesc(file_onnx, 2);
 
 /**
@@ -150,7 +146,8 @@ export type GraphProto = Message<"kindred.onnx.GraphProto"> & {
  * Describes the message kindred.onnx.GraphProto.
  * Use `create(GraphProtoSchema)` to create a new message.
  */
-export const GraphProtoSchema: GenMessage<GraphProto> = /*@__PURE__*/ messageDesc(file_onnx, 3);
+export const GraphProtoSchema: GenMessage<GraphProto> = /*@__PURE__*/
+  messageDesc(file_onnx, 3);
 
 /**
  * @generated from message kindred.onnx.NodeProto
@@ -193,7 +190,8 @@ export type NodeProto = Message<"kindred.onnx.NodeProto"> & {
  * Describes the message kindred.onnx.NodeProto.
  * Use `create(NodeProtoSchema)` to create a new message.
  */
-export const NodeProtoSchema: GenMessage<NodeProto> = /*@__PURE__*/ messageDesc(file_onnx, 4);
+export const NodeProtoSchema: GenMessage<NodeProto> = /*@__PURE__*/
+  messageDesc(file_onnx, 4);
 
 /**
  * @generated from message kindred.onnx.AttributeProto
@@ -241,7 +239,8 @@ export type AttributeProto = Message<"kindred.onnx.AttributeProto"> & {
  * Describes the message kindred.onnx.AttributeProto.
  * Use `create(AttributeProtoSchema)` to create a new message.
  */
-export const AttributeProtoSchema: GenMessage<AttributeProto> = /*@__PURE__*/ messageDesc(file_onnx, 5);
+export const AttributeProtoSchema: GenMessage<AttributeProto> = /*@__PURE__*/
+  messageDesc(file_onnx, 5);
 
 /**
  * @generated from enum kindred.onnx.AttributeProto.AttributeType
@@ -296,14 +295,12 @@ export const AttributeProto_AttributeType = {
 /**
  * @generated from enum kindred.onnx.AttributeProto.AttributeType
  */
-export type AttributeProto_AttributeType =
-  (typeof AttributeProto_AttributeType)[keyof typeof AttributeProto_AttributeType] | UnknownEnum;
+export type AttributeProto_AttributeType = (typeof AttributeProto_AttributeType)[keyof typeof AttributeProto_AttributeType] | UnknownEnum;
 
 /**
  * Describes the enum kindred.onnx.AttributeProto.AttributeType.
  */
-export const AttributeProto_AttributeTypeSchema: GenEnum<AttributeProto_AttributeType> =
-  /*@__PURE__*/
+export const AttributeProto_AttributeTypeSchema: GenEnum<AttributeProto_AttributeType> = /*@__PURE__*/
   enumDesc(file_onnx, 5, 0);
 
 /**
@@ -325,7 +322,8 @@ export type ValueInfoProto = Message<"kindred.onnx.ValueInfoProto"> & {
  * Describes the message kindred.onnx.ValueInfoProto.
  * Use `create(ValueInfoProtoSchema)` to create a new message.
  */
-export const ValueInfoProtoSchema: GenMessage<ValueInfoProto> = /*@__PURE__*/ messageDesc(file_onnx, 6);
+export const ValueInfoProtoSchema: GenMessage<ValueInfoProto> = /*@__PURE__*/
+  messageDesc(file_onnx, 6);
 
 /**
  * @generated from message kindred.onnx.TypeProto
@@ -334,22 +332,21 @@ export type TypeProto = Message<"kindred.onnx.TypeProto"> & {
   /**
    * @generated from oneof kindred.onnx.TypeProto.value
    */
-  value:
-    | {
-        /**
-         * @generated from field: kindred.onnx.TypeProto.Tensor tensor_type = 1;
-         */
-        value: TypeProto_Tensor;
-        case: "tensorType";
-      }
-    | { case: undefined; value?: undefined };
+  value: {
+    /**
+     * @generated from field: kindred.onnx.TypeProto.Tensor tensor_type = 1;
+     */
+    value: TypeProto_Tensor;
+    case: "tensorType";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
  * Describes the message kindred.onnx.TypeProto.
  * Use `create(TypeProtoSchema)` to create a new message.
  */
-export const TypeProtoSchema: GenMessage<TypeProto> = /*@__PURE__*/ messageDesc(file_onnx, 7);
+export const TypeProtoSchema: GenMessage<TypeProto> = /*@__PURE__*/
+  messageDesc(file_onnx, 7);
 
 /**
  * @generated from message kindred.onnx.TypeProto.Tensor
@@ -372,8 +369,7 @@ export type TypeProto_Tensor = Message<"kindred.onnx.TypeProto.Tensor"> & {
  * Describes the message kindred.onnx.TypeProto.Tensor.
  * Use `create(TypeProto_TensorSchema)` to create a new message.
  */
-export const TypeProto_TensorSchema: GenMessage<TypeProto_Tensor> =
-  /*@__PURE__*/
+export const TypeProto_TensorSchema: GenMessage<TypeProto_Tensor> = /*@__PURE__*/
   messageDesc(file_onnx, 7, 0);
 
 /**
@@ -390,7 +386,8 @@ export type TensorShapeProto = Message<"kindred.onnx.TensorShapeProto"> & {
  * Describes the message kindred.onnx.TensorShapeProto.
  * Use `create(TensorShapeProtoSchema)` to create a new message.
  */
-export const TensorShapeProtoSchema: GenMessage<TensorShapeProto> = /*@__PURE__*/ messageDesc(file_onnx, 8);
+export const TensorShapeProtoSchema: GenMessage<TensorShapeProto> = /*@__PURE__*/
+  messageDesc(file_onnx, 8);
 
 /**
  * @generated from message kindred.onnx.TensorShapeProto.Dimension
@@ -399,32 +396,28 @@ export type TensorShapeProto_Dimension = Message<"kindred.onnx.TensorShapeProto.
   /**
    * @generated from oneof kindred.onnx.TensorShapeProto.Dimension.value
    */
-  value:
-    | {
-        /**
-         * @generated from field: int64 dim_value = 1;
-         */
-        value: bigint;
-        case: "dimValue";
-      }
-    | {
-        /**
-         * A dimension known only when the model runs; equal names are equal sizes.
-         *
-         * @generated from field: string dim_param = 2;
-         */
-        value: string;
-        case: "dimParam";
-      }
-    | { case: undefined; value?: undefined };
+  value: {
+    /**
+     * @generated from field: int64 dim_value = 1;
+     */
+    value: bigint;
+    case: "dimValue";
+  } | {
+    /**
+     * A dimension known only when the model runs; equal names are equal sizes.
+     *
+     * @generated from field: string dim_param = 2;
+     */
+    value: string;
+    case: "dimParam";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
  * Describes the message kindred.onnx.TensorShapeProto.Dimension.
  * Use `create(TensorShapeProto_DimensionSchema)` to create a new message.
  */
-export const TensorShapeProto_DimensionSchema: GenMessage<TensorShapeProto_Dimension> =
-  /*@__PURE__*/
+export const TensorShapeProto_DimensionSchema: GenMessage<TensorShapeProto_Dimension> = /*@__PURE__*/
   messageDesc(file_onnx, 8, 0);
 
 /**
@@ -470,7 +463,8 @@ export type TensorProto = Message<"kindred.onnx.TensorProto"> & {
  * Describes the message kindred.onnx.TensorProto.
  * Use `create(TensorProtoSchema)` to create a new message.
  */
-export const TensorProtoSchema: GenMessage<TensorProto> = /*@__PURE__*/ messageDesc(file_onnx, 9);
+export const TensorProtoSchema: GenMessage<TensorProto> = /*@__PURE__*/
+  messageDesc(file_onnx, 9);
 
 /**
  * @generated from enum kindred.onnx.TensorProto.DataType
@@ -515,14 +509,12 @@ export const TensorProto_DataType = {
 /**
  * @generated from enum kindred.onnx.TensorProto.DataType
  */
-export type TensorProto_DataType =
-  (typeof TensorProto_DataType)[keyof typeof TensorProto_DataType] | UnknownEnum;
+export type TensorProto_DataType = (typeof TensorProto_DataType)[keyof typeof TensorProto_DataType] | UnknownEnum;
 
 /**
  * Describes the enum kindred.onnx.TensorProto.DataType.
  */
-export const TensorProto_DataTypeSchema: GenEnum<TensorProto_DataType> =
-  /*@__PURE__*/
+export const TensorProto_DataTypeSchema: GenEnum<TensorProto_DataType> = /*@__PURE__*/
   enumDesc(file_onnx, 9, 0);
 
 /**
@@ -543,12 +535,11 @@ export const TensorProto_DataLocation = {
 /**
  * @generated from enum kindred.onnx.TensorProto.DataLocation
  */
-export type TensorProto_DataLocation =
-  (typeof TensorProto_DataLocation)[keyof typeof TensorProto_DataLocation] | UnknownEnum;
+export type TensorProto_DataLocation = (typeof TensorProto_DataLocation)[keyof typeof TensorProto_DataLocation] | UnknownEnum;
 
 /**
  * Describes the enum kindred.onnx.TensorProto.DataLocation.
  */
-export const TensorProto_DataLocationSchema: GenEnum<TensorProto_DataLocation> =
-  /*@__PURE__*/
+export const TensorProto_DataLocationSchema: GenEnum<TensorProto_DataLocation> = /*@__PURE__*/
   enumDesc(file_onnx, 9, 1);
+
