@@ -77,6 +77,8 @@ test("the command line", async () => {
   const output = await shell(blockWith("npx kindred search"));
   expect(output).toMatch(/gallery\/pets\/[a-z-]+\.png/);
   expect(output).toMatch(/A red kite|1 image|images added/i);
+  expect(output).toMatch(/cosine to 1 [^]*0\.\d{4} .*a kitten taking a nap$/m);
+  expect(output).toMatch(/^ all-MiniLM-L6-v2 \(default\) .*ready/m);
   // The gallery, the photo and COCO's picture.
   expect(output).toContain(String(pictures.length + 2));
 }, 60_000);

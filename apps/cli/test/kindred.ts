@@ -1,7 +1,7 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
@@ -15,19 +15,23 @@ export interface Outcome {
 
 /** The `kindred` command as a process of its own. */
 export class Kindred {
-  readonly child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #ended: Promise<unknown>;
   out = "";
   err = "";
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
+  /** @param input all of its standard input; null for one that gives nothing and does not end */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>, input: string | null = "") {
     this.child = spawn(process.execPath, [BIN, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, DATABASE_URL: "", KINDRED_URL: "", NO_COLOR: "1", ...env },
     });
     this.child.stdout.on("data", (chunk: Buffer) => (this.out += chunk.toString()));
     this.child.stderr.on("data", (chunk: Buffer) => (this.err += chunk.toString()));
     this.#ended = once(this.child, "close");
+    // Whoever does not read it may be gone before it is written.
+    this.child.stdin.on("error", () => {});
+    if (input !== null) this.child.stdin.end(input);
   }
 
   /** Resolves when the text was written; rejects when the command ends without it. */
@@ -50,8 +54,9 @@ export class Kindred {
 export async function kindred(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
+  input?: string,
 ): Promise<Outcome> {
-  return await new Kindred(args, env).outcome();
+  return await new Kindred(args, env, input).outcome();
 }
 
 /** Resolves once the condition holds; the test's own timeout is the limit. */

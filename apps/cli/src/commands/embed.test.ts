@@ -43,8 +43,10 @@ describe("texts given on the command line", () => {
     expect(lines[1]).toMatch(/^ space +local:fake@1:3:mean:none:8$/);
     expect(lines[2]).toMatch(/^ dimensions +3$/);
     expect(lines[4]).toMatch(/^ # +tokens +length +cosine to 1 +vector +text$/);
-    expect(lines[5]).toMatch(/^ 1 +3 +137\.1824 +1\.0000 +1\.0000 97\.0000 97\.0000 … +a$/);
-    expect(lines[6]).toMatch(/^ 2 +8 \(cut\) +142\.4395 +0\.9982 +8\.0000 97\.0000 104\.0000 … +abcdefgh$/);
+    expect(lines[5]).toMatch(/^ 1 +3 +137\.1824 +1\.0000 +\+1\.0000 \+97\.0000 \+97\.0000 … +a$/);
+    expect(lines[6]).toMatch(
+      /^ 2 +8 \(cut\) +142\.4395 +0\.9982 +\+8\.0000 \+97\.0000 \+104\.0000 … +abcdefgh$/,
+    );
     expect(lines[7]).toMatch(/^ 2 texts · 11 tokens · [\d.]+ ms$/);
   });
 

@@ -117,6 +117,7 @@ async function embedMany(context: Context, texts: readonly string[], options: Em
   const steps = stepsFor(context, target);
   const startedAt = performance.now();
   let done = 0;
+  let isTaken = true;
   try {
     const { totals } = await steps.run("embed", async (step) => {
       showProgress(step, 0, 0, source.totalBytes, startedAt);
@@ -129,12 +130,11 @@ async function embedMany(context: Context, texts: readonly string[], options: Em
           onResumed: () => steps.note("  the service is back; going on"),
           onAnswer: async (batch, { vectors, space: { dimensions } }, { texts: count }) => {
             const rows = { texts: batch.texts, first: batch.first, vectors, dimensions };
-            const goOn = target
-              ? await target.write(rows).then(() => true)
-              : await terminal.part(jsonLines(rows, { withText }));
+            if (target) await target.write(rows);
+            else isTaken = await terminal.part(jsonLines(rows, { withText }));
             done = count;
             showProgress(step, count, batch.end, source.totalBytes, startedAt);
-            return goOn;
+            return isTaken;
           },
         },
         {
@@ -146,7 +146,10 @@ async function embedMany(context: Context, texts: readonly string[], options: Em
         },
         signal,
       );
-      return { totals: result, summary: summaryOf(result) };
+      return {
+        totals: result,
+        summary: `${summaryOf(result)}${isTaken ? "" : "; standard output takes no more"}`,
+      };
     });
     if (!target || out === undefined) return;
     const space = totals.space ?? (await embedding.info({ model: options.model ?? "" }, { signal })).space;

@@ -32,7 +32,7 @@ interface BenchCommandOptions {
 
 const BENCH_HELP = `
 Measures through the service as it is, whatever else it does meanwhile: first one text a call, one call after the other; then many texts,
-256 a call and four calls at a time. Texts are drawn at random, so that the cache of recent vectors does not answer. With a model of a
+64 a call and eight calls at a time. Texts are drawn at random, so that the cache of recent vectors does not answer. With a model of a
 remote provider the texts are sent there, and count as its provider counts.
 
 Examples:

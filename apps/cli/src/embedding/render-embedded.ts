@@ -32,7 +32,7 @@ export function renderEmbedded(
       truncated[i] ? `${tokens} (cut)` : tokens,
       lengthOf(vector).toFixed(4),
       ...(texts.length > 1 ? [cosine(vectors[0] as Float32Array, vector).toFixed(4)] : []),
-      `${Array.from(vector.subarray(0, SHOWN_COMPONENTS), (x) => x.toFixed(4).padStart(7, "\u2007")).join(" ")} …`,
+      `${Array.from(vector.subarray(0, SHOWN_COMPONENTS), signed).join(" ")} …`,
       text,
     ];
   });
@@ -49,6 +49,11 @@ export function renderEmbedded(
     rows,
   );
   return `${head}\n\n${table}\n ${terminal.colors.dim(footOf(texts.length, embedded, elapsedMs))}`;
+}
+
+/** With its sign, so that columns of components stand below each other. */
+function signed(value: number): string {
+  return `${value < 0 ? "" : "+"}${value.toFixed(4)}`;
 }
 
 function footOf(texts: number, { totalTokens, cachedTexts, timings }: Embedded, elapsedMs: number): string {

@@ -55,6 +55,17 @@ describe("the list", () => {
     );
   });
 
+  test("a block for each model where the terminal is too narrow for a table", () => {
+    const narrow = { ...terminal, width: 80 };
+    const said = renderModels(narrow, [MINILM, BROKEN], NOW);
+    expect(said).toMatch(
+      /^ name +minilm \(default\)\n aliases +all-MiniLM-L6-v2, default\n provider +local\n/,
+    );
+    expect(said).toMatch(/\n\n name +broken\n/);
+    expect(Math.max(...said.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(renderModels({ ...terminal, width: 140 }, [MINILM], NOW)).toMatch(/^ name +aliases +provider/);
+  });
+
   test("a state of a later version of the contract is shown as it is", () => {
     const model = create(ModelSchema, { name: "x", state: 17 as ModelState, precision: 9 as Precision });
     expect(renderModels(terminal, [model], NOW)).toMatch(/ x +- +- +9 +17 /);

@@ -1,7 +1,8 @@
+import { stripVTControlCharacters } from "node:util";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { ModelState, Precision, type InfoResponse, type Model } from "@kindred/contracts/embedding/v1";
 import { formatAgo, formatBytes, formatCount } from "../terminal/format.ts";
-import { renderPairs, renderTable, type Pair } from "../terminal/table.ts";
+import { renderPairs, renderTable, type Column, type Pair } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
 /** Where there is nothing to say. */
@@ -22,47 +23,62 @@ const PRECISIONS: Record<Precision, string> = {
   [Precision.FP16]: "fp16",
 };
 
-/** A table, and below it what there is to say about single models: why one failed, how far loading is. */
+const COLUMNS: readonly Column[] = [
+  { title: "name" },
+  { title: "aliases", shrinks: true },
+  { title: "provider" },
+  { title: "dimensions", align: "right" },
+  { title: "precision" },
+  { title: "state" },
+  { title: "memory", align: "right" },
+  { title: "disk", align: "right" },
+  { title: "requests", align: "right" },
+  { title: "last used", align: "right" },
+];
+
+/**
+ * A table, or a block for each model where the terminal is too narrow for it; below it what there is to say about single models: why one
+ * failed, how far loading is.
+ */
 export function renderModels(
   terminal: Pick<Terminal, "colors" | "width">,
   models: readonly Model[],
   now: Date,
 ): string {
-  const { colors } = terminal;
-  const table = renderTable(
-    terminal,
-    [
-      { title: "name" },
-      { title: "aliases", shrinks: true },
-      { title: "provider" },
-      { title: "dimensions", align: "right" },
-      { title: "precision" },
-      { title: "state" },
-      { title: "memory", align: "right" },
-      { title: "disk", align: "right" },
-      { title: "requests", align: "right" },
-      { title: "last used", align: "right" },
-    ],
-    models.map((model) => [
-      model.isDefault ? `${model.name} (default)` : model.name,
-      model.aliases.join(", ") || NONE,
-      model.provider,
-      model.space ? formatCount(model.space.dimensions) : NONE,
-      precisionOf(model.precision),
-      stateOf(model.state),
-      sizeOf(model.memoryBytes),
-      sizeOf(model.cacheBytes),
-      formatCount(model.requestCount),
-      model.lastUsed ? formatAgo(timestampDate(model.lastUsed), now) : NONE,
-    ]),
-  );
+  const { colors, width } = terminal;
+  const rows = models.map((model) => [
+    model.isDefault ? `${model.name} (default)` : model.name,
+    model.aliases.join(", ") || NONE,
+    model.provider,
+    model.space ? formatCount(model.space.dimensions) : NONE,
+    precisionOf(model.precision),
+    stateOf(model.state),
+    sizeOf(model.memoryBytes),
+    sizeOf(model.cacheBytes),
+    formatCount(model.requestCount),
+    model.lastUsed ? formatAgo(timestampDate(model.lastUsed), now) : NONE,
+  ]);
+  const table = renderTable(terminal, COLUMNS, rows);
+  const isTooWide =
+    width !== undefined && table.split("\n").some((line) => stripVTControlCharacters(line).length > width);
   const details = models
     .filter((model) => model.detail !== "")
     .map((model) => {
       const paint = model.state === ModelState.FAILED ? colors.red : colors.dim;
       return renderPairs(terminal, [[model.name, `${stateOf(model.state)}: ${model.detail}`, paint]]);
     });
-  return [table, ...details].join("\n");
+  return [isTooWide ? renderBlocks(terminal, rows) : table, ...details].join("\n");
+}
+
+function renderBlocks(terminal: Pick<Terminal, "colors">, rows: readonly (readonly string[])[]): string {
+  return rows
+    .map((row) =>
+      renderPairs(
+        terminal,
+        COLUMNS.map(({ title }, i): Pair => [title, row[i] ?? ""]),
+      ),
+    )
+    .join("\n\n");
 }
 
 /** One model after it was pulled: where what lies. */
