@@ -35,7 +35,7 @@ export type ModelCacheEvent = Message<"kindred.generation_tracking.v1.ModelCache
   modelName: string;
 
   /**
-   * Where it lies; 1 to 500 characters.
+   * Where it lies; 1 to 500 characters. Type, name and path together have at most 2,600 bytes of UTF-8.
    *
    * @generated from field: string cache_path = 3;
    */
