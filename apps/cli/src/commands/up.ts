@@ -145,7 +145,7 @@ async function announce({ terminal, json, timeoutMs }: Context, stack: LocalStac
   terminal.result(renderSearch(terminal, reply.response, reply.elapsedMs));
   const grpc = Object.entries(stack.addresses).map(([name, address]): Pair => [name, `${address} (gRPC)`]);
   terminal.result(
-    `\n${renderPairs(terminal, [["dashboard", stack.url, terminal.colors.cyan], ["API", `${stack.url}/kindred.vector_store.v1.SearchService/Search and the like (Connect, gRPC-Web)`], ...grpc, ["database", stack.database], ["logs", stack.home.logs]])}`,
+    `\n${renderPairs(terminal, [["dashboard", stack.url, terminal.colors.cyan], ["API", `${stack.url}/kindred.vector_store.v1.SearchService/Search and the like (Connect, gRPC-Web)`], ["OpenAI API", `${stack.url}/v1 (embeddings)`], ...grpc, ["database", stack.database], ["logs", stack.home.logs]])}`,
   );
   terminal.result("\nKindred is up. Ctrl+C stops it.");
 }
