@@ -113,13 +113,15 @@ export const configSchema = {
   FIREWORKS_BASE_URL: optional(
     url({ description: "address instead of Fireworks' own, for its models", schemes: ["https", "http"] }),
   ),
-  EMBEDDING_MAX_BATCH_TOKENS: integer({
-    description: "most tokens in one batch of the model, padding included",
-    min: 256,
-    max: 65_536,
-    unit: "tokens",
-    default: 512,
-  }),
+  EMBEDDING_MAX_BATCH_TOKENS: optional(
+    integer({
+      description:
+        "most tokens in one batch of a model, padding included; by default 256 on the CPU, where more do not fit its cache, and 16384 on CUDA",
+      min: 256,
+      max: 262_144,
+      unit: "tokens",
+    }),
+  ),
   EMBEDDING_MAX_QUEUE_TOKENS: integer({
     description:
       "most tokens that wait, interactive and bulk each; beyond it calls are refused with RESOURCE_EXHAUSTED",

@@ -43,6 +43,12 @@ export interface OpenLocalModelDeps {
  */
 const BATCH_OVERHEAD_TOKENS = 8;
 
+/**
+ * Measured on the CPU with all-MiniLM-L6-v2: 256 tokens are as fast as any number (fp32 222 us a token, int8 85; at 768, 229 and
+ * 89), and a worker is free again the sooner. A GPU is busy only with many more.
+ */
+const BATCH_TOKENS = { cpu: 256, cuda: 16_384 };
+
 /** Obtains, compiles and loads a model, and starts its workers. */
 export async function openLocalModel(
   spec: LocalModelSpec,
@@ -74,12 +80,13 @@ export async function openLocalModel(
   const { description, modelPath, modelBytes, tokenizerPath, source } = prepared as unknown as PreparedModel;
   const { architecture } = description;
   const tokenizer = await openTokenizer(tokenizerPath);
+  const maxBatchTokens = config.EMBEDDING_MAX_BATCH_TOKENS ?? BATCH_TOKENS[inference.choice.provider];
   const scheduler = new Scheduler({
     inference: inference.shared,
     express: inference.express,
     dimensions: architecture.hidden,
     maxTokens: architecture.maxTokens,
-    batches: { budget: config.EMBEDDING_MAX_BATCH_TOKENS, overhead: BATCH_OVERHEAD_TOKENS },
+    batches: { budget: maxBatchTokens, overhead: BATCH_OVERHEAD_TOKENS },
     maxQueueTokens: config.EMBEDDING_MAX_QUEUE_TOKENS,
     onBatch: deps.onBatch,
   });
@@ -101,7 +108,7 @@ export async function openLocalModel(
         workers: inference.sessions,
         threadsPerWorker: THREADS_PER_WORKER,
         weightsSha256: description.weights.sha256,
-        maxBatchTokens: config.EMBEDDING_MAX_BATCH_TOKENS,
+        maxBatchTokens,
       },
       shortenable: spec.matryoshka ?? false,
       source,

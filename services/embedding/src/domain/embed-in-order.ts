@@ -20,7 +20,7 @@ export interface StreamLimits {
 }
 
 /**
- * A piece fills some 25 batches' worth of padding-free work; the window keeps the workers busy while replies travel, and lets texts of
+ * A piece of sentences is some sixteen batches on the CPU; the window keeps the workers busy while replies travel, and lets texts of
  * equal length from several pieces share batches.
  */
 export const STREAM_LIMITS: StreamLimits = {
