@@ -70,7 +70,7 @@ const blockWith = (words: string): string => {
 };
 
 test("there are the blocks that are tested here, and no others", () => {
-  expect(blocks.map(({ language }) => language)).toEqual(["sh", "ts", "sh", "sh"]);
+  expect(blocks.map(({ language }) => language)).toEqual(["sh", "ts", "sh", "sh", "sh"]);
 });
 
 test("the command line", async () => {
@@ -96,9 +96,21 @@ test("the Node client", async () => {
 });
 
 test("curl", async () => {
-  const reply = JSON.parse(await shell(blockWith("curl"))) as { hits: unknown[]; plan: { method: string } };
+  const reply = JSON.parse(await shell(blockWith("SearchService/Search \\"))) as {
+    hits: unknown[];
+    plan: { method: string };
+  };
   expect(reply.hits).toHaveLength(3);
   expect(reply.plan.method).toBe("SEARCH_METHOD_EXACT");
+});
+
+test("OpenAI's API", async () => {
+  const reply = JSON.parse(await shell(blockWith("/v1/embeddings"))) as {
+    model: string;
+    data: { embedding: number[] }[];
+  };
+  expect(reply.model).toBe("all-MiniLM-L6-v2");
+  expect(reply.data.map(({ embedding }) => embedding.length)).toEqual([384]);
 });
 
 test("grpcurl", async () => {
@@ -108,7 +120,7 @@ test("grpcurl", async () => {
     process.stderr.write("not run: the README's grpcurl commands; grpcurl is not on PATH\n");
     return;
   }
-  const output = await shell(blockWith("grpcurl"));
+  const output = await shell(blockWith("grpcurl -plaintext"));
   expect(output).toContain("kindred.vector_store.v1.SearchService");
   expect(output).toContain("gallery/pets/");
   expect(output).toContain('"status": "SERVING"');

@@ -21,10 +21,26 @@ export async function prepareSchema(
     if (rows.length === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(schema)}`);
   });
   try {
-    await retryRaces(() => appendToSearchPath(client, schema));
+    await retryRaces(() => alone(client, () => appendToSearchPath(client, schema)));
   } catch (error) {
     if (sqlStateOf(error) !== "42501") throw error;
     logger.info({ schema }, "this role may not change the database's search_path; connections set their own");
+  }
+}
+
+/**
+ * Lets one connection at a time read the setting and write it: of two that read the same, the later would undo the earlier's. Where
+ * advisory locks exclude nobody, because all clients share one session, the open transaction does.
+ */
+async function alone(client: Client, work: () => Promise<void>): Promise<void> {
+  await client.query("BEGIN");
+  try {
+    await client.query("SELECT pg_advisory_xact_lock(hashtextextended('kindred search_path', 0))");
+    await work();
+    await client.query("COMMIT");
+  } catch (error) {
+    await client.query("ROLLBACK");
+    throw error;
   }
 }
 

@@ -30,6 +30,12 @@ export interface InferenceWorker extends AsyncDisposable {
   readonly ended: Promise<void>;
 }
 
+/**
+ * A thread's own heap holds a batch of ids and its vectors. Left alone it would put off collecting them until it has grown to tens of
+ * megabytes; the model itself is not in it.
+ */
+const HEAP = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 };
+
 function failureOf(kind: "refused" | "out-of-memory", reason: string): Error {
   if (kind === "out-of-memory") return new OutOfMemory(reason);
   return new KindredError("internal", `the model could not run a batch: ${reason}`);
@@ -42,7 +48,7 @@ export async function startInferenceWorker(
 ): Promise<InferenceWorker> {
   // onnxruntime reports usage to its makers by default; what people embed is nobody's business, nor that they do.
   setNativeVariable("ORT_DISABLE_TELEMETRY", "1");
-  const thread = new Worker(entry, { workerData: settings, name: "inference" });
+  const thread = new Worker(entry, { workerData: settings, name: "inference", resourceLimits: HEAP });
   const started = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
   let pending: PromiseWithResolvers<BatchResult> | undefined;
