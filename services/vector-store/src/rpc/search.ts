@@ -21,7 +21,7 @@ import { checkText } from "./text-checks.ts";
 const DEFAULT_K = 10;
 const MAX_K = 1000;
 
-const METRICS: Record<MetricMessage, Metric> = {
+const METRICS: Partial<Record<MetricMessage, Metric>> = {
   [MetricMessage.UNSPECIFIED]: "cosine",
   [MetricMessage.COSINE]: "cosine",
   [MetricMessage.L2]: "l2",

@@ -4,17 +4,21 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration } from "@bufbuild/protobuf/wkt";
+import type { Duration, Value } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
+import type { FieldPath, Filter } from "./filter_pb.ts";
+import { file_kindred_vector_store_v1_filter } from "./filter_pb.ts";
 import type { Image, VectorInput } from "./image_pb.ts";
 import { file_kindred_vector_store_v1_image } from "./image_pb.ts";
+import type { Projection } from "./vector_pb.ts";
+import { file_kindred_vector_store_v1_vector } from "./vector_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file kindred/vector_store/v1/search.proto.
  */
 export const file_kindred_vector_store_v1_search: GenFile = /*@__PURE__*/
-  fileDesc("CiRraW5kcmVkL3ZlY3Rvcl9zdG9yZS92MS9zZWFyY2gucHJvdG8SF2tpbmRyZWQudmVjdG9yX3N0b3JlLnYxItUCCg1TZWFyY2hSZXF1ZXN0Eg4KBHRleHQYASABKAlIABI2CgZ2ZWN0b3IYAiABKAsyJC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5WZWN0b3JJbnB1dEgAEhIKCGltYWdlX2lkGAMgASgDSAASDgoBaxgEIAEoBUgBiAEBEhYKCXRocmVzaG9sZBgFIAEoAUgCiAEBEi8KBm1ldHJpYxgGIAEoDjIfLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLk1ldHJpYxI1CgZmaWx0ZXIYByABKAsyJS5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TZWFyY2hGaWx0ZXISDQoFZXhhY3QYCCABKAgSEQoJZWZfc2VhcmNoGAkgASgFEhkKEWhpdF9wZXJfZW1iZWRkaW5nGAogASgIQgcKBXF1ZXJ5QgQKAl9rQgwKCl90aHJlc2hvbGQiUgoMU2VhcmNoRmlsdGVyEhIKCm1vZGVsX3R5cGUYASABKAkSFgoOZW1iZWRkaW5nX3R5cGUYAiABKAkSFgoOc291cmNlX2RhdGFzZXQYAyABKAkirgEKDlNlYXJjaFJlc3BvbnNlEjAKBGhpdHMYASADKAsyIi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TZWFyY2hIaXQSMQoEcGxhbhgCIAEoCzIjLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlNlYXJjaFBsYW4SNwoHdGltaW5ncxgDIAEoCzImLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlNlYXJjaFRpbWluZ3MioQEKCVNlYXJjaEhpdBItCgVpbWFnZRgBIAEoCzIeLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkltYWdlEhIKCnNpbWlsYXJpdHkYAiABKAESEAoIZGlzdGFuY2UYAyABKAESFAoMZW1iZWRkaW5nX2lkGAQgASgDEikKCG1ldGFkYXRhGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKOAQoKU2VhcmNoUGxhbhI1CgZtZXRob2QYASABKA4yJS5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TZWFyY2hNZXRob2QSEgoKaW5kZXhfbmFtZRgCIAEoCRIRCgllZl9zZWFyY2gYAyABKAUSEAoIY29tcGxldGUYBCABKAgSEAoIc3BhY2VfaWQYBSABKAkiZgoNU2VhcmNoVGltaW5ncxIoCgVlbWJlZBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIrCghkYXRhYmFzZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiprCgZNZXRyaWMSFgoSTUVUUklDX1VOU1BFQ0lGSUVEEAASEQoNTUVUUklDX0NPU0lORRABEg0KCU1FVFJJQ19MMhACEhgKFE1FVFJJQ19JTk5FUl9QUk9EVUNUEAMSDQoJTUVUUklDX0wxEAQqgAEKDFNlYXJjaE1ldGhvZBIdChlTRUFSQ0hfTUVUSE9EX1VOU1BFQ0lGSUVEEAASFwoTU0VBUkNIX01FVEhPRF9FWEFDVBABEhYKElNFQVJDSF9NRVRIT0RfSE5TVxACEiAKHFNFQVJDSF9NRVRIT0RfRVhBQ1RfRkFMTEJBQ0sQAzJvCg1TZWFyY2hTZXJ2aWNlEl4KBlNlYXJjaBImLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlNlYXJjaFJlcXVlc3QaJy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TZWFyY2hSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_kindred_vector_store_v1_image]);
+  fileDesc("CiRraW5kcmVkL3ZlY3Rvcl9zdG9yZS92MS9zZWFyY2gucHJvdG8SF2tpbmRyZWQudmVjdG9yX3N0b3JlLnYxIuAFCg1TZWFyY2hSZXF1ZXN0Eg4KBHRleHQYASABKAlIABI2CgZ2ZWN0b3IYAiABKAsyJC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5WZWN0b3JJbnB1dEgAEhIKCGltYWdlX2lkGAMgASgDSAASDQoDa2V5GAwgASgJSAASOwoHc2V2ZXJhbBgNIAEoCzIoLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLldlaWdodGVkUXVlcmllc0gAEhIKCmNvbGxlY3Rpb24YCyABKAkSDgoBaxgEIAEoBUgBiAEBEhYKCXRocmVzaG9sZBgFIAEoAUgCiAEBEi8KBm1ldHJpYxgGIAEoDjIfLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLk1ldHJpYxI1CgZmaWx0ZXIYByABKAsyJS5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TZWFyY2hGaWx0ZXISDQoFZXhhY3QYCCABKAgSEQoJZWZfc2VhcmNoGAkgASgFEhkKEWhpdF9wZXJfZW1iZWRkaW5nGAogASgIEg4KBnByb2JlcxgOIAEoBRIOCgZvZmZzZXQYDyABKAUSLgoFd2hlcmUYECABKAsyHy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5GaWx0ZXISNwoKcHJvamVjdGlvbhgRIAEoCzIjLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlByb2plY3Rpb24SMgoIZ3JvdXBfYnkYEiABKAsyIC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5Hcm91cEJ5EjUKBmh5YnJpZBgTIAEoCzIlLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkh5YnJpZFNlYXJjaBI1CglkaXZlcnNpdHkYFCABKAsyIi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5EaXZlcnNpdHlCBwoFcXVlcnlCBAoCX2tCDAoKX3RocmVzaG9sZCJKCg9XZWlnaHRlZFF1ZXJpZXMSNwoHcXVlcmllcxgBIAMoCzImLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLldlaWdodGVkUXVlcnkijwEKDVdlaWdodGVkUXVlcnkSDgoEdGV4dBgBIAEoCUgAEjYKBnZlY3RvchgCIAEoCzIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlZlY3RvcklucHV0SAASDQoDa2V5GAMgASgJSAASEwoGd2VpZ2h0GAQgASgBSAGIAQFCBwoFcXVlcnlCCQoHX3dlaWdodCJQCgdHcm91cEJ5EjEKBWZpZWxkGAEgASgLMiIua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuRmllbGRQYXRoEhIKCmdyb3VwX3NpemUYAiABKAUiiAEKDEh5YnJpZFNlYXJjaBIMCgR0ZXh0GAEgASgJEhoKDXJhbmtfY29uc3RhbnQYAiABKAFIAIgBARIYCgt0ZXh0X3dlaWdodBgDIAEoAUgBiAEBEhIKCmNhbmRpZGF0ZXMYBCABKAVCEAoOX3JhbmtfY29uc3RhbnRCDgoMX3RleHRfd2VpZ2h0Ij8KCURpdmVyc2l0eRITCgZsYW1iZGEYASABKAFIAIgBARISCgpjYW5kaWRhdGVzGAIgASgFQgkKB19sYW1iZGEiUgoMU2VhcmNoRmlsdGVyEhIKCm1vZGVsX3R5cGUYASABKAkSFgoOZW1iZWRkaW5nX3R5cGUYAiABKAkSFgoOc291cmNlX2RhdGFzZXQYAyABKAkirgEKDlNlYXJjaFJlc3BvbnNlEjAKBGhpdHMYASADKAsyIi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TZWFyY2hIaXQSMQoEcGxhbhgCIAEoCzIjLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlNlYXJjaFBsYW4SNwoHdGltaW5ncxgDIAEoCzImLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlNlYXJjaFRpbWluZ3MinwIKCVNlYXJjaEhpdBItCgVpbWFnZRgBIAEoCzIeLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkltYWdlEhIKCnNpbWlsYXJpdHkYAiABKAESEAoIZGlzdGFuY2UYAyABKAESFAoMZW1iZWRkaW5nX2lkGAQgASgDEikKCG1ldGFkYXRhGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBILCgNrZXkYBiABKAkSDgoGdmVjdG9yGAcgASgMEhAKCGRvY3VtZW50GAggASgJEiUKBWdyb3VwGAkgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEhMKC2Z1c2VkX3Njb3JlGAogASgBEhEKCXRleHRfcmFuaxgLIAEoBSKKAgoKU2VhcmNoUGxhbhI1CgZtZXRob2QYASABKA4yJS5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TZWFyY2hNZXRob2QSEgoKaW5kZXhfbmFtZRgCIAEoCRIRCgllZl9zZWFyY2gYAyABKAUSEAoIY29tcGxldGUYBCABKAgSEAoIc3BhY2VfaWQYBSABKAkSDgoGcHJvYmVzGAYgASgFEhQKDHJvd3Nfc2Nhbm5lZBgHIAEoAxITCgt0ZXh0X21ldGhvZBgIIAEoCRIaCg1tYXRjaGluZ19yb3dzGAkgASgDSACIAQESEQoJaXRlcmF0aXZlGAogASgIQhAKDl9tYXRjaGluZ19yb3dzImYKDVNlYXJjaFRpbWluZ3MSKAoFZW1iZWQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKwoIZGF0YWJhc2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iTgoSU2VhcmNoQmF0Y2hSZXF1ZXN0EjgKCHNlYXJjaGVzGAEgAygLMiYua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuU2VhcmNoUmVxdWVzdCJSChNTZWFyY2hCYXRjaFJlc3BvbnNlEjsKB3Jlc3VsdHMYASADKAsyKi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TZWFyY2hCYXRjaFJlc3VsdCKVAQoRU2VhcmNoQmF0Y2hSZXN1bHQSOwoIcmVzcG9uc2UYASABKAsyJy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TZWFyY2hSZXNwb25zZUgAEjkKB2ZhaWx1cmUYAiABKAsyJi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TZWFyY2hGYWlsdXJlSABCCAoGcmVzdWx0Il4KDVNlYXJjaEZhaWx1cmUSDAoEY29kZRgBIAEoBRIPCgdtZXNzYWdlGAIgASgJEi4KC3JldHJ5X2FmdGVyGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIlkKDkV4cGxhaW5SZXF1ZXN0EjYKBnNlYXJjaBgBIAEoCzImLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlNlYXJjaFJlcXVlc3QSDwoHYW5hbHl6ZRgCIAEoCCKIAgoPRXhwbGFpblJlc3BvbnNlEjEKBHBsYW4YASABKAsyIy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TZWFyY2hQbGFuEkgKCHNldHRpbmdzGAIgAygLMjYua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuRXhwbGFpblJlc3BvbnNlLlNldHRpbmdzRW50cnkSCwoDc3FsGAMgASgJEhIKCnBhcmFtZXRlcnMYBCADKAkSFQoNcG9zdGdyZXNfcGxhbhgFIAEoCRIPCgdyZWFzb25zGAYgAygJGi8KDVNldHRpbmdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASqTAQoGTWV0cmljEhYKEk1FVFJJQ19VTlNQRUNJRklFRBAAEhEKDU1FVFJJQ19DT1NJTkUQARINCglNRVRSSUNfTDIQAhIYChRNRVRSSUNfSU5ORVJfUFJPRFVDVBADEg0KCU1FVFJJQ19MMRAEEhIKDk1FVFJJQ19IQU1NSU5HEAUSEgoOTUVUUklDX0pBQ0NBUkQQBiq5AQoMU2VhcmNoTWV0aG9kEh0KGVNFQVJDSF9NRVRIT0RfVU5TUEVDSUZJRUQQABIXChNTRUFSQ0hfTUVUSE9EX0VYQUNUEAESFgoSU0VBUkNIX01FVEhPRF9ITlNXEAISIAocU0VBUkNIX01FVEhPRF9FWEFDVF9GQUxMQkFDSxADEhkKFVNFQVJDSF9NRVRIT0RfSVZGRkxBVBAEEhwKGFNFQVJDSF9NRVRIT0RfSU5fUFJPQ0VTUxAFMsECCg1TZWFyY2hTZXJ2aWNlEl4KBlNlYXJjaBImLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlNlYXJjaFJlcXVlc3QaJy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TZWFyY2hSZXNwb25zZSIDkAIBEm0KC1NlYXJjaEJhdGNoEisua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuU2VhcmNoQmF0Y2hSZXF1ZXN0Giwua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuU2VhcmNoQmF0Y2hSZXNwb25zZSIDkAIBEmEKB0V4cGxhaW4SJy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5FeHBsYWluUmVxdWVzdBooLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkV4cGxhaW5SZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_kindred_vector_store_v1_filter, file_kindred_vector_store_v1_image, file_kindred_vector_store_v1_vector]);
 
 /**
  * What to look for, and among what.
@@ -46,13 +50,36 @@ export type SearchRequest = Message<"kindred.vector_store.v1.SearchRequest"> & {
     case: "vector";
   } | {
     /**
-     * The image with this id: its first embedding is the query, and the image itself is no hit.
+     * The image with this id: its first embedding is the query, and the image itself is no hit. Only in "images".
      *
      * @generated from field: int64 image_id = 3;
      */
     value: bigint;
     case: "imageId";
+  } | {
+    /**
+     * The item with this key: its vector is the query, and the item itself is no hit.
+     *
+     * @generated from field: string key = 12;
+     */
+    value: string;
+    case: "key";
+  } | {
+    /**
+     * Several of them, weighed. Items that they name are no hits.
+     *
+     * @generated from field: kindred.vector_store.v1.WeightedQueries several = 13;
+     */
+    value: WeightedQueries;
+    case: "several";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * The collection to search in; empty means "images".
+   *
+   * @generated from field: string collection = 11;
+   */
+  collection: string;
 
   /**
    * How many hits: 1 to 1,000; not set means 10.
@@ -76,7 +103,7 @@ export type SearchRequest = Message<"kindred.vector_store.v1.SearchRequest"> & {
   metric: Metric;
 
   /**
-   * Only embeddings of these kinds.
+   * Only embeddings of these kinds. Only in "images".
    *
    * @generated from field: kindred.vector_store.v1.SearchFilter filter = 7;
    */
@@ -98,11 +125,61 @@ export type SearchRequest = Message<"kindred.vector_store.v1.SearchRequest"> & {
   efSearch: number;
 
   /**
-   * One hit an embedding, instead of one hit an image (its nearest embedding).
+   * One hit an embedding, instead of one hit an image (its nearest embedding). Only in "images".
    *
    * @generated from field: bool hit_per_embedding = 10;
    */
   hitPerEmbedding: boolean;
+
+  /**
+   * ivfflat.probes for this search, 1 to 32,768; 0 lets the store choose.
+   *
+   * @generated from field: int32 probes = 14;
+   */
+  probes: number;
+
+  /**
+   * Leaves out so many of the nearest hits first; offset + k is at most 10,000.
+   *
+   * @generated from field: int32 offset = 15;
+   */
+  offset: number;
+
+  /**
+   * Only items that pass it.
+   *
+   * @generated from field: kindred.vector_store.v1.Filter where = 16;
+   */
+  where?: Filter | undefined;
+
+  /**
+   * Which parts of the items the hits have.
+   *
+   * @generated from field: kindred.vector_store.v1.Projection projection = 17;
+   */
+  projection?: Projection | undefined;
+
+  /**
+   * At most group_size hits for each value of this field, the nearest; items that lack the field are a group of their
+   * own. Not in "images" unless hit_per_embedding is set.
+   *
+   * @generated from field: kindred.vector_store.v1.GroupBy group_by = 18;
+   */
+  groupBy?: GroupBy | undefined;
+
+  /**
+   * Joins the nearest vectors with the best matches of a full-text search.
+   *
+   * @generated from field: kindred.vector_store.v1.HybridSearch hybrid = 19;
+   */
+  hybrid?: HybridSearch | undefined;
+
+  /**
+   * Chooses hits that are near to the query and unlike each other.
+   *
+   * @generated from field: kindred.vector_store.v1.Diversity diversity = 20;
+   */
+  diversity?: Diversity | undefined;
 };
 
 /**
@@ -111,6 +188,179 @@ export type SearchRequest = Message<"kindred.vector_store.v1.SearchRequest"> & {
  */
 export const SearchRequestSchema: GenMessage<SearchRequest> = /*@__PURE__*/
   messageDesc(file_kindred_vector_store_v1_search, 0);
+
+/**
+ * Queries that are added up: the vector of each one at unit length times its weight.
+ *
+ * @generated from message kindred.vector_store.v1.WeightedQueries
+ */
+export type WeightedQueries = Message<"kindred.vector_store.v1.WeightedQueries"> & {
+  /**
+   * 1 to 64.
+   *
+   * @generated from field: repeated kindred.vector_store.v1.WeightedQuery queries = 1;
+   */
+  queries: WeightedQuery[];
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.WeightedQueries.
+ * Use `create(WeightedQueriesSchema)` to create a new message.
+ */
+export const WeightedQueriesSchema: GenMessage<WeightedQueries> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_search, 1);
+
+/**
+ * One of several queries.
+ *
+ * @generated from message kindred.vector_store.v1.WeightedQuery
+ */
+export type WeightedQuery = Message<"kindred.vector_store.v1.WeightedQuery"> & {
+  /**
+   * What to look for.
+   *
+   * @generated from oneof kindred.vector_store.v1.WeightedQuery.query
+   */
+  query: {
+    /**
+     * A text.
+     *
+     * @generated from field: string text = 1;
+     */
+    value: string;
+    case: "text";
+  } | {
+    /**
+     * A vector of the collection's space.
+     *
+     * @generated from field: kindred.vector_store.v1.VectorInput vector = 2;
+     */
+    value: VectorInput;
+    case: "vector";
+  } | {
+    /**
+     * The item with this key.
+     *
+     * @generated from field: string key = 3;
+     */
+    value: string;
+    case: "key";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Not 0 and finite; not set means 1. What is near to a query with a negative weight is pushed back.
+   *
+   * @generated from field: optional double weight = 4;
+   */
+  weight?: number | undefined;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.WeightedQuery.
+ * Use `create(WeightedQuerySchema)` to create a new message.
+ */
+export const WeightedQuerySchema: GenMessage<WeightedQuery> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_search, 2);
+
+/**
+ * How hits are grouped.
+ *
+ * @generated from message kindred.vector_store.v1.GroupBy
+ */
+export type GroupBy = Message<"kindred.vector_store.v1.GroupBy"> & {
+  /**
+   * The field whose value tells groups apart: a text, number or boolean.
+   *
+   * @generated from field: kindred.vector_store.v1.FieldPath field = 1;
+   */
+  field?: FieldPath | undefined;
+
+  /**
+   * Hits a group, 1 to 100; 0 means 1. k counts groups.
+   *
+   * @generated from field: int32 group_size = 2;
+   */
+  groupSize: number;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.GroupBy.
+ * Use `create(GroupBySchema)` to create a new message.
+ */
+export const GroupBySchema: GenMessage<GroupBy> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_search, 3);
+
+/**
+ * Full-text search beside the vectors. The two lists are joined by reciprocal rank fusion: a hit's score is the sum of
+ * weight / (rank_constant + rank) over the lists it is in, ranks from 1 (Cormack, Clarke and Buettcher, SIGIR 2009).
+ *
+ * @generated from message kindred.vector_store.v1.HybridSearch
+ */
+export type HybridSearch = Message<"kindred.vector_store.v1.HybridSearch"> & {
+  /**
+   * What to look for in the documents; empty: the query's text. PostgreSQL's websearch syntax: words, "phrases", or, -not.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * k of the formula, above 0; not set means 60.
+   *
+   * @generated from field: optional double rank_constant = 2;
+   */
+  rankConstant?: number | undefined;
+
+  /**
+   * Weight of the full-text list, above 0; not set means 1. The vectors' list has weight 1.
+   *
+   * @generated from field: optional double text_weight = 3;
+   */
+  textWeight?: number | undefined;
+
+  /**
+   * How many of each list are joined, at least offset + k and at most 10,000; 0 means 5 times that, at least 50.
+   *
+   * @generated from field: int32 candidates = 4;
+   */
+  candidates: number;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.HybridSearch.
+ * Use `create(HybridSearchSchema)` to create a new message.
+ */
+export const HybridSearchSchema: GenMessage<HybridSearch> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_search, 4);
+
+/**
+ * Maximal marginal relevance: hits are taken one by one, each the one with the largest lambda * similarity to the query
+ * - (1 - lambda) * largest similarity to a hit taken before (Carbonell and Goldstein, SIGIR 1998).
+ *
+ * @generated from message kindred.vector_store.v1.Diversity
+ */
+export type Diversity = Message<"kindred.vector_store.v1.Diversity"> & {
+  /**
+   * 0 is unlike each other only, 1 near to the query only; not set means 0.5.
+   *
+   * @generated from field: optional double lambda = 1;
+   */
+  lambda?: number | undefined;
+
+  /**
+   * How many of the nearest are chosen from, at least offset + k and at most 10,000; 0 means 5 times that, at least 50.
+   *
+   * @generated from field: int32 candidates = 2;
+   */
+  candidates: number;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.Diversity.
+ * Use `create(DiversitySchema)` to create a new message.
+ */
+export const DiversitySchema: GenMessage<Diversity> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_search, 5);
 
 /**
  * All conditions that are set must hold.
@@ -145,7 +395,7 @@ export type SearchFilter = Message<"kindred.vector_store.v1.SearchFilter"> & {
  * Use `create(SearchFilterSchema)` to create a new message.
  */
 export const SearchFilterSchema: GenMessage<SearchFilter> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_search, 1);
+  messageDesc(file_kindred_vector_store_v1_search, 6);
 
 /**
  * Hits and how they were found.
@@ -154,7 +404,9 @@ export const SearchFilterSchema: GenMessage<SearchFilter> = /*@__PURE__*/
  */
 export type SearchResponse = Message<"kindred.vector_store.v1.SearchResponse"> & {
   /**
-   * By descending similarity; equal ones by ascending image id, then embedding id.
+   * By descending similarity; equal ones by ascending image id, then embedding id; in other collections by ascending
+   * key. Groups by their nearest hit, each one's hits together. Hybrid searches: by descending fused_score. With
+   * diversity: in the order in which they were taken.
    *
    * @generated from field: repeated kindred.vector_store.v1.SearchHit hits = 1;
    */
@@ -180,48 +432,91 @@ export type SearchResponse = Message<"kindred.vector_store.v1.SearchResponse"> &
  * Use `create(SearchResponseSchema)` to create a new message.
  */
 export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_search, 2);
+  messageDesc(file_kindred_vector_store_v1_search, 7);
 
 /**
- * An image that was found.
+ * What was found.
  *
  * @generated from message kindred.vector_store.v1.SearchHit
  */
 export type SearchHit = Message<"kindred.vector_store.v1.SearchHit"> & {
   /**
-   * The image.
+   * The image. Only in "images".
    *
    * @generated from field: kindred.vector_store.v1.Image image = 1;
    */
   image?: Image | undefined;
 
   /**
-   * Similarity of its nearest embedding; see Metric.
+   * Similarity of the item, or of the image's nearest embedding; see Metric. Of hits that only the full-text search
+   * found, it is computed too.
    *
    * @generated from field: double similarity = 2;
    */
   similarity: number;
 
   /**
-   * Distance of its nearest embedding, as pgvector defines it; see Metric.
+   * Its distance, as pgvector defines it; see Metric.
    *
    * @generated from field: double distance = 3;
    */
   distance: number;
 
   /**
-   * The nearest embedding.
+   * The nearest embedding. Only in "images".
    *
    * @generated from field: int64 embedding_id = 4;
    */
   embeddingId: bigint;
 
   /**
-   * Its metadata; "text" is the text that was embedded.
+   * The item's metadata. In "images" those of the embedding; "text" is the text that was embedded.
    *
    * @generated from field: google.protobuf.Struct metadata = 5;
    */
   metadata?: JsonObject | undefined;
+
+  /**
+   * The item's key; in "images" the embedding's id.
+   *
+   * @generated from field: string key = 6;
+   */
+  key: string;
+
+  /**
+   * Its vector, when asked for; see Item.
+   *
+   * @generated from field: bytes vector = 7;
+   */
+  vector: Uint8Array;
+
+  /**
+   * Its text; empty when it has none.
+   *
+   * @generated from field: string document = 8;
+   */
+  document: string;
+
+  /**
+   * The value of the field that hits are grouped by; not set when they are not, and for items that lack it.
+   *
+   * @generated from field: google.protobuf.Value group = 9;
+   */
+  group?: Value | undefined;
+
+  /**
+   * By what hits of a hybrid search are ordered; 0 in others.
+   *
+   * @generated from field: double fused_score = 10;
+   */
+  fusedScore: number;
+
+  /**
+   * Rank in the full-text search, from 1; 0 when it is not among its candidates.
+   *
+   * @generated from field: int32 text_rank = 11;
+   */
+  textRank: number;
 };
 
 /**
@@ -229,7 +524,7 @@ export type SearchHit = Message<"kindred.vector_store.v1.SearchHit"> & {
  * Use `create(SearchHitSchema)` to create a new message.
  */
 export const SearchHitSchema: GenMessage<SearchHit> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_search, 3);
+  messageDesc(file_kindred_vector_store_v1_search, 8);
 
 /**
  * How a search was answered.
@@ -272,6 +567,41 @@ export type SearchPlan = Message<"kindred.vector_store.v1.SearchPlan"> & {
    * @generated from field: string space_id = 5;
    */
   spaceId: string;
+
+  /**
+   * ivfflat.probes in force; 0 unless such an index was scanned.
+   *
+   * @generated from field: int32 probes = 6;
+   */
+  probes: number;
+
+  /**
+   * Rows whose distance was computed, where that is known: for exact and in-process searches. 0 otherwise.
+   *
+   * @generated from field: int64 rows_scanned = 7;
+   */
+  rowsScanned: bigint;
+
+  /**
+   * How documents were searched: "fts" (PostgreSQL's own), the name of a BM25 extension, or empty.
+   *
+   * @generated from field: string text_method = 8;
+   */
+  textMethod: string;
+
+  /**
+   * Rows that pass the filter, counted to some bound; not set without a filter.
+   *
+   * @generated from field: optional int64 matching_rows = 9;
+   */
+  matchingRows?: bigint | undefined;
+
+  /**
+   * Whether the index looks further under the filter until there are enough hits.
+   *
+   * @generated from field: bool iterative = 10;
+   */
+  iterative: boolean;
 };
 
 /**
@@ -279,7 +609,7 @@ export type SearchPlan = Message<"kindred.vector_store.v1.SearchPlan"> & {
  * Use `create(SearchPlanSchema)` to create a new message.
  */
 export const SearchPlanSchema: GenMessage<SearchPlan> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_search, 4);
+  messageDesc(file_kindred_vector_store_v1_search, 9);
 
 /**
  * Wall-clock time by phase.
@@ -307,7 +637,205 @@ export type SearchTimings = Message<"kindred.vector_store.v1.SearchTimings"> & {
  * Use `create(SearchTimingsSchema)` to create a new message.
  */
 export const SearchTimingsSchema: GenMessage<SearchTimings> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_search, 5);
+  messageDesc(file_kindred_vector_store_v1_search, 10);
+
+/**
+ * Several searches.
+ *
+ * @generated from message kindred.vector_store.v1.SearchBatchRequest
+ */
+export type SearchBatchRequest = Message<"kindred.vector_store.v1.SearchBatchRequest"> & {
+  /**
+   * 1 to 100 searches.
+   *
+   * @generated from field: repeated kindred.vector_store.v1.SearchRequest searches = 1;
+   */
+  searches: SearchRequest[];
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.SearchBatchRequest.
+ * Use `create(SearchBatchRequestSchema)` to create a new message.
+ */
+export const SearchBatchRequestSchema: GenMessage<SearchBatchRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_search, 11);
+
+/**
+ * What each search gave.
+ *
+ * @generated from message kindred.vector_store.v1.SearchBatchResponse
+ */
+export type SearchBatchResponse = Message<"kindred.vector_store.v1.SearchBatchResponse"> & {
+  /**
+   * In the order of the request.
+   *
+   * @generated from field: repeated kindred.vector_store.v1.SearchBatchResult results = 1;
+   */
+  results: SearchBatchResult[];
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.SearchBatchResponse.
+ * Use `create(SearchBatchResponseSchema)` to create a new message.
+ */
+export const SearchBatchResponseSchema: GenMessage<SearchBatchResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_search, 12);
+
+/**
+ * What one search of several gave.
+ *
+ * @generated from message kindred.vector_store.v1.SearchBatchResult
+ */
+export type SearchBatchResult = Message<"kindred.vector_store.v1.SearchBatchResult"> & {
+  /**
+   * Either of them.
+   *
+   * @generated from oneof kindred.vector_store.v1.SearchBatchResult.result
+   */
+  result: {
+    /**
+     * Its hits.
+     *
+     * @generated from field: kindred.vector_store.v1.SearchResponse response = 1;
+     */
+    value: SearchResponse;
+    case: "response";
+  } | {
+    /**
+     * Why it failed.
+     *
+     * @generated from field: kindred.vector_store.v1.SearchFailure failure = 2;
+     */
+    value: SearchFailure;
+    case: "failure";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.SearchBatchResult.
+ * Use `create(SearchBatchResultSchema)` to create a new message.
+ */
+export const SearchBatchResultSchema: GenMessage<SearchBatchResult> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_search, 13);
+
+/**
+ * Why a search of several failed.
+ *
+ * @generated from message kindred.vector_store.v1.SearchFailure
+ */
+export type SearchFailure = Message<"kindred.vector_store.v1.SearchFailure"> & {
+  /**
+   * The code of google.rpc.Code, e.g. 9 for FAILED_PRECONDITION.
+   *
+   * @generated from field: int32 code = 1;
+   */
+  code: number;
+
+  /**
+   * What is wrong and what would be right.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * When trying again makes sense; not set when it does not.
+   *
+   * @generated from field: google.protobuf.Duration retry_after = 3;
+   */
+  retryAfter?: Duration | undefined;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.SearchFailure.
+ * Use `create(SearchFailureSchema)` to create a new message.
+ */
+export const SearchFailureSchema: GenMessage<SearchFailure> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_search, 14);
+
+/**
+ * Asks how a search would be answered.
+ *
+ * @generated from message kindred.vector_store.v1.ExplainRequest
+ */
+export type ExplainRequest = Message<"kindred.vector_store.v1.ExplainRequest"> & {
+  /**
+   * The search.
+   *
+   * @generated from field: kindred.vector_store.v1.SearchRequest search = 1;
+   */
+  search?: SearchRequest | undefined;
+
+  /**
+   * Run it, and say how long it took and how many rows there were.
+   *
+   * @generated from field: bool analyze = 2;
+   */
+  analyze: boolean;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.ExplainRequest.
+ * Use `create(ExplainRequestSchema)` to create a new message.
+ */
+export const ExplainRequestSchema: GenMessage<ExplainRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_search, 15);
+
+/**
+ * How a search would be answered.
+ *
+ * @generated from message kindred.vector_store.v1.ExplainResponse
+ */
+export type ExplainResponse = Message<"kindred.vector_store.v1.ExplainResponse"> & {
+  /**
+   * What the store decided.
+   *
+   * @generated from field: kindred.vector_store.v1.SearchPlan plan = 1;
+   */
+  plan?: SearchPlan | undefined;
+
+  /**
+   * Its settings of the transaction, e.g. hnsw.ef_search.
+   *
+   * @generated from field: map<string, string> settings = 2;
+   */
+  settings: { [key: string]: string };
+
+  /**
+   * The statement with parameters as $1, $2 …; empty for in-process searches.
+   *
+   * @generated from field: string sql = 3;
+   */
+  sql: string;
+
+  /**
+   * Its parameters as text; vectors are shortened.
+   *
+   * @generated from field: repeated string parameters = 4;
+   */
+  parameters: string[];
+
+  /**
+   * PostgreSQL's plan, as EXPLAIN prints it.
+   *
+   * @generated from field: string postgres_plan = 5;
+   */
+  postgresPlan: string;
+
+  /**
+   * The decision in words, one sentence a step.
+   *
+   * @generated from field: repeated string reasons = 6;
+   */
+  reasons: string[];
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.ExplainResponse.
+ * Use `create(ExplainResponseSchema)` to create a new message.
+ */
+export const ExplainResponseSchema: GenMessage<ExplainResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_search, 16);
 
 /**
  * Distance between vectors, as pgvector defines it.
@@ -316,7 +844,7 @@ export const SearchTimingsSchema: GenMessage<SearchTimings> = /*@__PURE__*/
  */
 export const Metric = {
   /**
-   * Same as METRIC_COSINE.
+   * In a search: the collection's own. Otherwise METRIC_COSINE, and METRIC_HAMMING for bits.
    *
    * @generated from enum value: METRIC_UNSPECIFIED = 0;
    */
@@ -349,6 +877,20 @@ export const Metric = {
    * @generated from enum value: METRIC_L1 = 4;
    */
   L1: 4,
+
+  /**
+   * Hamming distance of bits, operator <~>; similarity is the share of equal bits, 1 - distance / dimensions.
+   *
+   * @generated from enum value: METRIC_HAMMING = 5;
+   */
+  HAMMING: 5,
+
+  /**
+   * Jaccard distance of bits, operator <%>; similarity is 1 - distance.
+   *
+   * @generated from enum value: METRIC_JACCARD = 6;
+   */
+  JACCARD: 6,
 } as const;
 
 /**
@@ -397,6 +939,20 @@ export const SearchMethod = {
    * @generated from enum value: SEARCH_METHOD_EXACT_FALLBACK = 3;
    */
   EXACT_FALLBACK: 3,
+
+  /**
+   * The IVFFlat index was scanned.
+   *
+   * @generated from enum value: SEARCH_METHOD_IVFFLAT = 4;
+   */
+  IVFFLAT: 4,
+
+  /**
+   * Every candidate row was compared by the store itself, for want of pgvector.
+   *
+   * @generated from enum value: SEARCH_METHOD_IN_PROCESS = 5;
+   */
+  IN_PROCESS: 5,
 } as const;
 
 /**
@@ -413,13 +969,13 @@ export const SearchMethodSchema: GenEnum<SearchMethod> = /*@__PURE__*/
   enumDesc(file_kindred_vector_store_v1_search, 1);
 
 /**
- * Finds images by meaning.
+ * Finds images, and the items of any collection, by meaning.
  *
  * @generated from service kindred.vector_store.v1.SearchService
  */
 export const SearchService: GenService<{
   /**
-   * Finds the images nearest to a text, a vector or another image, and says how it found them.
+   * Finds what is nearest to a text, a vector or a stored item, and says how it found it.
    *
    * @generated from rpc kindred.vector_store.v1.SearchService.Search
    */
@@ -427,6 +983,26 @@ export const SearchService: GenService<{
     methodKind: "unary";
     input: typeof SearchRequestSchema;
     output: typeof SearchResponseSchema;
+  },
+  /**
+   * Several searches in one call: their texts are embedded together. They succeed or fail each on its own.
+   *
+   * @generated from rpc kindred.vector_store.v1.SearchService.SearchBatch
+   */
+  searchBatch: {
+    methodKind: "unary";
+    input: typeof SearchBatchRequestSchema;
+    output: typeof SearchBatchResponseSchema;
+  },
+  /**
+   * Says how a search would be answered: the statement that it runs, and PostgreSQL's plan for that.
+   *
+   * @generated from rpc kindred.vector_store.v1.SearchService.Explain
+   */
+  explain: {
+    methodKind: "unary";
+    input: typeof ExplainRequestSchema;
+    output: typeof ExplainResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_kindred_vector_store_v1_search, 0);

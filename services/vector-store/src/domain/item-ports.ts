@@ -1,0 +1,237 @@
+import type { Collection, IndexPolicy, Metric } from "./collection.ts";
+import type { EmbeddingSpace } from "./embedding-space.ts";
+import type { Filter, FieldPath } from "./filter.ts";
+import type { Image, JsonObject } from "./image.ts";
+import type { GroupValue, Item, ItemRow, Projection } from "./item.ts";
+import type { PackedVector } from "./packed-vector.ts";
+import type { CallLimits } from "./ports.ts";
+import type { VectorIndex } from "./vector-index.ts";
+
+// What collections, their items and searching among them ask of the world. Implementations throw KindredErrors.
+
+export interface NewCollection {
+  name: string;
+  dimensions: number;
+  elementType: Collection["elementType"];
+  metric: Metric;
+  space: EmbeddingSpace | undefined;
+  recallTarget: number;
+  indexPolicy: IndexPolicy;
+  textSearchConfig: string | undefined;
+}
+
+/** A table of the user's; empty parts are found out. */
+export interface TableReference {
+  schema: string;
+  table: string;
+  keyColumn: string;
+  vectorColumn: string;
+  documentColumn: string;
+}
+
+export interface NewRegistration extends Omit<NewCollection, "dimensions" | "elementType" | "metric"> {
+  /** Undefined: cosine, or Hamming for bits. */
+  metric: Metric | undefined;
+  table: TableReference;
+}
+
+export interface CollectionChanges {
+  recallTarget?: number;
+  indexPolicy?: Partial<IndexPolicy>;
+  metric?: Metric;
+  /** Only of a collection that has none. */
+  space?: EmbeddingSpace;
+}
+
+export interface CollectionStatistics {
+  rows: bigint;
+  estimated: boolean;
+  indexedRows: bigint;
+  deadTuples: bigint;
+  tableSizeBytes: bigint;
+  indexSizeBytes: bigint;
+  /** By name. */
+  indexes: VectorIndex[];
+  lastAnalyzedAt: Date | undefined;
+}
+
+export interface CollectionRepository {
+  /** A second old at most where it may change. @throws KindredError not-found */
+  get(name: string): Promise<Collection>;
+  /** By name. */
+  list(): Promise<Collection[]>;
+  /** @throws KindredError already-exists */
+  create(collection: NewCollection, limits: CallLimits): Promise<Collection>;
+  /** @throws KindredError already-exists; failed-precondition when the table cannot serve. */
+  register(registration: NewRegistration, limits: CallLimits): Promise<Collection>;
+  update(name: string, changes: CollectionChanges, limits: CallLimits): Promise<Collection>;
+  /** How many vectors went with it. @throws KindredError not-found; failed-precondition for the images catalogue */
+  remove(name: string, limits: CallLimits): Promise<bigint>;
+  statistics(name: string, options: { exact: boolean }, limits: CallLimits): Promise<CollectionStatistics>;
+  /** Whoever changes collections by other ways: what was cached is read again. */
+  forget(): void;
+}
+
+export type ConflictPolicy = "error" | "skip" | "replace";
+
+/** One transaction's worth of items. */
+export interface PreparedItems {
+  collection: Collection;
+  /** No key twice. */
+  rows: readonly ItemRow[];
+  /** The space of all vectors; undefined when nobody names it. */
+  space: EmbeddingSpace | undefined;
+  onConflict: ConflictPolicy;
+}
+
+export interface StoredItems {
+  inserted: number;
+  replaced: number;
+  /** Positions in `rows` of those that were there already and stayed. */
+  skipped: readonly number[];
+}
+
+/** The items of collections. */
+export interface ItemStore {
+  /**
+   * Stores items, whole or not at all. The first ones pin a collection's space.
+   * @throws KindredError already-exists that names the key; failed-precondition for another space than the pinned one,
+   *   and for a table that needs more than a key and a vector.
+   */
+  store(items: PreparedItems, limits: CallLimits): Promise<StoredItems>;
+  /** Which of the keys are there. */
+  known(collection: Collection, keys: readonly string[], limits: CallLimits): Promise<ReadonlySet<string>>;
+  updateMetadata(
+    collection: Collection,
+    changes: readonly { key: string; metadata: JsonObject | undefined; document: string | undefined }[],
+    options: { merge: boolean },
+    limits: CallLimits,
+  ): Promise<number>;
+  /** By key, in any order. */
+  get(
+    collection: Collection,
+    keys: readonly string[],
+    projection: Projection,
+    limits: CallLimits,
+  ): Promise<Item[]>;
+  remove(
+    collection: Collection,
+    which: { keys: readonly string[] } | { filter: Filter },
+    limits: CallLimits,
+  ): Promise<number>;
+  /** Items behind `afterKey`, by ascending key. */
+  list(
+    collection: Collection,
+    query: {
+      filter: Filter | undefined;
+      afterKey: string | undefined;
+      limit: number;
+      projection: Projection;
+    },
+    limits: CallLimits,
+  ): Promise<Item[]>;
+  /** All of them from one snapshot by a cursor, so many at a time; the transaction lasts until the iteration ends. */
+  export(
+    collection: Collection,
+    query: {
+      filter: Filter | undefined;
+      afterKey: string | undefined;
+      batchSize: number;
+      projection: Projection;
+    },
+    limits: CallLimits,
+  ): AsyncIterable<Item[]>;
+  /** Brings the planner's statistics up to date after many rows were added. Never rejects. */
+  refreshStatistics(collection: Collection): Promise<void>;
+}
+
+/** What searching depends on, a second old at most. */
+export interface SearchState {
+  /** Valid ones that serve searches, those that serve best first. */
+  indexes: readonly VectorIndex[];
+  /** Rows of the vectors' table, as PostgreSQL estimates them. */
+  estimatedRows: number;
+  /** Rows of the images table for the images catalogue; otherwise the same. */
+  estimatedGroups: number;
+}
+
+/** How candidates are found. */
+export type ItemScan =
+  | { method: "exact" }
+  | { method: "hnsw"; indexName: string; efSearch: number; maxScanTuples: number }
+  | { method: "ivfflat"; indexName: string; probes: number; maxProbes: number };
+
+/** One statement's worth of searching. */
+export interface ItemQuery {
+  collection: Collection;
+  /** As it travels: see vectorBytes. */
+  vector: PackedVector;
+  metric: Metric;
+  filter: Filter | undefined;
+  excludedKeys: readonly string[];
+  /** At most `size` hits for each value of the field. */
+  group: { path: FieldPath; size: number } | undefined;
+  /** Hits, or groups. */
+  k: number;
+  /** The nearest so many items are found first, and hits are made of them. At least k. */
+  candidateLimit: number;
+  scan: ItemScan;
+  projection: Projection;
+}
+
+export interface ItemHit extends Omit<Item, "updatedAt"> {
+  /** As pgvector defines it. */
+  distance: number;
+  group: GroupValue;
+  /** In the images catalogue. */
+  image: Image | undefined;
+}
+
+export interface NearestItems {
+  /** By ascending distance, then group value of the images catalogue, then key; groups by their nearest hit, each one's hits together. */
+  hits: ItemHit[];
+  /** Items that were looked at for them, at most the candidate limit; 0 when there are no hits. */
+  candidates: number;
+  /** Rows whose distance was computed; undefined where that is not known. */
+  rowsScanned: number | undefined;
+}
+
+export interface ExplainedQuery {
+  sql: string;
+  parameters: string[];
+  settings: Record<string, string>;
+  plan: string;
+}
+
+/** Searches among a collection's vectors: in PostgreSQL, or in this process. */
+export interface ItemSearch {
+  state(collection: Collection): Promise<SearchState>;
+  /** How many items pass the filter, counted up to `bound`. May be some seconds old. */
+  countMatching(collection: Collection, filter: Filter, bound: number, limits: CallLimits): Promise<number>;
+  /** @throws KindredError deadline-exceeded, cancelled, resource-exhausted */
+  nearest(query: ItemQuery, limits: CallLimits): Promise<NearestItems>;
+  /** The items with these keys as hits, in any order, with their distances; those that are not there are left out. */
+  distances(
+    query: Pick<ItemQuery, "collection" | "vector" | "metric" | "projection"> & { keys: readonly string[] },
+    limits: CallLimits,
+  ): Promise<ItemHit[]>;
+  /** Undefined where no statement finds the nearest. */
+  explain(
+    query: ItemQuery,
+    options: { analyze: boolean },
+    limits: CallLimits,
+  ): Promise<ExplainedQuery | undefined>;
+}
+
+/** Full-text search in the documents. */
+export interface TextSearch {
+  /**
+   * Keys of the best matches, best first; equal ones by ascending key.
+   * @throws KindredError failed-precondition when the collection has no documents.
+   */
+  matches(
+    collection: Collection,
+    query: { text: string; filter: Filter | undefined; excludedKeys: readonly string[]; limit: number },
+    limits: CallLimits,
+  ): Promise<{ keys: string[]; /** "fts", or the name of a BM25 extension. */ method: string }>;
+}
