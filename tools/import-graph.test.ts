@@ -27,7 +27,7 @@ const VENDORS: Record<string, readonly string[]> = {
   onnx: ["onnxruntime-node"],
   tokenizers: ["@huggingface/tokenizers"],
   protobuf: ["@bufbuild/protobuf"],
-  postgres: ["pg", "pgvector", "pg-copy-streams", "typeorm"],
+  postgres: ["pg", "pgvector", "pg-copy-streams", "pg-cursor", "typeorm"],
   openai: ["openai"],
   peers: ["@connectrpc/connect", "@connectrpc/connect-node"],
 };
