@@ -150,6 +150,11 @@ export class ModelRegistry implements AsyncDisposable {
     return this.#slot(name).entry;
   }
 
+  /** The name of a model that embeds into this space, as far as that is known before models are loaded; "" where none is. */
+  nameBySpace(spaceId: string): string {
+    return this.list().find(({ space }) => space?.id === spaceId)?.name ?? "";
+  }
+
   /** The default one first, then by name. */
   list(): ModelOverview[] {
     const [first, ...others] = this.#slots.values();

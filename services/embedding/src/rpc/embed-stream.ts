@@ -46,7 +46,7 @@ export async function* embedStream(
   if (first.done === true) return;
   const options = first.value.options ?? create(EmbedStreamOptionsSchema);
   const priority = priorityOf(options.priority, "options.priority", "bulk");
-  using call = await openCall(deps, options.model, context.signal);
+  using call = await openCall(deps, options, context.signal);
   const { embedder } = call.served;
   requireSpace(embedder.space, options.expectedSpaceId, "options.expected_space_id");
 

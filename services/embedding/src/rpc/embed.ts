@@ -16,7 +16,7 @@ export async function embed(
 ): Promise<EmbedResponse> {
   validateTexts(request.texts);
   const priority = priorityOf(request.priority, "priority", "interactive");
-  using call = await openCall(deps, request.model, context.signal);
+  using call = await openCall(deps, request, context.signal);
   const { embedder } = call.served;
   requireSpace(embedder.space, request.expectedSpaceId);
   const result = await embedder.embed(request.texts, { priority, signal: context.signal });

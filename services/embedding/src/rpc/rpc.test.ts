@@ -50,6 +50,14 @@ describe("Embed", () => {
     await expect(client.embed({ texts: ["a"], expectedSpaceId })).resolves.toBeDefined();
   });
 
+  test("takes the model of the expected space where none is named", async () => {
+    const { client, second } = setUp();
+    const reply = await client.embed({ texts: ["a"], expectedSpaceId: second.space.id });
+    expect(reply.space?.id).toBe(second.space.id);
+    const named = client.embed({ texts: ["a"], model: "first", expectedSpaceId: second.space.id });
+    await expect(named).rejects.toMatchObject({ kind: "failed-precondition" });
+  });
+
   test("refuses another space, naming both, before any work", async () => {
     const { client, first } = setUp();
     const expectedSpaceId = "local:other@000000000000:384:mean:l2:256";

@@ -15,7 +15,7 @@ export async function tokenize(
   context: HandlerContext,
 ): Promise<TokenizeResponse> {
   validateTexts(request.texts);
-  using call = await openCall(deps, request.model, context.signal);
+  using call = await openCall(deps, { model: request.model, expectedSpaceId: "" }, context.signal);
   const { tokens } = call.served;
   if (tokens === undefined) {
     throw new KindredError("unimplemented", `the tokenizer of ${call.name} is the provider's, and not here`);

@@ -107,7 +107,7 @@ export async function createEmbeddings(
 ): Promise<void> {
   const { signal } = options;
   const asked = readEmbeddingsRequest(await readBody(request, options.maxBodyBytes));
-  using call = await openCall(deps, asked.model, signal);
+  using call = await openCall(deps, { model: asked.model, expectedSpaceId: "" }, signal);
   const dimensions = checkDimensions(asked, call.served);
   const { vectors, totalTokens } = await embedInput(call.served, asked.input, signal);
   const full = call.served.embedder.space.dimensions;

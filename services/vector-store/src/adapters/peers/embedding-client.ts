@@ -4,8 +4,7 @@ import type { EmbeddingSpace as SpaceMessage } from "@kindred/contracts/common/v
 import { EmbeddingService, Priority } from "@kindred/contracts/embedding/v1";
 import { isKindredError, KindredError } from "@kindred/errors";
 import { countDown } from "../../domain/call-limits.ts";
-import { VECTOR_BYTES } from "../../domain/collection.ts";
-import { requireDimensions, spaceMismatch, type EmbeddingSpace } from "../../domain/embedding-space.ts";
+import { spaceMismatch, type EmbeddingSpace } from "../../domain/embedding-space.ts";
 import type { CallLimits, EmbeddingPort } from "../../domain/ports.ts";
 
 /** Ten thousand texts take some time, and several imports wait for each other. */
@@ -28,8 +27,7 @@ export function embeddingClient(transport: Transport): EmbeddingPort {
       const call = (limits: CallLimits) => client.embed(request, callOptions(limits));
       const reply = await explained(() => (bulk ? patiently(call, options) : call(options)));
       const space = toSpace(reply.space);
-      requireDimensions(space);
-      if (reply.vectors.byteLength !== texts.length * VECTOR_BYTES) {
+      if (reply.vectors.byteLength !== texts.length * space.dimensions * Float32Array.BYTES_PER_ELEMENT) {
         throw new KindredError(
           "internal",
           `the embedding service returned ${reply.vectors.byteLength} bytes for ${texts.length} texts`,
@@ -80,7 +78,7 @@ async function explained<T>(call: () => Promise<T>): Promise<T> {
     if (error.kind === "unavailable") {
       throw new KindredError(
         "unavailable",
-        `the embedding service cannot be reached (${error.message}); searches by vector and by image go on`,
+        `the embedding service cannot be reached (${error.message}); searches by vector and by key go on`,
         { cause: error, retryAfterMs: error.retryAfterMs ?? UNAVAILABLE_RETRY_MS },
       );
     }

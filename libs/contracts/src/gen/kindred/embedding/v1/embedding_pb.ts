@@ -44,7 +44,8 @@ export type EmbedRequest = Message<"kindred.embedding.v1.EmbedRequest"> & {
   expectedSpaceId: string;
 
   /**
-   * Name or alias of a served model; empty for the default one. NOT_FOUND when it is not served.
+   * Name or alias of a served model; NOT_FOUND when it is not served. Empty for the one that embeds into expected_space_id,
+   * where that is known, and otherwise for the default one.
    *
    * @generated from field: string model = 4;
    */
@@ -172,7 +173,7 @@ export type EmbedStreamOptions = Message<"kindred.embedding.v1.EmbedStreamOption
   expectedSpaceId: string;
 
   /**
-   * Name or alias of a served model; empty for the default one.
+   * Name or alias of a served model; empty as in EmbedRequest.
    *
    * @generated from field: string model = 3;
    */
