@@ -1,5 +1,5 @@
 import { KindredError } from "@kindred/errors";
-import { DIMENSIONS } from "./collection.ts";
+import { COLLECTION, DIMENSIONS } from "./collection.ts";
 
 /** The space that vectors live in. Only vectors of spaces with the same id may be compared. */
 export interface EmbeddingSpace {
@@ -25,13 +25,21 @@ export function parseSpaceId(id: string): EmbeddingSpace | undefined {
   return parts && { ...parts, id, dimensions: Number(parts.dimensions), maxTokens: Number(parts.maxTokens) };
 }
 
-/** Vectors of another space than the catalogue's: refused, naming both. */
-export function spaceMismatch(catalogueSpaceId: string, otherSpaceId: string): KindredError {
+/** Vectors of another space than the collection's: refused, naming both. Without `collection` the images catalogue's. */
+export function spaceMismatch(
+  collectionSpaceId: string,
+  otherSpaceId: string,
+  collection = COLLECTION,
+): KindredError {
+  const subject =
+    collection === COLLECTION
+      ? "the catalogue's embedding space"
+      : `the embedding space of the collection ${JSON.stringify(collection)}`;
   return new KindredError(
     "failed-precondition",
-    `the catalogue's embedding space is ${JSON.stringify(catalogueSpaceId)}, these vectors live in ` +
+    `${subject} is ${JSON.stringify(collectionSpaceId)}, these vectors live in ` +
       `${JSON.stringify(otherSpaceId)}: vectors of different spaces cannot be compared`,
-    { metadata: { catalogue_space_id: catalogueSpaceId, space_id: otherSpaceId } },
+    { metadata: { collection, catalogue_space_id: collectionSpaceId, space_id: otherSpaceId } },
   );
 }
 

@@ -2,11 +2,11 @@ import { KindredError, messageOf } from "@kindred/errors";
 import { sqlStateOf, type Database } from "@kindred/postgres";
 import type pg from "pg";
 import { COLLECTION } from "../../domain/collection.ts";
-import { spaceMismatch, type EmbeddingSpace } from "../../domain/embedding-space.ts";
 import type { ImageFields } from "../../domain/image.ts";
 import { pathTaken } from "../../domain/path-taken.ts";
 import type { CatalogueWriter, KnownImage, PreparedBatch, StoredBatch } from "../../domain/ports.ts";
 import { insertEmbeddings } from "./insert-embeddings.ts";
+import { pinSpace } from "./space-pin.ts";
 
 /** Deadlock, serialisation failure, and a row that refers to an image which is gone: what was read before is stale. */
 const RACES = new Set(["40P01", "40001", "23503"]);
@@ -79,47 +79,11 @@ function changedMeanwhile(message: string, cause?: unknown): KindredError {
 }
 
 async function store(client: pg.PoolClient, batch: PreparedBatch): Promise<StoredBatch> {
-  if (batch.space) await pinSpace(client, batch.space);
+  if (batch.space) await pinSpace(client, COLLECTION, batch.space);
   const images = await storeImages(client, batch);
   const ids = images.map((image) => image.id);
   const embeddingIds = batch.space ? await insertEmbeddings(client, batch.rows, ids, batch.space.id) : [];
   return { images, embeddingIds };
-}
-
-/** The first embedding sets the collection's space; of several that come at once the first to commit. */
-async function pinSpace(client: pg.PoolClient, space: EmbeddingSpace): Promise<void> {
-  const read = async (): Promise<string | null> => {
-    const { rows } = await client.query<{ space_id: string | null }>(
-      "SELECT space_id FROM collections WHERE name = $1",
-      [COLLECTION],
-    );
-    if (!rows[0])
-      throw new KindredError("data-loss", `the collection "${COLLECTION}" is missing from the database`);
-    return rows[0].space_id;
-  };
-  let pinned = await read();
-  if (pinned === null) {
-    await client.query(
-      `INSERT INTO embedding_spaces (id, provider, model, revision, dimensions, pooling, normalization, max_tokens)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
-      [
-        space.id,
-        space.provider,
-        space.model,
-        space.revision,
-        space.dimensions,
-        space.pooling,
-        space.normalization,
-        space.maxTokens,
-      ],
-    );
-    await client.query("UPDATE collections SET space_id = $2 WHERE name = $1 AND space_id IS NULL", [
-      COLLECTION,
-      space.id,
-    ]);
-    pinned = await read();
-  }
-  if (pinned !== null && pinned !== space.id) throw spaceMismatch(pinned, space.id);
 }
 
 async function storeImages(client: pg.PoolClient, batch: PreparedBatch): Promise<StoredBatch["images"]> {
