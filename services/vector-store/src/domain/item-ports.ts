@@ -153,6 +153,8 @@ export interface SearchState {
   estimatedRows: number;
   /** Rows of the images table for the images catalogue; otherwise the same. */
   estimatedGroups: number;
+  /** Whether an index scan goes on under a filter until it has enough rows: pgvector 0.8 and newer. */
+  iterativeScans: boolean;
 }
 
 /** How candidates are found. */
@@ -212,7 +214,9 @@ export interface ItemSearch {
   nearest(query: ItemQuery, limits: CallLimits): Promise<NearestItems>;
   /** The items with these keys as hits, in any order, with their distances; those that are not there are left out. */
   distances(
-    query: Pick<ItemQuery, "collection" | "vector" | "metric" | "projection"> & { keys: readonly string[] },
+    query: Pick<ItemQuery, "collection" | "vector" | "metric" | "group" | "projection"> & {
+      keys: readonly string[];
+    },
     limits: CallLimits,
   ): Promise<ItemHit[]>;
   /** Undefined where no statement finds the nearest. */

@@ -1,25 +1,43 @@
-import { DIMENSIONS, VECTOR_BYTES } from "./collection.ts";
+import { vectorBytes, type Collection, type Metric } from "./collection.ts";
 
-/** A vector as it travels: little-endian float32. It may be a view of a larger message, at any offset. */
+/** A vector as it travels: little-endian float32, or packed bits. It may be a view of a larger message, at any offset. */
 export type PackedVector = Uint8Array;
 
 /**
- * Why these bytes are no vector that can be searched for, as the end of a sentence that begins with the field's
- * name; undefined when they are one. Zero vectors have no direction: their cosine distance is NaN.
+ * Why these bytes are no vector that can be compared with the collection's, as the end of a sentence that begins with the
+ * field's name; undefined when they are one. Zero vectors have no direction: their cosine distance is NaN.
+ * @param metric by which they are compared
  */
-export function vectorProblem(bytes: Uint8Array): string | undefined {
-  if (bytes.byteLength !== VECTOR_BYTES) {
-    return `must hold ${DIMENSIONS} little-endian float32 values (${VECTOR_BYTES} bytes), has ${bytes.byteLength} bytes`;
+export function vectorProblem(
+  bytes: Uint8Array,
+  collection: Pick<Collection, "elementType" | "dimensions">,
+  metric: Metric,
+): string | undefined {
+  const { elementType, dimensions } = collection;
+  const expected = vectorBytes(collection);
+  if (bytes.byteLength !== expected) {
+    const form =
+      elementType === "bit" ? `${dimensions} packed bits` : `${dimensions} little-endian float32 values`;
+    return `must hold ${form} (${expected} bytes), has ${bytes.byteLength} bytes`;
   }
+  if (elementType === "bit") return bitsProblem(bytes, dimensions);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let squares = 0;
-  for (let i = 0; i < DIMENSIONS; i++) {
+  for (let i = 0; i < dimensions; i++) {
     const value = view.getFloat32(4 * i, true);
     if (!Number.isFinite(value)) return `must hold finite numbers only, value ${i} is ${value}`;
     squares += value * value;
   }
   // pgvector computes in single precision, in which the squares of tiny values vanish and those of huge ones overflow.
-  if (Math.fround(squares) === 0) return "must not be the zero vector";
+  if (metric === "cosine" && Math.fround(squares) === 0) return "must not be the zero vector";
   if (Math.fround(squares) === Infinity) return "must have a norm below 1.8e19";
   return undefined;
+}
+
+function bitsProblem(bytes: Uint8Array, dimensions: number): string | undefined {
+  const unused = 8 * bytes.byteLength - dimensions;
+  const last = bytes.at(-1) ?? 0;
+  return (last & ((1 << unused) - 1)) === 0
+    ? undefined
+    : `must have zeros in the last ${unused} bits, which are not used`;
 }

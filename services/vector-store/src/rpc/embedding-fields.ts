@@ -11,9 +11,11 @@ import {
   type EmbeddingSource,
   type NewEmbedding,
 } from "../domain/new-image.ts";
+import { DIMENSIONS } from "../domain/collection.ts";
 import { vectorProblem } from "../domain/packed-vector.ts";
 import { checkMetadata, checkText } from "./text-checks.ts";
 
+const IMAGE_VECTORS = { elementType: "vector", dimensions: DIMENSIONS } as const;
 const MAX_KEY_CHARACTERS = 200;
 export const MAX_EMBEDDING_TYPE_CHARACTERS = 50;
 export const MAX_MODEL_TYPE_CHARACTERS = 100;
@@ -82,7 +84,7 @@ export function readVector(
   path: string,
   checks: FieldChecks,
 ): { data: Uint8Array; spaceId: string } {
-  const problem = vectorProblem(message.data);
+  const problem = vectorProblem(message.data, IMAGE_VECTORS, "cosine");
   if (problem !== undefined) checks.add(`${path}.data`, problem);
   checkText(checks, `${path}.space_id`, message.spaceId, { maxCharacters: MAX_SPACE_ID_CHARACTERS });
   return { data: message.data, spaceId: message.spaceId };

@@ -1,0 +1,115 @@
+import type { Collection, Metric } from "../collection.ts";
+import type { ItemScan, SearchState } from "../item-ports.ts";
+import type { SearchQuery } from "./search-query.ts";
+import type { VectorIndex } from "../vector-index.ts";
+
+/** pgvector's limit of hnsw.ef_search. */
+export const MAX_EF_SEARCH = 1000;
+
+/** pgvector's limit of ivfflat.probes, which is that of lists. */
+export const MAX_PROBES = 32_768;
+
+/** hnsw.max_scan_tuples: pgvector's default of 20,000, and room for filters that pass one row in a thousand. */
+export const MAX_SCAN_TUPLES = 60_000;
+
+/**
+ * What one row of an HNSW scan costs, in rows of an exact scan. Measured on 25,000 x 384: see docs/adr/0009.
+ */
+const HNSW_ROW_COST = 10;
+
+/** A search that comes out short looks at so many times as many candidates next. */
+const WIDENING = 8;
+
+/** A scan of an index, as the planner chooses it. */
+export type IndexScan = Exclude<ItemScan, { method: "exact" }>;
+
+/**
+ * ef_search that reaches recall@10 of 0.95 on 25,014 COCO captions: 200 for an index with m 16 and ef_construction 200,
+ * 400 for pgvector's default ef_construction of 64. Measured with pgvector 0.8.2; never below k, which caps what a scan returns.
+ */
+export function defaultEfSearch(parameters: Readonly<Record<string, string>>, k: number): number {
+  const wellBuilt = Number(parameters["m"]) >= 16 && Number(parameters["ef_construction"]) >= 200;
+  return Math.min(MAX_EF_SEARCH, Math.max(wellBuilt ? 200 : 400, k));
+}
+
+/** The square root of lists (pgvector's README), twice that for a better recall. */
+export function defaultProbes(lists: number): number {
+  return Math.min(lists, Math.max(1, Math.ceil(2 * Math.sqrt(lists))));
+}
+
+/**
+ * How many of the nearest items to look at first for `wanted` hits or groups. Groups have several items each, and the nearest
+ * often are of the same few groups; half as many again as the average leaves few searches short.
+ */
+export function firstCandidateLimit(
+  wanted: number,
+  grouping: { groupSize: number; itemsPerGroup: number } | undefined,
+): number {
+  if (!grouping) return wanted;
+  return Math.ceil(wanted * Math.max(2, grouping.groupSize, 1.5 * grouping.itemsPerGroup));
+}
+
+/** How many to look at when those were too few, because some group has very many items. */
+export function nextCandidateLimit(limit: number): number {
+  return limit * WIDENING;
+}
+
+/**
+ * Up to how many matching rows an exact scan of just them is cheaper than the index. The index has to pass some
+ * `candidates x total / matching` rows to meet that many matching ones, at least ef_search; an exact scan looks at `matching`.
+ * They cost the same where matching^2 = cost x candidates x total.
+ */
+export function exactRowBound(candidates: number, totalRows: number, scan: IndexScan): number {
+  const least = scan.method === "hnsw" ? HNSW_ROW_COST * scan.efSearch : 0;
+  return Math.ceil(Math.max(least, Math.sqrt(HNSW_ROW_COST * candidates * totalRows)));
+}
+
+const OPERATOR_CLASSES: Record<Metric, string> = {
+  cosine: "cosine_ops",
+  l2: "l2_ops",
+  "inner-product": "ip_ops",
+  l1: "l1_ops",
+  hamming: "hamming_ops",
+  jaccard: "jaccard_ops",
+};
+
+/** Whether a search by this metric can scan the index. */
+export function servesMetric(
+  index: VectorIndex,
+  metric: Metric,
+  { elementType }: Pick<Collection, "elementType">,
+): boolean {
+  return (
+    index.valid && !index.partial && index.operatorClass === `${elementType}_${OPERATOR_CLASSES[metric]}`
+  );
+}
+
+/** The scan of an index that could serve the search; undefined when none can, or none is wanted. */
+export function indexScan(
+  query: Pick<SearchQuery, "exact" | "efSearch" | "probes">,
+  options: {
+    collection: Pick<Collection, "elementType">;
+    metric: Metric;
+    state: SearchState;
+    candidates: number;
+  },
+): IndexScan | undefined {
+  if (query.exact) return undefined;
+  const serving = options.state.indexes.filter((index) =>
+    servesMetric(index, options.metric, options.collection),
+  );
+  // Whoever names probes wants an IVFFlat index, whoever names ef_search an HNSW one.
+  const wanted = query.probes !== undefined ? "ivfflat" : query.efSearch !== undefined ? "hnsw" : undefined;
+  const index = serving.find(({ method }) => method === wanted) ?? serving[0];
+  if (!index) return undefined;
+  if (index.method === "ivfflat") {
+    const lists = Number(index.parameters["lists"]);
+    const probes = Math.min(lists, query.probes ?? defaultProbes(lists));
+    return { method: "ivfflat", indexName: index.name, probes, maxProbes: lists };
+  }
+  const efSearch =
+    query.efSearch === undefined
+      ? defaultEfSearch(index.parameters, options.candidates)
+      : Math.min(MAX_EF_SEARCH, Math.max(query.efSearch, options.candidates));
+  return { method: "hnsw", indexName: index.name, efSearch, maxScanTuples: MAX_SCAN_TUPLES };
+}
