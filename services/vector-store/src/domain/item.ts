@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from "./image.ts";
+import type { JsonObject } from "./image.ts";
 import type { PackedVector } from "./packed-vector.ts";
 
 /** Which parts of items a reply has. */
@@ -20,7 +20,7 @@ export interface Item {
 }
 
 /** The value by which hits are grouped; undefined for items that lack the field. */
-export type GroupValue = Exclude<JsonValue, object> | undefined;
+export type GroupValue = string | number | boolean | undefined;
 
 /** An item that is ready to be stored. */
 export interface ItemRow {

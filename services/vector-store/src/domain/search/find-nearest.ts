@@ -36,7 +36,7 @@ export async function findNearest(
     const nearest = await search.nearest(query, left());
     const hits = rank(query, nearest.hits, threshold);
     const done = { hits, scan, rowsScanned: nearest.rowsScanned };
-    const enough = countOf(query, nearest) >= query.k;
+    const enough = isEnough(query, nearest);
     if (scan.method === "exact") {
       // Fewer candidates than asked for: there are no more rows.
       if (enough || nearest.candidates < candidateLimit) {
@@ -53,14 +53,24 @@ export async function findNearest(
   }
 }
 
+const MEMBER_EFFORT = 8;
+
 /** Beyond this a scan of the index is more work than comparing every row. */
 function mostCandidates(scan: Exclude<ItemScan, { method: "exact" }>): number {
   return scan.method === "hnsw" ? scan.maxScanTuples : Infinity;
 }
 
-/** Hits, or the groups that they belong to; items that lack the field are one group. */
-function countOf(query: ItemQuery, { hits }: NearestItems): number {
-  return query.group ? new Set(hits.map((hit) => hit.group)).size : hits.length;
+/**
+ * Whether there are k hits; or k groups with all the members they may have, as far as the effort goes: an index scan looks for
+ * members among so many times the hits that are wanted, an exact one among all items. Items that lack the field are one group.
+ */
+function isEnough({ group, k, scan, candidateLimit }: ItemQuery, { hits }: NearestItems): boolean {
+  if (!group) return hits.length >= k;
+  const members = new Map<unknown, number>();
+  for (const hit of hits) members.set(hit.group, (members.get(hit.group) ?? 0) + 1);
+  if (members.size < k) return false;
+  if (scan.method !== "exact" && candidateLimit >= MEMBER_EFFORT * k * group.size) return true;
+  return [...members.values()].every((count) => count >= group.size);
 }
 
 export function rank(

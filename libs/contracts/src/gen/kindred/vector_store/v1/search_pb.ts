@@ -276,7 +276,8 @@ export type GroupBy = Message<"kindred.vector_store.v1.GroupBy"> & {
   field?: FieldPath | undefined;
 
   /**
-   * Hits a group, 1 to 100; 0 means 1. k counts groups.
+   * Hits a group, 1 to 100; 0 means 1. k counts groups. An exact search fills every group that has so many items; an index
+   * scan looks for them among 8 times as many of the nearest.
    *
    * @generated from field: int32 group_size = 2;
    */
