@@ -29,22 +29,38 @@ test("two connections that a pooler serves by one backend are not relied on to b
   const apart = await detectCapabilities(
     connection({ ...server, pid: 1 }),
     connection({ ...server, pid: 2 }),
+    { sessionBy: "startup" },
   );
   expect(apart).toMatchObject({
     serverVersion: "17.9",
     copy: true,
     advisoryLocks: true,
     concurrentSessions: true,
+    preparedStatements: true,
   });
+  const pooled = await detectCapabilities(
+    connection({ ...server, pid: 1 }),
+    connection({ ...server, pid: 2 }),
+    { sessionBy: "statements" },
+  );
+  expect(pooled).toMatchObject({ concurrentSessions: true, preparedStatements: false });
   const shared = await detectCapabilities(
     connection({ ...server, pid: 1 }),
     connection({ ...server, pid: 1 }),
+    { sessionBy: "startup" },
   );
-  expect(shared).toMatchObject({ copy: false, advisoryLocks: false, concurrentSessions: false });
+  expect(shared).toMatchObject({
+    copy: false,
+    advisoryLocks: false,
+    concurrentSessions: false,
+    preparedStatements: false,
+  });
 });
 
 test("a server that is too old is refused", async () => {
   const old = { number: 140012, version: "PostgreSQL 14.12" };
-  const detecting = detectCapabilities(connection({ ...old, pid: 1 }), connection({ ...old, pid: 2 }));
+  const detecting = detectCapabilities(connection({ ...old, pid: 1 }), connection({ ...old, pid: 2 }), {
+    sessionBy: "startup",
+  });
   await expect(detecting).rejects.toMatchObject({ kind: "failed-precondition" });
 });

@@ -17,6 +17,8 @@ export interface ServerCapabilities {
   statementTimeout: boolean;
   /** Connections are served at the same time, each in a session of its own; otherwise an open transaction stops all others. */
   concurrentSessions: boolean;
+  /** Sessions are this process's own from start to end, and keep the statements that are prepared in them. */
+  preparedStatements: boolean;
   /** CREATE INDEX CONCURRENTLY lets others write meanwhile. */
   createIndexConcurrently: boolean;
   /** Names of the extensions installed in this database. */
@@ -30,17 +32,28 @@ interface Queryable {
 }
 
 /**
+ * A pooler that takes no settings at a session's start may hand each transaction to another session of the server's.
+ */
+type SessionStart = { sessionBy: "startup" | "statements" };
+
+/**
  * Finds out what a server can do from two connections to it, idle both. Nothing is tried that might harm: a server
  * whose two connections share one backend process has one session for everybody (PGlite behind its socket), and
  * from that follows what it cannot do. COPY FROM STDIN would end the connection there.
  * @throws KindredError failed-precondition when the server is too old.
  */
-export async function detectCapabilities(first: Queryable, second: Queryable): Promise<ServerCapabilities> {
+export async function detectCapabilities(
+  first: Queryable,
+  second: Queryable,
+  { sessionBy }: SessionStart,
+): Promise<ServerCapabilities> {
   const backend = "SELECT pg_backend_pid() AS pid";
   const one = await first.query<{ pid: number }>(backend);
   const other = await second.query<{ pid: number }>(backend);
   const ownSessions = one.rows[0]?.pid !== other.rows[0]?.pid;
-  return { ...(await describeServer(first)), ...(await sessionCapabilities(first, ownSessions)) };
+  const sessions = await sessionCapabilities(first, ownSessions);
+  const preparedStatements = sessions.concurrentSessions && sessionBy === "startup";
+  return { ...(await describeServer(first)), ...sessions, preparedStatements };
 }
 
 /** The part that CREATE EXTENSION and upgrades change. */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KindredError, messageOf } from "@kindred/errors";
 import type { Logger } from "@kindred/telemetry";
@@ -11,6 +12,7 @@ import type {
 } from "typeorm";
 import type { Database } from "./database.ts";
 import { sqlStateOf, translatePgError } from "./pg-errors.ts";
+import type { TransactionOptions } from "./transaction.ts";
 
 export interface DataSourceSetup {
   // TypeORM's own type for "any entity".
@@ -97,10 +99,28 @@ async function newDataSource(driver: object, db: Database, setup: DataSourceSetu
  */
 export async function openDataSource(db: Database, setup: DataSourceSetup): Promise<DataSource> {
   const driver = driverOver(async () => {
+    const scoped = transactionClient.getStore();
+    if (scoped) return { client: scoped, release: () => {} };
     const client = await db.pool.acquire();
     return { client, release: (destroy) => client.release(destroy) };
   });
   return await newDataSource(driver, db, setup);
+}
+
+/** The connection whose transaction TypeORM works in. */
+const transactionClient = new AsyncLocalStorage<PoolClient>();
+
+/**
+ * Runs work with TypeORM's repositories in one transaction of the database, with its time limit and cancelling. `work` gets the
+ * transaction's connection for statements of its own; it must not begin another transaction, and settles before this does.
+ * @throws what `runTransaction` throws, for TypeORM's errors as well.
+ */
+export function repositoryTransaction<T>(
+  db: Database,
+  work: (client: PoolClient) => Promise<T>,
+  options?: TransactionOptions,
+): Promise<T> {
+  return db.transaction((client) => transactionClient.run(client, () => work(client)), options);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { KindredError } from "@kindred/errors";
 import type { Logger } from "@kindred/telemetry";
-import { Client, escapeIdentifier, type PoolClient, type QueryConfig } from "pg";
+import { Client, escapeIdentifier, type PoolClient, type QueryConfig, type QueryResultRow } from "pg";
 import {
   compareVersions,
   describeServer,
@@ -11,7 +11,8 @@ import { breaksConnection, sqlStateOf, translatePgError } from "./pg-errors.ts";
 import { clientConfig, ConnectionPool, type ConnectionOptions } from "./pool.ts";
 import { prepareSchema } from "./schema.ts";
 import type { DatabaseConfig } from "./settings.ts";
-import { runTransaction, type TransactionOptions } from "./transaction.ts";
+import { runSingleStatement, type SingleStatement } from "./single-statement.ts";
+import { runTransaction, type TransactionDeps, type TransactionOptions } from "./transaction.ts";
 
 export interface OpenDatabaseOptions {
   config: DatabaseConfig;
@@ -33,6 +34,11 @@ export interface Database extends AsyncDisposable {
    * @throws KindredError; an error that is a fault of the statement itself comes as `pg` threw it.
    */
   query<R>(sql: string, params?: readonly unknown[]): Promise<{ rows: R[]; rowCount: number }>;
+  /** One statement in a transaction of its own with settings and limits of its own, in one round trip: see runSingleStatement. */
+  statement<R extends QueryResultRow>(
+    statement: SingleStatement,
+    options?: TransactionOptions,
+  ): Promise<{ rows: R[]; rowCount: number }>;
   /** See runTransaction. */
   transaction<T>(work: (client: PoolClient) => Promise<T>, options?: TransactionOptions): Promise<T>;
   poolStats(): { total: number; idle: number; waiting: number };
@@ -109,7 +115,7 @@ async function howToSetSessions(
 function inspectServer(options: ConnectionOptions, schema: string): Promise<ServerCapabilities> {
   return withClient(options, (first) =>
     withClient(options, async (second) => {
-      const capabilities = await detectCapabilities(first, second);
+      const capabilities = await detectCapabilities(first, second, options);
       await prepareSchema(first, { schema, logger: options.logger });
       return capabilities;
     }),
@@ -171,12 +177,24 @@ class PooledDatabase implements Database {
     }
   }
 
+  async statement<R extends QueryResultRow>(
+    statement: SingleStatement,
+    options?: TransactionOptions,
+  ): Promise<{ rows: R[]; rowCount: number }> {
+    const { text, values } = statement;
+    // Where everybody has the same session, messages of several clients would mix.
+    const { rows, rowCount } = this.#capabilities.concurrentSessions
+      ? await runSingleStatement<R>(this.#transactionDeps(), statement, options)
+      : await this.transaction((client) => client.query<R>(text, [...values]), options);
+    return { rows, rowCount: rowCount ?? 0 };
+  }
+
   transaction<T>(work: (client: PoolClient) => Promise<T>, options?: TransactionOptions): Promise<T> {
-    return runTransaction(
-      { pool: this.pool, capabilities: this.#capabilities, logger: this.logger },
-      work,
-      options,
-    );
+    return runTransaction(this.#transactionDeps(), work, options);
+  }
+
+  #transactionDeps(): TransactionDeps {
+    return { pool: this.pool, capabilities: this.#capabilities, logger: this.logger };
   }
 
   poolStats(): { total: number; idle: number; waiting: number } {

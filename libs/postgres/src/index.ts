@@ -1,7 +1,7 @@
 export type { ServerCapabilities } from "./capabilities.ts";
 export { compareVersions } from "./capabilities.ts";
 export { ensureVector, openDatabase, type Database, type OpenDatabaseOptions } from "./database.ts";
-export { migrate, openDataSource, type DataSourceSetup } from "./data-source.ts";
+export { migrate, openDataSource, repositoryTransaction, type DataSourceSetup } from "./data-source.ts";
 export {
   startEmbeddedServer,
   type EmbeddedServer,
@@ -10,6 +10,7 @@ export {
 export type { Progress } from "./embedded/progress.ts";
 export { runMigrationTask, type MigrationTask } from "./migration-task.ts";
 export { isUniqueViolation, sqlStateOf, translatePgError } from "./pg-errors.ts";
+export type { SingleStatement } from "./single-statement.ts";
 export { databaseSettings, type DatabaseConfig } from "./settings.ts";
 export { setLocalStatements, type TransactionOptions } from "./transaction.ts";
 export { fromVectorBytes, fromVectorText, toVectorParameter } from "./vectors.ts";

@@ -46,7 +46,7 @@ export function setLocalStatements(settings: Readonly<Record<string, string | nu
   });
 }
 
-function beginStatements(options: TransactionOptions): string {
+export function beginStatements(options: TransactionOptions): string {
   const modes = [
     options.isolation && `ISOLATION LEVEL ${options.isolation.toUpperCase()}`,
     options.readOnly && "READ ONLY",
@@ -58,11 +58,17 @@ function beginStatements(options: TransactionOptions): string {
 }
 
 /** The reason of an abort as an error for the caller. */
-function abortError(reason: unknown): KindredError {
+export function abortError(reason: unknown): KindredError {
   if (isKindredError(reason)) return reason;
   return Error.isError(reason) && reason.name === "TimeoutError"
     ? new KindredError("deadline-exceeded", "the database did not finish in time", { cause: reason })
     : new KindredError("cancelled", "the caller gave up", { cause: reason });
+}
+
+/** Aborts when the caller does, or when the time is over; undefined without either. */
+export function limitOf({ signal, timeoutMs }: TransactionOptions): AbortSignal | undefined {
+  const limit = timeoutMs ? AbortSignal.timeout(Math.ceil(timeoutMs)) : undefined;
+  return signal && limit ? AbortSignal.any([signal, limit]) : (signal ?? limit);
 }
 
 /**
@@ -75,9 +81,7 @@ export async function runTransaction<T>(
   options: TransactionOptions = {},
 ): Promise<T> {
   const begin = beginStatements(options);
-  const limit = options.timeoutMs ? AbortSignal.timeout(Math.ceil(options.timeoutMs)) : undefined;
-  const signal =
-    options.signal && limit ? AbortSignal.any([options.signal, limit]) : (options.signal ?? limit);
+  const signal = limitOf(options);
   if (signal?.aborted) throw abortError(signal.reason);
 
   let client: PoolClient;
@@ -114,7 +118,7 @@ export async function runTransaction<T>(
 }
 
 /** While it watches, an abort interrupts the statement that runs, and at last cuts the connection. */
-function watchAbort(
+export function watchAbort(
   deps: TransactionDeps,
   client: PoolClient,
   signal: AbortSignal | undefined,
