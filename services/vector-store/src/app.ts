@@ -102,7 +102,7 @@ export async function openStore(db: Database, options: { memoryBytes: number }):
   const indexes = opening.use(new IndexBuilder({ db, state, memoryBytes: options.memoryBytes }));
   const open = opening.move();
   return {
-    images: imageRepository(dataSource),
+    images: imageRepository(db, dataSource),
     catalogue: { ...catalogueWriter(db), ...vectorSearch(db, state) },
     indexes,
     statistics: statisticsReader(db),

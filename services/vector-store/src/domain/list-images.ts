@@ -1,6 +1,6 @@
 import type { Image, ImageFilter } from "./image.ts";
 import { decodePageToken, encodePageToken } from "./page-token.ts";
-import type { ImageRepository } from "./ports.ts";
+import type { CallLimits, ImageRepository } from "./ports.ts";
 
 /**
  * One page of images by ascending id. What is added meanwhile appears on later pages; nothing appears twice.
@@ -10,11 +10,12 @@ import type { ImageRepository } from "./ports.ts";
 export async function listImages(
   deps: { images: Pick<ImageRepository, "list"> },
   request: { filter: ImageFilter; pageSize: number; pageToken: string },
+  limits: CallLimits,
 ): Promise<{ images: Image[]; nextPageToken: string }> {
   const { filter, pageSize } = request;
   const afterId = decodePageToken(filter, request.pageToken);
   // One more than asked for: it tells whether there is a next page.
-  const found = await deps.images.list({ filter, afterId, limit: pageSize + 1 });
+  const found = await deps.images.list({ filter, afterId, limit: pageSize + 1 }, limits);
   const images = found.slice(0, pageSize);
   const last = images.at(-1);
   return { images, nextPageToken: found.length > pageSize && last ? encodePageToken(filter, last.id) : "" };

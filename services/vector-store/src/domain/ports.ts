@@ -34,17 +34,22 @@ export interface EmbeddingPort {
   servedSpace(limits: CallLimits): Promise<EmbeddingSpace>;
 }
 
+export type ImageKey = { id: bigint } | { imagePath: string };
+
 /** The images of the catalogue, one or a page at a time. */
 export interface ImageRepository {
   /** @throws KindredError already-exists when the path is taken. */
-  add(fields: ImageFields): Promise<Image>;
-  find(key: { id: bigint } | { imagePath: string }): Promise<Image | undefined>;
+  add(fields: ImageFields, limits: CallLimits): Promise<Image>;
+  find(key: ImageKey, limits: CallLimits): Promise<Image | undefined>;
+  /** The image, and its embeddings by ascending id. */
+  findWithEmbeddings(
+    key: ImageKey,
+    limits: CallLimits,
+  ): Promise<{ image: Image; embeddings: StoredEmbedding[] } | undefined>;
   /** Images with ids above `afterId`, ascending. */
-  list(query: { filter: ImageFilter; afterId: bigint; limit: number }): Promise<Image[]>;
+  list(query: { filter: ImageFilter; afterId: bigint; limit: number }, limits: CallLimits): Promise<Image[]>;
   /** The image as it is then; undefined when there is none. */
-  update(id: bigint, changes: ImageChanges): Promise<Image | undefined>;
-  /** By ascending id. */
-  embeddingsOf(imageId: bigint): Promise<StoredEmbedding[]>;
+  update(id: bigint, changes: ImageChanges, limits: CallLimits): Promise<Image | undefined>;
 }
 
 /** What is stored of an image: its id and the keys of its embeddings. */

@@ -1,6 +1,7 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import type { AddImageWithEmbeddingsRequest } from "@kindred/contracts/vector-store/v1";
 import { startChecks } from "@kindred/rpc";
+import { countDown } from "../domain/call-limits.ts";
 import type { ImageFields } from "../domain/image.ts";
 import { noImage } from "../domain/no-image.ts";
 import type { ImageRepository } from "../domain/ports.ts";
@@ -26,6 +27,7 @@ export function addImageWithEmbeddingsRpc(deps: StoreDeps & { images: ImageRepos
       );
     }
     checks.throwIfAny();
+    const left = countDown(limitsOf(context));
     const { stored } = await storeImages(
       deps,
       {
@@ -33,16 +35,14 @@ export function addImageWithEmbeddingsRpc(deps: StoreDeps & { images: ImageRepos
         onConflict: "error",
         pathOf: (_, embedding) => `embeddings[${embedding}]`,
       },
-      { ...limitsOf(context), priority: "interactive" },
+      { ...left(), priority: "interactive" },
     );
     const id = (stored.images[0] as { id: bigint }).id;
-    const image = await deps.images.find({ id });
-    if (!image) throw noImage({ id });
-    const idOf = new Map(
-      (await deps.images.embeddingsOf(id)).map((embedding) => [embedding.key, embedding.id]),
-    );
+    const found = await deps.images.findWithEmbeddings({ id }, left());
+    if (!found) throw noImage({ id });
+    const idOf = new Map(found.embeddings.map((embedding) => [embedding.key, embedding.id]));
     return {
-      image: toImageMessage(image),
+      image: toImageMessage(found.image),
       embeddingIds: embeddings.flatMap(({ key }) => idOf.get(key) ?? []),
     };
   };

@@ -4,7 +4,13 @@ import type pg from "pg";
 import { COLLECTION } from "../../domain/collection.ts";
 import type { ImageFields } from "../../domain/image.ts";
 import { pathTaken } from "../../domain/path-taken.ts";
-import type { CatalogueWriter, KnownImage, PreparedBatch, StoredBatch } from "../../domain/ports.ts";
+import type {
+  CallLimits,
+  CatalogueWriter,
+  KnownImage,
+  PreparedBatch,
+  StoredBatch,
+} from "../../domain/ports.ts";
 import { insertEmbeddings } from "./insert-embeddings.ts";
 import { pinSpace } from "./space-pin.ts";
 
@@ -16,22 +22,30 @@ const STORE_TIMEOUT_MS = 600_000;
 
 /** Writes in transactions of their own; every row that several may want is locked in the same order. */
 export function catalogueWriter(db: Database): CatalogueWriter {
+  const read = <R extends pg.QueryResultRow>(
+    sql: string,
+    params: unknown[],
+    limits: CallLimits,
+  ): Promise<pg.QueryResult<R>> =>
+    db.transaction((client) => client.query<R>(sql, params), { ...limits, readOnly: true });
   return {
-    async knownByPath(paths) {
-      const { rows } = await db.query<{ image_path: string; id: string; keys: string[] }>(
+    async knownByPath(paths, limits) {
+      const { rows } = await read<{ image_path: string; id: string; keys: string[] }>(
         `SELECT i.image_path, i.id, array_remove(array_agg(e.embedding_key), NULL) AS keys
            FROM images i LEFT JOIN embeddings e ON e.image_id = i.id
           WHERE i.image_path = ANY($1::text[]) GROUP BY i.id`,
         [paths],
+        limits,
       );
       return new Map(rows.map((row) => [row.image_path, toKnown(row)]));
     },
 
-    async knownById(id) {
-      const { rows } = await db.query<{ id: string; keys: string[] }>(
+    async knownById(id, limits) {
+      const { rows } = await read<{ id: string; keys: string[] }>(
         `SELECT i.id, array_remove(array_agg(e.embedding_key), NULL) AS keys
            FROM images i LEFT JOIN embeddings e ON e.image_id = i.id WHERE i.id = $1 GROUP BY i.id`,
         [String(id)],
+        limits,
       );
       return rows[0] && toKnown(rows[0]);
     },

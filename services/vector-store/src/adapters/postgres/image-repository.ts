@@ -1,28 +1,37 @@
-import { isUniqueViolation } from "@kindred/postgres";
+import { isUniqueViolation, repositoryTransaction, type Database } from "@kindred/postgres";
 import { ArrayContains, MoreThan, type DataSource, type FindOptionsWhere } from "typeorm";
 import type { Image, StoredEmbedding } from "../../domain/image.ts";
 import { pathTaken } from "../../domain/path-taken.ts";
-import type { ImageRepository } from "../../domain/ports.ts";
+import type { CallLimits, ImageKey, ImageRepository } from "../../domain/ports.ts";
 import { EmbeddingEntity, ImageEntity, type EmbeddingRow, type ImageRow } from "./entities.ts";
 import { toChangedColumns, toColumns, toImage, toMetadata } from "./image-rows.ts";
-import { translated } from "./translated.ts";
 
-/** Images through TypeORM. The data source stays the caller's. */
-export function imageRepository(dataSource: DataSource): ImageRepository {
+/** Images through TypeORM, each call in a transaction of its own. The data source stays the caller's. */
+export function imageRepository(db: Database, dataSource: DataSource): ImageRepository {
   const images = dataSource.getRepository(ImageEntity);
   const embeddings = dataSource.getRepository(EmbeddingEntity);
-
-  const find: ImageRepository["find"] = async (key) => {
+  const reading = <T>(work: () => Promise<T>, limits: CallLimits): Promise<T> =>
+    repositoryTransaction(db, work, { ...limits, readOnly: true });
+  const findOne = async (key: ImageKey): Promise<Image | undefined> => {
     const where = "id" in key ? { id: String(key.id) } : { imagePath: key.imagePath };
-    const row = await translated(() => images.findOneBy(where));
+    const row = await images.findOneBy(where);
     return row ? toImage(row) : undefined;
   };
+  const find: ImageRepository["find"] = (key, limits) => reading(() => findOne(key), limits);
 
   return {
     find,
 
-    async add(fields): Promise<Image> {
-      try {
+    findWithEmbeddings: (key, limits) =>
+      reading(async () => {
+        const image = await findOne(key);
+        if (!image) return undefined;
+        const rows = await embeddings.find({ where: { imageId: String(image.id) }, order: { id: "ASC" } });
+        return { image, embeddings: rows.map(toStoredEmbedding) };
+      }, limits),
+
+    async add(fields, limits): Promise<Image> {
+      const insert = async (): Promise<Image> => {
         const { raw } = await images
           .createQueryBuilder()
           .insert()
@@ -33,33 +42,33 @@ export function imageRepository(dataSource: DataSource): ImageRepository {
         const [stored] = raw as { id: string; created_at: Date }[];
         if (!stored) throw new TypeError("INSERT returned no row");
         return { ...fields, id: BigInt(stored.id), createdAt: stored.created_at, embeddingCount: 0 };
+      };
+      try {
+        return await repositoryTransaction(db, insert, limits);
       } catch (error) {
-        if (!isUniqueViolation(error, "images_image_path_key"))
-          return await translated(() => Promise.reject(error));
-        throw pathTaken(fields.imagePath, (await find({ imagePath: fields.imagePath }))?.id);
+        if (!isUniqueViolation(error, "images_image_path_key")) throw error;
+        throw pathTaken(fields.imagePath, (await find({ imagePath: fields.imagePath }, limits))?.id);
       }
     },
 
-    async list({ filter, afterId, limit }): Promise<Image[]> {
+    async list({ filter, afterId, limit }, limits): Promise<Image[]> {
       const where: FindOptionsWhere<ImageRow> = { id: MoreThan(String(afterId)) };
       if (filter.sourceDataset !== "") where.sourceDataset = filter.sourceDataset;
       if (filter.tags.length > 0) where.tags = ArrayContains([...filter.tags]);
-      const rows = await translated(() => images.find({ where, order: { id: "ASC" }, take: limit }));
+      const rows = await reading(() => images.find({ where, order: { id: "ASC" }, take: limit }), limits);
       return rows.map(toImage);
     },
 
-    async update(id, changes): Promise<Image | undefined> {
-      const columns = toChangedColumns(changes);
-      if (Object.keys(columns).length > 0) await translated(() => images.update({ id: String(id) }, columns));
-      return await find({ id });
-    },
-
-    async embeddingsOf(imageId): Promise<StoredEmbedding[]> {
-      const rows = await translated(() =>
-        embeddings.find({ where: { imageId: String(imageId) }, order: { id: "ASC" } }),
-      );
-      return rows.map(toStoredEmbedding);
-    },
+    update: (id, changes, limits) =>
+      repositoryTransaction(
+        db,
+        async () => {
+          const columns = toChangedColumns(changes);
+          if (Object.keys(columns).length > 0) await images.update({ id: String(id) }, columns);
+          return await findOne({ id });
+        },
+        limits,
+      ),
   };
 }
 

@@ -170,7 +170,7 @@ async function vectorOfImage(
     limits,
   );
   if (!first?.vector) {
-    if (!(await images.find({ id }))) throw noImage({ id });
+    if (!(await images.find({ id }, limits))) throw noImage({ id });
     throw new KindredError(
       "failed-precondition",
       `image ${id} has no embedding to search with: add one first`,
