@@ -12,12 +12,12 @@ export function compareKeys(type: KeyType): (a: string, b: string) => number {
       };
     case "uuid":
     case "text":
-      return compareTexts;
+      return compareCodePoints;
   }
 }
 
 /** By code point. JavaScript's own order is that of UTF-16, where U+10000 and above stand before U+E000. */
-export function compareTexts(a: string, b: string): number {
+export function compareCodePoints(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
     const left = a.charCodeAt(i);
