@@ -19,6 +19,13 @@ export const configSchema = {
       max: "1024GiB",
     }),
   ),
+  SEARCH_CACHE_BYTES: bytes({
+    description:
+      "Most memory for vectors that are kept as JSON, for want of pgvector, so that searches need not read them again; 0 reads them each time.",
+    default: "256MiB",
+    min: "0",
+    max: "1024GiB",
+  }),
 };
 
 export type VectorStoreConfig = ConfigOf<typeof configSchema>;

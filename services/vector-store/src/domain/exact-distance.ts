@@ -23,7 +23,7 @@ export interface VectorRows {
  */
 export interface DistanceFunction {
   /**
-   * Writes the distances of the rows from `first` up to, not including, `end` to the same places of `distances`.
+   * Writes the distances of the rows from `first` up to, not including, `end` to `distances`, from its beginning on.
    * Computes some 1e9 terms a second; the caller keeps the ranges short where others wait.
    */
   (rows: VectorRows, first: number, end: number, distances: Float64Array): void;
@@ -36,7 +36,8 @@ export function distanceFrom(query: Float32Array, metric: DenseMetric): Distance
   switch (metric) {
     case "inner-product":
       return ({ values }, first, end, distances) => {
-        for (let row = first; row < end; row++) distances[row] = -innerProduct(from, values, row * length);
+        for (let row = first; row < end; row++)
+          distances[row - first] = -innerProduct(from, values, row * length);
       };
     case "cosine": {
       const ownNorm = innerProduct(from, query, 0);
@@ -45,18 +46,19 @@ export function distanceFrom(query: Float32Array, metric: DenseMetric): Distance
           const product = innerProduct(from, values, row * length);
           const similarity = product / Math.sqrt(ownNorm * (norms[row] as number));
           // Math.min and Math.max keep NaN.
-          distances[row] = 1 - Math.max(-1, Math.min(1, similarity));
+          distances[row - first] = 1 - Math.max(-1, Math.min(1, similarity));
         }
       };
     }
     case "l2":
       return ({ values }, first, end, distances) => {
         for (let row = first; row < end; row++)
-          distances[row] = Math.sqrt(squaredDistance(from, values, row * length));
+          distances[row - first] = Math.sqrt(squaredDistance(from, values, row * length));
       };
     case "l1":
       return ({ values }, first, end, distances) => {
-        for (let row = first; row < end; row++) distances[row] = taxicabDistance(from, values, row * length);
+        for (let row = first; row < end; row++)
+          distances[row - first] = taxicabDistance(from, values, row * length);
       };
   }
 }

@@ -40,8 +40,10 @@ test("holds what sorting everything gives, in whatever order rows arrive", () =>
 
 test("a range of rows is offered at once, wherever its ranks begin", () => {
   const top = new TopCandidates(3);
-  top.offer(Float64Array.of(9, 5, 4, 4), 1, 4, 100);
-  top.offer(Float64Array.of(4, 6), 0, 2, 7);
+  top.offer(Float64Array.of(5, 4, 4, 1), 3, 100);
+  const accepted: [number, number][] = [];
+  top.offer(Float64Array.of(4, 6), 2, 7, (row, rank) => accepted.push([row, rank]));
+  expect(accepted).toEqual([[0, 7]]);
   expect(top.ascending()).toEqual([
     { distance: 4, rank: 7 },
     { distance: 4, rank: 101 },

@@ -27,24 +27,37 @@ export class TopCandidates {
     this.#limit = limit;
   }
 
-  /** Offers the rows from `first` up to `end`: distances by their place, ranks counted from `firstRank` at `first`. */
-  offer(distances: Float64Array, first: number, end: number, firstRank: number): void {
-    for (let row = first; row < end; row++)
-      this.offerOne(distances[row] as number, firstRank + (row - first));
+  /** How many are held. */
+  get size(): number {
+    return this.#heap.length;
   }
 
-  offerOne(distance: number, rank: number): void {
+  /** Offers rows whose ranks follow each other, by the first `count` of the distances. `accepted` hears of those that are held now. */
+  offer(
+    distances: Float64Array,
+    count: number,
+    firstRank: number,
+    accepted?: (row: number, rank: number) => void,
+  ): void {
+    for (let row = 0; row < count; row++) {
+      if (this.offerOne(distances[row] as number, firstRank + row)) accepted?.(row, firstRank + row);
+    }
+  }
+
+  /** @returns whether it is among the nearest so far */
+  offerOne(distance: number, rank: number): boolean {
     const worst = this.#heap[0];
     if (this.#heap.length < this.#limit) {
       this.#heap.push({ distance, rank });
       this.#raise(this.#heap.length - 1);
-    } else if (worst !== undefined && !(distance > worst.distance)) {
-      const candidate = { distance, rank };
-      if (compareCandidates(candidate, worst) < 0) {
-        this.#heap[0] = candidate;
-        this.#lower();
-      }
+      return true;
     }
+    if (worst === undefined || distance > worst.distance) return false;
+    const candidate = { distance, rank };
+    if (compareCandidates(candidate, worst) >= 0) return false;
+    this.#heap[0] = candidate;
+    this.#lower();
+    return true;
   }
 
   /** Nearest first. */

@@ -1,7 +1,8 @@
 import { CreateCatalogue1763683200000 } from "../../../migrations/1763683200000-create-catalogue.ts";
+import { NoteVectorChanges1764288100000 } from "../../../migrations/1764288100000-note-vector-changes.ts";
 
 /** The PostgreSQL schema that this service owns. */
 export const DATABASE_SCHEMA = "vector_store";
 
 /** Oldest first. */
-export const migrations = [CreateCatalogue1763683200000];
+export const migrations = [CreateCatalogue1763683200000, NoteVectorChanges1764288100000];
