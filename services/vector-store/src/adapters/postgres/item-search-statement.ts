@@ -1,0 +1,202 @@
+import type { ElementType, Metric } from "../../domain/collection.ts";
+import type { ItemQuery, ItemScan } from "../../domain/item-ports.ts";
+import { IMAGE_ID_FIELD, type KeyType, type Layout, type TableRole } from "../../domain/layout.ts";
+import { filterCondition, groupExpression } from "./filter-condition.ts";
+import { hitColumns } from "./hit-columns.ts";
+import {
+  columnSql,
+  itemsJoinSql,
+  keySql,
+  startStatement,
+  tableSql,
+  type Parameter,
+  type Statement,
+} from "./sql.ts";
+import { vectorParameter } from "./vector-columns.ts";
+
+/** As pgvector defines them. */
+const OPERATORS: Record<Metric, string> = {
+  cosine: "<=>",
+  l2: "<->",
+  "inner-product": "<#>",
+  l1: "<+>",
+  hamming: "<~>",
+  jaccard: "<%>",
+};
+
+/** A bare `bit` would be one bit. */
+const PARAMETER_TYPES: Record<ElementType, string> = {
+  vector: "vector",
+  halfvec: "halfvec",
+  bit: "bit varying",
+};
+
+export type DistanceQuery = Pick<ItemQuery, "collection" | "vector" | "metric" | "group" | "projection"> & {
+  keys: readonly string[];
+};
+
+/**
+ * The nearest items first, as many as the candidate limit; of those, `size` of each group; of those the k nearest hits or groups;
+ * and at last what the projection wants of them. When the limit did not cut the candidates short, or k came of them, that
+ * is exactly the k nearest: every group's nearest items come before all its others.
+ *
+ * An exact scan adds 0 to the distance, which no index can order by. An index scan orders by the bare operator; `scanSettings`
+ * leave the planner no other way to do that. Nothing but the query's shape is in the text.
+ */
+export function nearestStatement(query: ItemQuery): Statement {
+  const { values, parameter } = startStatement();
+  const { collection, group, projection } = query;
+  const { layout } = collection;
+  const images = collection.kind === "images";
+  const columns = [
+    `${keySql(layout)} AS key`,
+    `${distanceSql(query, parameter, query.scan.method === "exact")} AS distance`,
+  ];
+  if (images) columns.push(`${columnSql("vectors", IMAGE_ID_FIELD)} AS image_id`);
+  const grouping = group && groupExpression(group.path, layout, parameter);
+  if (grouping) columns.push(`${grouping.sql} AS "group"`);
+  const order = orderOf(layout.key.type, images);
+  const nearestFirst =
+    query.scan.method === "exact" ? exactOrder(layout, images) : distanceOperator(query, "$1");
+  const candidates = `
+    WITH candidates AS MATERIALIZED (
+      SELECT ${columns.join(", ")} FROM ${sourceSql(layout, grouping)} ${whereSql(query, parameter)}
+       ORDER BY ${nearestFirst} LIMIT ${parameter(query.candidateLimit)}
+    )`;
+  const hits = group ? groupedHits(query, order, parameter) : ungroupedHits(query, order, parameter);
+  const wanted = hitColumns(collection, projection, parameter);
+  const selected = [
+    `h.key::text AS key`,
+    "h.distance",
+    ...(group ? [`h."group"`] : []),
+    ...(countsCandidates(query) ? [`(SELECT count(*) FROM candidates) AS candidates`] : []),
+    ...wanted.columns,
+  ];
+  const text = `${candidates}${hits}
+    SELECT ${selected.join(", ")}
+      FROM hits h ${wanted.joins}
+     ORDER BY ${group ? `h.place, ${order("h.")}` : order("h.")}`;
+  return { text, values };
+}
+
+/** Without groups every candidate is a hit, until there are k. */
+export function countsCandidates({ group, candidateLimit, k }: ItemQuery): boolean {
+  return group !== undefined || candidateLimit > k;
+}
+
+/** Items by key, with their distances. */
+export function distancesStatement(query: DistanceQuery): Statement {
+  const { values, parameter } = startStatement();
+  const { collection, group, projection, keys } = query;
+  const { layout } = collection;
+  const columns = [`${keySql(layout)} AS key`, `${distanceSql(query, parameter, true)} AS distance`];
+  const grouping = group && groupExpression(group.path, layout, parameter);
+  if (grouping) columns.push(`${grouping.sql} AS "group"`);
+  const wanted = hitColumns(collection, projection, parameter);
+  const selected = [`h.key::text AS key`, "h.distance", ...(group ? [`h."group"`] : []), ...wanted.columns];
+  const text = `
+    WITH hits AS MATERIALIZED (
+      SELECT ${columns.join(", ")} FROM ${sourceSql(layout, grouping)}
+       WHERE ${keySql(layout)} = ANY (${parameter([...keys])}::${layout.key.type}[])
+    )
+    SELECT ${selected.join(", ")} FROM hits h ${wanted.joins}`;
+  return { text, values };
+}
+
+/**
+ * Settings of the transaction that searches. Ways around the index (a sequential scan, sorting rows of another index) are closed;
+ * their nominal cost would start the JIT compiler, which takes longer than any search. So the plan is the same whatever the
+ * parameters are, and a prepared statement keeps it; joins of the few hits go by their keys, though the planner does not know how few
+ * they are then. `iterative` is for pgvector 0.8 and newer: the scan goes on until the filter has let enough rows pass. Its rows
+ * come in relaxed order, since they are sorted again anyway.
+ */
+export function scanSettings(
+  scan: ItemScan,
+  options: { iterative: boolean },
+): Record<string, string | number> {
+  if (scan.method === "exact") return { jit: "off" };
+  const ways = {
+    jit: "off",
+    plan_cache_mode: "force_generic_plan",
+    enable_seqscan: "off",
+    enable_sort: "off",
+    enable_hashjoin: "off",
+    enable_mergejoin: "off",
+  };
+  if (scan.method === "hnsw") {
+    const iterative = {
+      "hnsw.iterative_scan": "relaxed_order",
+      "hnsw.max_scan_tuples": scan.maxScanTuples,
+    };
+    return { ...ways, "hnsw.ef_search": scan.efSearch, ...(options.iterative ? iterative : {}) };
+  }
+  // More probes than the limit would be a warning, and the limit then be raised.
+  const iterative = {
+    "ivfflat.iterative_scan": "relaxed_order",
+    "ivfflat.max_probes": Math.max(scan.maxProbes, scan.probes),
+  };
+  return { ...ways, "ivfflat.probes": scan.probes, ...(options.iterative ? iterative : {}) };
+}
+
+type Compared = Pick<ItemQuery, "collection" | "metric" | "vector">;
+
+function distanceOperator({ collection, metric }: Omit<Compared, "vector">, vector: string): string {
+  const { column, storage } = collection.layout.vector;
+  if (storage === "json") throw new TypeError("vectors in JSON are not compared by PostgreSQL");
+  return `${columnSql("vectors", column)} ${OPERATORS[metric]} ${vector}::${PARAMETER_TYPES[storage]}`;
+}
+
+/** The vector is always the first parameter. */
+function distanceSql(query: Compared, parameter: Parameter, exact: boolean): string {
+  const vector = parameter(vectorParameter(query.collection, query.vector));
+  const operator = distanceOperator(query, vector);
+  return exact ? `(${operator}) + 0` : operator;
+}
+
+/** Nearest first; equal ones by image, and by key. */
+function orderOf(keyType: KeyType, images: boolean): (prefix: string) => string {
+  const collation = keyType === "text" ? ' COLLATE "C"' : "";
+  return (prefix) => `${prefix}distance, ${images ? `${prefix}image_id, ` : ""}${prefix}key${collation}`;
+}
+
+/** As orderOf, of the table: an expression in ORDER BY sees its columns, and not those that are selected. */
+function exactOrder(layout: Layout, images: boolean): string {
+  const key = `${keySql(layout)}${layout.key.type === "text" ? ' COLLATE "C"' : ""}`;
+  return ["distance", ...(images ? [columnSql("vectors", IMAGE_ID_FIELD)] : []), key].join(", ");
+}
+
+function ungroupedHits(query: ItemQuery, order: (prefix: string) => string, parameter: Parameter): string {
+  if (!countsCandidates(query)) return ", hits AS (SELECT * FROM candidates)";
+  return `, hits AS (SELECT * FROM candidates ORDER BY ${order("")} LIMIT ${parameter(query.k)})`;
+}
+
+/** Groups are numbered in the order of their nearest items; those without the field are one group, as NULLs are one here. */
+function groupedHits(query: ItemQuery, order: (prefix: string) => string, parameter: Parameter): string {
+  const size = parameter(query.group?.size);
+  return `, ranked AS (
+      SELECT *, row_number() OVER (ORDER BY ${order("")}) AS rank,
+             row_number() OVER (PARTITION BY "group" ORDER BY ${order("")}) AS rank_in_group
+        FROM candidates
+    ), kept AS (
+      SELECT *, min(rank) OVER (PARTITION BY "group") AS first_rank FROM ranked WHERE rank_in_group <= ${size}
+    ), placed AS (
+      SELECT *, dense_rank() OVER (ORDER BY first_rank) AS place FROM kept
+    ), hits AS (SELECT * FROM placed WHERE place <= ${parameter(query.k)})`;
+}
+
+/** Filters are conditions on the vectors' table; only what hits are grouped by may need the other one. */
+function sourceSql(layout: Layout, grouping: { of: TableRole } | undefined): string {
+  return `${tableSql(layout.vectors)} v ${grouping?.of === "items" ? itemsJoinSql(layout) : ""}`;
+}
+
+function whereSql(
+  { collection, filter, excludedKeys }: Pick<ItemQuery, "collection" | "filter" | "excludedKeys">,
+  parameter: Parameter,
+): string {
+  const { layout } = collection;
+  const conditions: string[] = [];
+  if (filter) conditions.push(filterCondition(filter, layout, parameter));
+  if (excludedKeys.length > 0)
+    conditions.push(`${keySql(layout)} <> ALL (${parameter([...excludedKeys])}::${layout.key.type}[])`);
+  return conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
+}

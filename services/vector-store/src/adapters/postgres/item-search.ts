@@ -1,0 +1,138 @@
+import { compareVersions, type Database } from "@kindred/postgres";
+import type { Collection } from "../../domain/collection.ts";
+import type { Filter } from "../../domain/filter.ts";
+import type { GroupValue } from "../../domain/item.ts";
+import type {
+  ExplainedQuery,
+  ItemHit,
+  ItemQuery,
+  ItemSearch,
+  NearestItems,
+} from "../../domain/item-ports.ts";
+import type { CallLimits } from "../../domain/ports.ts";
+import type { ImageRow } from "./entities.ts";
+import { countStatement } from "./filter-condition.ts";
+import { toImage, toMetadata } from "./image-rows.ts";
+import {
+  countsCandidates,
+  distancesStatement,
+  nearestStatement,
+  scanSettings,
+  type DistanceQuery,
+} from "./item-search-statement.ts";
+import { shownParameters } from "./shown-parameters.ts";
+import { searchStates } from "./search-state.ts";
+import { preparedStatements } from "./prepared-statements.ts";
+import { packedFromColumn } from "./vector-columns.ts";
+
+/** The first pgvector whose index scans go on under a filter. */
+const ITERATIVE_SINCE = "0.8.0";
+
+/** How selective a filter is changes slowly, and a wrong guess costs time only. */
+const COUNT_FRESH_MS = 10_000;
+const MAX_COUNTS = 1000;
+
+interface HitRow extends ImageRow {
+  key: string;
+  distance: number;
+  group?: unknown;
+  candidates?: string;
+  vector?: Buffer;
+  metadata?: unknown;
+  document?: string | null;
+}
+
+/** Searches with pgvector, by one statement and one round trip each. */
+export function itemSearch(db: Database): ItemSearch {
+  const counts = new Map<string, { count: number; bound: number; at: number }>();
+  const statements = preparedStatements(db);
+  const iterative = (): boolean =>
+    compareVersions(db.capabilities.vector?.version ?? "0", ITERATIVE_SINCE) >= 0;
+  const readState = searchStates(db);
+
+  return {
+    state: async (collection) => ({ ...(await readState(collection)), iterativeScans: iterative() }),
+
+    async countMatching(collection: Collection, filter: Filter, bound: number, limits: CallLimits) {
+      const { text, values } = countStatement(filter, collection.layout, bound);
+      const key = JSON.stringify([text, values.slice(0, -1)], (_, value: unknown) =>
+        typeof value === "bigint" ? `${value}n` : value,
+      );
+      const known = counts.get(key);
+      const usable = known && (known.count < known.bound || known.bound >= bound);
+      if (usable && performance.now() - known.at < COUNT_FRESH_MS) return Math.min(known.count, bound);
+      const { rows } = await db.statement<{ count: string }>(
+        { text, values },
+        { ...limits, readOnly: true, settings: { jit: "off" } },
+      );
+      const count = Number(rows[0]?.count);
+      counts.delete(key);
+      if (counts.size >= MAX_COUNTS) counts.clear();
+      counts.set(key, { count, bound, at: performance.now() });
+      return count;
+    },
+
+    async nearest(query: ItemQuery, limits: CallLimits): Promise<NearestItems> {
+      const { scan } = query;
+      const { rows } = await statements.run<HitRow>(nearestStatement(query), scan.method, {
+        ...limits,
+        readOnly: true,
+        settings: scanSettings(scan, { iterative: iterative() }),
+      });
+      const hits = rows.map((row) => toHit(query, row));
+      const candidates = countsCandidates(query) ? Number(rows[0]?.candidates ?? 0) : hits.length;
+      // Fewer than were asked for are all that there are.
+      const all = scan.method === "exact" && candidates < query.candidateLimit;
+      return { hits, candidates, rowsScanned: all ? candidates : undefined };
+    },
+
+    async distances(query: DistanceQuery, limits: CallLimits): Promise<ItemHit[]> {
+      const { rows } = await statements.run<HitRow>(distancesStatement(query), "distances", {
+        ...limits,
+        readOnly: true,
+        settings: { jit: "off" },
+      });
+      return rows.map((row) => toHit(query, row));
+    },
+
+    async explain(query, { analyze }, limits): Promise<ExplainedQuery> {
+      const { text, values } = nearestStatement(query);
+      const settings = scanSettings(query.scan, { iterative: iterative() });
+      const options = ["VERBOSE", "FORMAT TEXT", ...(analyze ? ["ANALYZE", "BUFFERS"] : [])];
+      const { rows } = await db.statement<{ "QUERY PLAN": string }>(
+        { text: `EXPLAIN (${options.join(", ")}) ${text}`, values },
+        { ...limits, readOnly: true, settings },
+      );
+      return {
+        sql: text,
+        parameters: shownParameters(query, values),
+        settings: Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)])),
+        plan: rows.map((row) => row["QUERY PLAN"]).join("\n"),
+      };
+    },
+  };
+}
+
+function toHit(
+  { collection, projection, group }: Pick<ItemQuery, "collection" | "projection" | "group">,
+  row: HitRow,
+): ItemHit {
+  const images = collection.kind === "images";
+  const metadata = toMetadata(row.metadata);
+  return {
+    key: row.key,
+    distance: row.distance,
+    vector: row.vector && packedFromColumn(collection, row.vector),
+    // An item without a row of metadata has empty ones; an image's embedding may have none.
+    metadata: projection.metadata === "none" ? undefined : (metadata ?? (images ? undefined : {})),
+    document: row.document ?? undefined,
+    group: group ? toGroupValue(row.group) : undefined,
+    image: images ? toImage(row) : undefined,
+  };
+}
+
+function toGroupValue(value: unknown): GroupValue {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+    ? value
+    : undefined;
+}

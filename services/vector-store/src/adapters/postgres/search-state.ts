@@ -1,0 +1,77 @@
+import type { Database } from "@kindred/postgres";
+import type { Collection } from "../../domain/collection.ts";
+import type { SearchState } from "../../domain/item-ports.ts";
+import type { TableName } from "../../domain/layout.ts";
+import { INDEX_NAME, type VectorIndex } from "../../domain/vector-index.ts";
+import { vectorIndexes } from "./index-catalogue.ts";
+import { tableSql } from "./sql.ts";
+
+/** Other replicas build and drop indexes too. A stale view costs speed and never a hit: short scans fall back. */
+const FRESH_MS = 1000;
+const MAX_KEPT = 1000;
+
+/** Indexes of the column itself; those of a cast or a quantisation of it are of other types' operators, or not found by it. */
+const SERVING = /^(vector|halfvec|bit)_(cosine|l2|ip|l1|hamming|jaccard)_ops$/;
+
+type TableState = Omit<SearchState, "iterativeScans">;
+
+/** What the searches of a collection depend on, read at most once a second. */
+export function searchStates(db: Database): (collection: Collection) => Promise<TableState> {
+  const kept = new Map<string, { state: Promise<TableState>; at: number }>();
+  return async (collection) => {
+    const key = `${collection.name}\n${tableSql(collection.layout.vectors)}`;
+    const known = kept.get(key);
+    if (known && performance.now() - known.at < FRESH_MS) return await known.state;
+    const entry = { state: readState(db, collection), at: performance.now() };
+    if (kept.size >= MAX_KEPT) kept.clear();
+    kept.set(key, entry);
+    try {
+      return await entry.state;
+    } catch (error) {
+      if (kept.get(key) === entry) kept.delete(key);
+      throw error;
+    }
+  };
+}
+
+async function readState(db: Database, { kind, dimensions, layout }: Collection): Promise<TableState> {
+  // Where a table was never measured: what its rows have, and some columns of the usual sizes.
+  const bytesPerVector = 4 * dimensions + 100;
+  const [indexes, estimatedRows, groups] = await Promise.all([
+    vectorIndexes(db, layout.vectors),
+    estimatedRowsOf(db, layout.vectors, bytesPerVector),
+    kind === "images" && layout.items ? estimatedRowsOf(db, layout.items.table, 150) : undefined,
+  ]);
+  const serving = indexes.filter(serves).toSorted(byPreference);
+  return { indexes: serving, estimatedRows, estimatedGroups: groups ?? estimatedRows };
+}
+
+function serves(index: VectorIndex): boolean {
+  const known = index.method === "hnsw" || index.method === "ivfflat";
+  return known && index.valid && !index.partial && SERVING.test(index.operatorClass);
+}
+
+/** HNSW before IVFFlat, this service's own before others, those that were built with more effort before others. */
+function byPreference(a: VectorIndex, b: VectorIndex): number {
+  const rank = (index: VectorIndex): number[] => [
+    Number(index.method === "hnsw"),
+    Number(index.name === INDEX_NAME),
+    Number(index.parameters["ef_construction"] ?? 0),
+    Number(index.parameters["m"] ?? 0),
+  ];
+  const [left, right] = [rank(a), rank(b)];
+  const differing = left.findIndex((value, i) => value !== right[i]);
+  return differing < 0 ? 0 : (right[differing] as number) - (left[differing] as number);
+}
+
+/** As the planner estimates rows: their density when it was last measured, times the size now. */
+async function estimatedRowsOf(db: Database, table: TableName, bytesPerRow: number): Promise<number> {
+  const { rows } = await db.query<{ estimate: number }>(
+    `SELECT CASE WHEN reltuples >= 0 AND relpages > 0
+              THEN reltuples * (pg_relation_size(oid) / current_setting('block_size')::float8) / relpages
+              ELSE pg_relation_size(oid) / $2::float8 END AS estimate
+       FROM pg_class WHERE oid = $1::regclass`,
+    [tableSql(table), bytesPerRow],
+  );
+  return Math.round(rows[0]?.estimate ?? 0);
+}
