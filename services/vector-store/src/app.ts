@@ -22,7 +22,7 @@ import { entities } from "./adapters/postgres/entities.ts";
 import { imageRepository } from "./adapters/postgres/image-repository.ts";
 import { IndexBuilder } from "./adapters/postgres/index-builder.ts";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
-import { requireVector } from "./adapters/postgres/require-vector.ts";
+import { prepareVector } from "./adapters/postgres/require-vector.ts";
 import { statisticsReader } from "./adapters/postgres/statistics.ts";
 import { vectorSearch } from "./adapters/postgres/vector-search.ts";
 import type { VectorStoreConfig } from "./config.ts";
@@ -51,7 +51,7 @@ export async function createApp(
   const db = opening.use(
     await openDatabase({ config, schema: DATABASE_SCHEMA, applicationName: `kindred-${NAME}`, logger }),
   );
-  await requireVector(db);
+  await prepareVector(db);
   observePool(metrics, () => db.poolStats());
   if (config.MIGRATE_ON_START) await migrate(db, { migrations });
   const store = opening.use(await openStore(db, { memoryBytes: buildMemory(config) }));

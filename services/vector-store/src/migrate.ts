@@ -1,5 +1,5 @@
 import { runMigrationTask } from "@kindred/postgres";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
-import { requireVector } from "./adapters/postgres/require-vector.ts";
+import { prepareVector } from "./adapters/postgres/require-vector.ts";
 
-await runMigrationTask({ name: "vector-store", schema: DATABASE_SCHEMA, migrations, before: requireVector });
+await runMigrationTask({ name: "vector-store", schema: DATABASE_SCHEMA, migrations, before: prepareVector });

@@ -201,5 +201,6 @@ test("the database's schema is the service's own", async () => {
     "embeddings",
     "images",
     "schema_migrations",
+    "vector_changes",
   ]);
 }, 60_000);

@@ -6,7 +6,7 @@ import { databaseSettings, migrate, openDatabase, type Database } from "@kindred
 import { createInMemoryTransport } from "@kindred/rpc";
 import { silentLogger, testDatabase } from "@kindred/testing";
 import { DATABASE_SCHEMA, migrations } from "../src/adapters/postgres/migrations.ts";
-import { requireVector } from "../src/adapters/postgres/require-vector.ts";
+import { prepareVector } from "../src/adapters/postgres/require-vector.ts";
 import { openStore, type Store } from "../src/app.ts";
 import { vectorStoreRoutes } from "../src/rpc/routes.ts";
 import { fakeEmbedding, type FakeEmbedding } from "./fake-embedding.ts";
@@ -37,7 +37,7 @@ export async function openFixture(options: { settings?: Record<string, string> }
       logger,
     }),
   );
-  await requireVector(db);
+  await prepareVector(db);
   await migrate(db, { migrations });
   const store = opening.use(await openStore(db, { memoryBytes: 256 * 2 ** 20 }));
   const embedding = fakeEmbedding();

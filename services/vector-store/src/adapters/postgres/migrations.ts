@@ -1,8 +1,13 @@
 import { CreateCatalogue1763683200000 } from "../../../migrations/1763683200000-create-catalogue.ts";
+import { Collections1763769600000 } from "../../../migrations/1763769600000-collections.ts";
 import { NoteVectorChanges1764288100000 } from "../../../migrations/1764288100000-note-vector-changes.ts";
 
 /** The PostgreSQL schema that this service owns. */
 export const DATABASE_SCHEMA = "vector_store";
 
 /** Oldest first. */
-export const migrations = [CreateCatalogue1763683200000, NoteVectorChanges1764288100000];
+export const migrations = [
+  CreateCatalogue1763683200000,
+  Collections1763769600000,
+  NoteVectorChanges1764288100000,
+];

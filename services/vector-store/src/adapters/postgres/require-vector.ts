@@ -4,13 +4,21 @@ import { compareVersions, ensureVector, type Database } from "@kindred/postgres"
 const OLDEST_SUPPORTED = "0.7.0";
 
 /**
- * Makes sure that pgvector is in this database, creating it where that is possible. Safe when several services do so at once.
- * @throws KindredError failed-precondition that says how to get it.
+ * Sees to pgvector in this database, creating it where that is possible. Safe when several services do so at once. Without it
+ * everything works, slower, which the log says.
+ * @throws KindredError failed-precondition when it is there and too old.
  */
-export async function requireVector(db: Database): Promise<void> {
+export async function prepareVector(db: Database): Promise<void> {
   const { vector, vectorAvailable } = await ensureVector(db);
-  if (vector && compareVersions(vector.version, OLDEST_SUPPORTED) >= 0) return;
-  throw new KindredError("failed-precondition", remedy(vector?.version, vectorAvailable));
+  if (!vector) {
+    db.logger.warn(
+      "without pgvector, vectors are kept as JSON and compared in this process, all of them in every search: there are no " +
+        `vector indexes, no halfvec and no bit; ${remedy(undefined, vectorAvailable)}; then run \`kindred db upgrade-vectors\``,
+    );
+    return;
+  }
+  if (compareVersions(vector.version, OLDEST_SUPPORTED) < 0)
+    throw new KindredError("failed-precondition", remedy(vector.version, vectorAvailable));
 }
 
 /** What to do about a pgvector that is too old or not there. */
