@@ -5,7 +5,7 @@ import { COLLECTION } from "../../domain/collection.ts";
 import type { CatalogueState, StateReader } from "../../domain/ports.ts";
 import { INDEX_NAME, servesSearches } from "../../domain/vector-index.ts";
 import { CollectionEntity } from "./entities.ts";
-import { vectorIndexes } from "./index-catalogue.ts";
+import { imageIndexes } from "./index-catalogue.ts";
 import { translated } from "./translated.ts";
 
 /** Other replicas build and drop indexes too. A stale view costs speed and never a hit: short scans fall back. */
@@ -64,7 +64,9 @@ async function readState(db: Database, dataSource: DataSource): Promise<Catalogu
   if (!collection)
     throw new KindredError("data-loss", `the collection "${COLLECTION}" is missing from the database`);
   const { rows } = await db.query<{ images: number; embeddings: number }>(ESTIMATES);
-  const serving = (await vectorIndexes(db)).filter(servesSearches);
+  const serving = (await imageIndexes(db, db.schema)).filter(
+    (index) => index.expression === undefined && servesSearches(index),
+  );
   return {
     space: collection.space ?? undefined,
     index: serving.find((index) => index.name === INDEX_NAME) ?? serving[0],

@@ -15,7 +15,7 @@ import {
   type WantedParameters,
 } from "../../domain/vector-index.ts";
 import type { CachedState } from "./catalogue-state.ts";
-import { vectorIndexes } from "./index-catalogue.ts";
+import { imageIndexes } from "./index-catalogue.ts";
 
 const LOCK_KEY = "kindred/vector_store/index/embeddings";
 /** How long a cancelled build may take to remove what it has built so far. */
@@ -54,7 +54,7 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
   }
 
   list(): Promise<VectorIndex[]> {
-    return vectorIndexes(this.#deps.db);
+    return imageIndexes(this.#deps.db, this.#deps.db.schema);
   }
 
   /** A cancelled call cancels the build. What a killed process has begun, the next call finishes or removes. */
@@ -142,7 +142,7 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
     rows: number,
     signal: AbortSignal,
   ): Promise<EnsuredIndex> {
-    const { leftovers, next } = decideIndexWork(await vectorIndexes(client), wanted);
+    const { leftovers, next } = decideIndexWork(await imageIndexes(client, this.#deps.db.schema), wanted);
     for (const name of leftovers) await this.#dropLeftover(client, name);
     if (next.kind === "keep") return kept(next.index);
     const started = performance.now();
@@ -220,7 +220,7 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
   ): Promise<EnsuredIndex> {
     return await this.#deps.db.transaction(
       async (client) => {
-        const { leftovers, next } = decideIndexWork(await vectorIndexes(client), wanted);
+        const { leftovers, next } = decideIndexWork(await imageIndexes(client, this.#deps.db.schema), wanted);
         for (const name of leftovers) await client.query(`DROP INDEX IF EXISTS ${name}`);
         if (next.kind === "keep") return kept(next.index);
         const started = performance.now();
@@ -240,7 +240,9 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
   async #finished(client: pg.PoolClient, next: IndexWork["next"], started: number): Promise<EnsuredIndex> {
     const buildTimeMs = performance.now() - started;
     await client.query("ANALYZE images, embeddings");
-    const index = (await vectorIndexes(client)).find((found) => found.name === INDEX_NAME);
+    const index = (await imageIndexes(client, this.#deps.db.schema)).find(
+      (found) => found.name === INDEX_NAME,
+    );
     if (!index?.valid)
       throw new KindredError("internal", `the index ${INDEX_NAME} is not valid after its build`);
     const built = next.kind === "build";

@@ -1,7 +1,7 @@
 import type { Database } from "@kindred/postgres";
 import { COLLECTION } from "../../domain/collection.ts";
 import type { StatisticsReader } from "../../domain/ports.ts";
-import { vectorIndexes } from "./index-catalogue.ts";
+import { imageIndexes } from "./index-catalogue.ts";
 
 interface StatisticsRow {
   total_images: string;
@@ -28,7 +28,7 @@ export function statisticsReader(db: Database): StatisticsReader {
             [COLLECTION],
           );
           const row = rows[0] as StatisticsRow;
-          const indexes = await vectorIndexes(client);
+          const indexes = await imageIndexes(client, db.schema);
           return {
             totalImages: BigInt(row.total_images),
             totalEmbeddings: BigInt(row.total_embeddings),
