@@ -3,7 +3,13 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { EmbeddingService } from "@kindred/contracts/embedding/v1";
 import { GenerationService } from "@kindred/contracts/generation-tracking/v1";
 import { MetricsService } from "@kindred/contracts/metrics/v1";
-import { ImageService, IndexService, SearchService } from "@kindred/contracts/vector-store/v1";
+import {
+  CollectionService,
+  ImageService,
+  IndexService,
+  SearchService,
+  VectorService,
+} from "@kindred/contracts/vector-store/v1";
 import { KindredError } from "@kindred/errors";
 import { fromConnectError } from "@kindred/rpc";
 import { isNetworkCode, systemCodeOf } from "./system-error.ts";
@@ -14,6 +20,8 @@ export interface Clients {
   images: Client<typeof ImageService>;
   search: Client<typeof SearchService>;
   indexes: Client<typeof IndexService>;
+  collections: Client<typeof CollectionService>;
+  vectors: Client<typeof VectorService>;
   generations: Client<typeof GenerationService>;
   metrics: Client<typeof MetricsService>;
 }
@@ -37,6 +45,8 @@ export function openClients(options: { url: string; timeoutMs: number }): Client
     images: createClient(ImageService, transport),
     search: createClient(SearchService, transport),
     indexes: createClient(IndexService, transport),
+    collections: createClient(CollectionService, transport),
+    vectors: createClient(VectorService, transport),
     generations: createClient(GenerationService, transport),
     metrics: createClient(MetricsService, transport),
   };

@@ -1,10 +1,12 @@
 import { Command } from "commander";
 import { addAddCommand } from "./commands/add.ts";
+import { addCollectionCommands } from "./commands/collections.ts";
 import { addDatabaseCommands } from "./commands/db.ts";
 import { addDemoCommand, addUpCommand } from "./commands/up.ts";
 import { addEmbedCommand } from "./commands/embed.ts";
 import { addGenerationCommands } from "./commands/generations.ts";
 import { addHealthCommand } from "./commands/health.ts";
+import { addExplainCommand } from "./commands/explain.ts";
 import { addImportCommands } from "./commands/import.ts";
 import { addIndexCommands } from "./commands/indexes.ts";
 import { addModelCommands } from "./commands/models.ts";
@@ -56,8 +58,10 @@ export function createProgram({ terminal, run }: ProgramDeps): Command {
     addUpCommand,
     addDemoCommand,
     addSearchCommand,
+    addExplainCommand,
     addAddCommand,
     addImportCommands,
+    addCollectionCommands,
     addEmbedCommand,
     addModelCommands,
     addStatsCommand,

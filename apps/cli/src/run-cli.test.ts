@@ -81,7 +81,7 @@ describe("usage errors have exit code 2 and write nothing to standard output", (
     ],
     [["search", "x", "-k", "1e2"], /must be an integer/],
     [["search", "x", "--threshold", "high"], /must be a number/],
-    [["search", "x", "--metric", "hamming"], /Allowed choices are cosine, l2, inner-product, l1/],
+    [["search", "x", "--metric", "manhattan"], /Allowed choices are cosine, l2, inner-product, l1/],
     [["search"], /Search for a text, or with --image-id/],
     [["search", "x", "y"], /too many arguments/],
     [["add", "cat.png"], /required option '-c, --caption <text>' not specified/],

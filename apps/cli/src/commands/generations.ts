@@ -17,7 +17,7 @@ import { formatMs } from "../terminal/format.ts";
 import { renderPairs, renderTable, type Pair } from "../terminal/table.ts";
 import type { AddCommand } from "./command.ts";
 import { integerOption, jsonOption, MAX_INT32, numberOption } from "./parse.ts";
-import { captionOf } from "./search.ts";
+import { captionOf } from "../vectors/render-search.ts";
 
 const STATUSES = {
   completed: GenerationStatus.COMPLETED,

@@ -1,17 +1,12 @@
-import {
-  EnsureIndexResponseSchema,
-  ListIndexesResponseSchema,
-  type VectorIndex,
-} from "@kindred/contracts/vector-store/v1";
+import { EnsureIndexResponseSchema, ListIndexesResponseSchema } from "@kindred/contracts/vector-store/v1";
 import type { Command } from "commander";
 import { openClients } from "../clients.ts";
+import { renderIndexes } from "../collections/render-collections.ts";
 import type { Context } from "../context.ts";
 import { toPlain } from "../plain.ts";
 import type { AddCommand } from "./command.ts";
-import type { Terminal } from "../terminal/terminal.ts";
-import { formatBytes, formatMs } from "../terminal/format.ts";
+import { formatMs } from "../terminal/format.ts";
 import { createSteps, silentSteps } from "../terminal/steps.ts";
-import { renderTable } from "../terminal/table.ts";
 import { integerOption } from "./parse.ts";
 
 /** Building takes as long as it takes; --timeout is for calls that answer at once. */
@@ -64,28 +59,4 @@ async function list(context: Context): Promise<void> {
   else if (reply.indexes.length === 0)
     terminal.result(" no vector index: searches compare every row (kindred index ensure)");
   else terminal.result(renderIndexes(terminal, reply.indexes));
-}
-
-function renderIndexes(terminal: Terminal, indexes: readonly VectorIndex[]): string {
-  return renderTable(
-    terminal,
-    [
-      { title: "name" },
-      { title: "method" },
-      { title: "operator class" },
-      { title: "parameters" },
-      { title: "valid" },
-      { title: "size", align: "right" },
-    ],
-    indexes.map((index) => [
-      index.name,
-      index.method,
-      index.operatorClass,
-      Object.entries(index.parameters)
-        .map(([name, value]) => `${name}=${value}`)
-        .join(" "),
-      index.valid ? "yes" : "no",
-      formatBytes(index.sizeBytes),
-    ]),
-  );
 }

@@ -11,7 +11,7 @@ import { createSteps, silentSteps, type Steps } from "../terminal/steps.ts";
 import { renderPairs, type Pair } from "../terminal/table.ts";
 import type { AddCommand } from "./command.ts";
 import { integerOption } from "./parse.ts";
-import { renderSearch } from "./search.ts";
+import { renderSearch } from "../vectors/render-search.ts";
 
 const SHOWN_SEARCH = "a kitten taking a nap";
 const DEMO_SEARCHES = [

@@ -79,6 +79,15 @@ function oneLine(text: string): string {
     .replace(/\p{Cc}/gu, "");
 }
 
+/** The lines of a text, none of them for an empty one; no control character of somebody else's reaches the terminal. */
+export function severalLines(text: string): string[] {
+  if (text === "") return [];
+  return stripVTControlCharacters(text)
+    .trimEnd()
+    .split(/\r?\n/)
+    .map((line) => line.replaceAll("\t", "  ").replace(/\p{Cc}/gu, ""));
+}
+
 function shorten(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }

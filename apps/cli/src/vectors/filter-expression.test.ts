@@ -204,8 +204,10 @@ describe("print and parse", () => {
     fc.assert(
       fc.property(filter, (written) => {
         const source = printFilter(written);
-        if (!equals(FilterSchema, parseFilter(source), written))
-          throw new Error(`another filter came of ${source}`);
+        expect({ source, same: equals(FilterSchema, parseFilter(source), written) }).toEqual({
+          source,
+          same: true,
+        });
       }),
       { numRuns: 2_000 },
     );

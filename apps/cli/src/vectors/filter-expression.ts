@@ -269,7 +269,7 @@ class Parser {
       const leadsIn = this.#isSymbol(".", this.#tokens[this.#position + 1]);
       if (isPath && leadsIn) return { at, path: this.#path().segments, value: undefined };
       this.#position += 1;
-      return { at, path: isPath ? [token.value] : undefined, value: text(token.value) };
+      return { at, path: isPath ? [token.value] : undefined, value: textScalar(token.value) };
     }
     if (token.kind === "number" || this.#isWord("true") || this.#isWord("false"))
       return { at, path: undefined, value: this.#value() };
@@ -281,7 +281,7 @@ class Parser {
     const token = this.#next;
     if (token.kind === "quoted") {
       this.#position += 1;
-      return text(token.value);
+      return textScalar(token.value);
     }
     if (token.kind === "number") {
       this.#position += 1;
@@ -341,7 +341,7 @@ function not(value: Filter): Filter {
   return filterOf({ case: "not", value });
 }
 
-function text(value: string): Scalar {
+function textScalar(value: string): Scalar {
   return create(ScalarSchema, { value: { case: "text", value } });
 }
 

@@ -74,11 +74,7 @@ function quotedAt(source: string, at: number, quote: string): Token {
 
 /** JSON wants line ends and the like as escapes; here they may stand as they are. */
 function escapeControls(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- these are the ones
-  return text.replace(
-    /[\u0000-\u001f]/g,
-    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return text.replace(/\p{Cc}/gu, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 function numberOf(text: string, at: number): number | bigint {
