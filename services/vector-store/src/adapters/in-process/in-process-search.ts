@@ -7,14 +7,9 @@ import type { ItemHit, ItemQuery, ItemSearch, NearestItems } from "../../domain/
 import type { PackedVector } from "../../domain/packed-vector.ts";
 import type { CallLimits } from "../../domain/ports.ts";
 import { groupValues, hitParts } from "../postgres/json-hits.ts";
-import {
-  countRows,
-  cursorRows,
-  estimateRows,
-  pagedRows,
-  rowsByKey,
-  type Queryable,
-} from "../postgres/json-vectors.ts";
+import { cursorRows, pagedRows, rowsByKey, type Queryable } from "../postgres/json-vectors.ts";
+import { countStatement } from "../postgres/filter-condition.ts";
+import { searchStates } from "../postgres/search-state.ts";
 import { tableVersion } from "../postgres/vector-changes.ts";
 import { Breather } from "./breathe.ts";
 import { groupNearest } from "./group-nearest.ts";
@@ -37,6 +32,7 @@ const KEYS_AT_A_TIME = 10_000;
 export function inProcessSearch(db: Database, options: { cacheBytes: number }): ItemSearch {
   const cache = new VectorCache(options.cacheBytes);
   const loader = new VectorLoader({ db, cache });
+  const readState = searchStates(db);
   const snapshot = { readOnly: true, isolation: "repeatable read", settings: { jit: "off" } } as const;
 
   /** Undefined when what the table holds now is not remembered. */
@@ -87,16 +83,18 @@ export function inProcessSearch(db: Database, options: { cacheBytes: number }): 
   };
 
   return {
-    async state({ layout, name }) {
-      return { indexes: [], iterativeScans: false, ...(await estimateRows(db, { layout, name })) };
-    },
+    // No index serves: vectors are no vectors to PostgreSQL.
+    state: async (collection) => ({ ...(await readState(collection)), indexes: [], iterativeScans: false }),
 
-    countMatching: (collection, filter, bound, limits) =>
-      db.transaction((client) => countRows(client, collection, filter, bound), {
+    async countMatching(collection, filter, bound, limits) {
+      const { text, values } = countStatement(filter, collection.layout, bound);
+      const { rows } = await db.transaction((client) => client.query<{ count: string }>(text, values), {
         ...limits,
         readOnly: true,
         settings: { jit: "off" },
-      }),
+      });
+      return Number(rows[0]?.count);
+    },
 
     nearest: (query, limits) =>
       withinLimits(limits, async (signal) => {

@@ -1,12 +1,12 @@
 import type { Database } from "@kindred/postgres";
 import type { ClientBase } from "pg";
 import Cursor from "pg-cursor";
-import { COLLECTION, type Collection } from "../../domain/collection.ts";
+import type { Collection } from "../../domain/collection.ts";
 import type { Filter } from "../../domain/filter.ts";
 import { IMAGE_ID_FIELD, type KeyType, type Layout } from "../../domain/layout.ts";
 import type { CallLimits } from "../../domain/ports.ts";
 import { filterCondition } from "./filter-condition.ts";
-import { columnSql, itemsJoinSql, keySql, startStatement, tableSql, type Statement } from "./sql.ts";
+import { columnSql, keySql, startStatement, tableSql, type Statement } from "./sql.ts";
 
 /** Rows in the order that decides between equal distances: see rankColumns. */
 export interface JsonVectorRows {
@@ -16,7 +16,7 @@ export interface JsonVectorRows {
 }
 
 export interface JsonVectorQuery {
-  collection: Pick<Collection, "name" | "layout">;
+  collection: Pick<Collection, "kind" | "layout">;
   filter: Filter | undefined;
   /** Whether vectors are wanted besides keys. */
   vectors: boolean;
@@ -39,8 +39,8 @@ const AS_TEXT = { getTypeParser: () => (value: unknown) => value };
  * Columns of the vectors' table whose order decides between hits of equal distance; the key comes last. In the images catalogue an
  * image's embeddings stand together.
  */
-function rankColumns({ name, layout }: JsonVectorQuery["collection"]): { column: string; type: KeyType }[] {
-  return name === COLLECTION ? [{ column: IMAGE_ID_FIELD, type: "bigint" }, layout.key] : [layout.key];
+function rankColumns({ kind, layout }: JsonVectorQuery["collection"]): { column: string; type: KeyType }[] {
+  return kind === "images" ? [{ column: IMAGE_ID_FIELD, type: "bigint" }, layout.key] : [layout.key];
 }
 
 /** Text by its code points, whatever the collation of the column. */
@@ -63,7 +63,7 @@ function selectStatement(query: JsonVectorQuery, after: RawRow | undefined, limi
   const columns = ranks.map(({ column }) => columnSql("vectors", column));
   if (query.vectors) columns.push(columnSql("vectors", layout.vector.column));
   const text = `
-    SELECT ${columns.join(", ")} FROM ${tableSql(layout.vectors)} v ${filter ? itemsJoinSql(layout) : ""}
+    SELECT ${columns.join(", ")} FROM ${tableSql(layout.vectors)} v
      ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""}
      ORDER BY ${order}${limited ? ` LIMIT ${parameter(query.rows)}` : ""}`;
   return { text, values };
@@ -156,45 +156,4 @@ export async function rowsByKey(
   );
   const found = rows as { key: string; vector: string }[];
   return { keys: found.map(({ key }) => key), vectors: found.map(({ vector }) => vector) };
-}
-
-/** How many rows pass the filter, counted up to `bound`. */
-export async function countRows(
-  client: Queryable,
-  { layout }: Pick<Collection, "layout">,
-  filter: Filter,
-  bound: number,
-): Promise<number> {
-  const { values, parameter } = startStatement();
-  const { rows } = await client.query(
-    `SELECT count(*) AS count
-       FROM (SELECT 1 FROM ${tableSql(layout.vectors)} v ${itemsJoinSql(layout)}
-              WHERE ${filterCondition(filter, layout, parameter)} LIMIT ${parameter(bound)}) AS bounded`,
-    values,
-  );
-  return Number((rows as { count: string }[])[0]?.count);
-}
-
-/**
- * As the planner estimates rows: their density when it was last measured, times the size now; where it never was, none of them
- * is known. Groups are images in the images catalogue, and rows otherwise.
- */
-export async function estimateRows(
-  client: Queryable,
-  { layout, name }: Pick<Collection, "layout" | "name">,
-): Promise<{ estimatedRows: number; estimatedGroups: number }> {
-  const groups = name === COLLECTION && layout.items ? layout.items.table : layout.vectors;
-  const tables = [layout.vectors, groups].map(tableSql);
-  const { rows } = await client.query(
-    `SELECT CASE WHEN c.reltuples >= 0 AND c.relpages > 0
-              THEN c.reltuples * (pg_relation_size(c.oid) / current_setting('block_size')::float8) / c.relpages
-              ELSE 0 END AS rows
-       FROM unnest($1::text[]) WITH ORDINALITY AS t (name, position) JOIN pg_class c ON c.oid = to_regclass(t.name)
-      ORDER BY t.position`,
-    [tables],
-  );
-  const [estimatedRows = 0, estimatedGroups = 0] = (rows as { rows: number }[]).map((row) =>
-    Math.round(row.rows),
-  );
-  return { estimatedRows, estimatedGroups };
 }

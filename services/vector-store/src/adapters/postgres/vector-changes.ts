@@ -62,6 +62,10 @@ export async function noteChanges(db: Database, table: TableName): Promise<boole
         await client.query(`
           CREATE OR REPLACE TRIGGER ${TRIGGER} AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${tableSql(table)}
             FOR EACH STATEMENT EXECUTE FUNCTION ${escapeIdentifier(db.schema)}.note_vector_change()`);
+        // Tables come and go with their collections.
+        await client.query(`
+          DELETE FROM ${escapeIdentifier(db.schema)}.vector_changes n
+           WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = n.relation)`);
         await client.query(`ALTER TABLE ${tableSql(table)} ENABLE ALWAYS TRIGGER ${TRIGGER}`);
       },
       { settings: { lock_timeout: LOCK_TIMEOUT_MS } },
