@@ -1,4 +1,4 @@
-import type { ElementType, Metric } from "../../domain/collection.ts";
+import type { Metric } from "../../domain/collection.ts";
 import type { ItemQuery, ItemScan } from "../../domain/item-ports.ts";
 import { IMAGE_ID_FIELD, type KeyType, type Layout, type TableRole } from "../../domain/layout.ts";
 import { filterCondition, groupExpression } from "./filter-condition.ts";
@@ -12,7 +12,7 @@ import {
   type Parameter,
   type Statement,
 } from "./sql.ts";
-import { vectorParameter } from "./vector-columns.ts";
+import { vectorParameter, vectorParameterType } from "./vector-columns.ts";
 
 /** As pgvector defines them. */
 const OPERATORS: Record<Metric, string> = {
@@ -22,13 +22,6 @@ const OPERATORS: Record<Metric, string> = {
   l1: "<+>",
   hamming: "<~>",
   jaccard: "<%>",
-};
-
-/** A bare `bit` would be one bit. */
-const PARAMETER_TYPES: Record<ElementType, string> = {
-  vector: "vector",
-  halfvec: "halfvec",
-  bit: "bit varying",
 };
 
 export type DistanceQuery = Pick<ItemQuery, "collection" | "vector" | "metric" | "group" | "projection"> & {
@@ -143,7 +136,7 @@ type Compared = Pick<ItemQuery, "collection" | "metric" | "vector">;
 function distanceOperator({ collection, metric }: Omit<Compared, "vector">, vector: string): string {
   const { column, storage } = collection.layout.vector;
   if (storage === "json") throw new TypeError("vectors in JSON are not compared by PostgreSQL");
-  return `${columnSql("vectors", column)} ${OPERATORS[metric]} ${vector}::${PARAMETER_TYPES[storage]}`;
+  return `${columnSql("vectors", column)} ${OPERATORS[metric]} ${vector}::${vectorParameterType(collection)}`;
 }
 
 /** The vector is always the first parameter. */

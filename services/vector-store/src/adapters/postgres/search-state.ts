@@ -3,14 +3,14 @@ import type { Collection } from "../../domain/collection.ts";
 import type { SearchState } from "../../domain/item-ports.ts";
 import type { TableName } from "../../domain/layout.ts";
 import { INDEX_NAME, type VectorIndex } from "../../domain/vector-index.ts";
-import { vectorIndexes } from "./index-catalogue.ts";
+import { vectorIndexes, type TableIndex } from "./index-catalogue.ts";
 import { tableSql } from "./sql.ts";
 
 /** Other replicas build and drop indexes too. A stale view costs speed and never a hit: short scans fall back. */
 const FRESH_MS = 1000;
 const MAX_KEPT = 1000;
 
-/** Indexes of the column itself; those of a cast or a quantisation of it are of other types' operators, or not found by it. */
+/** Those of whole columns: an index of a cast or a quantisation is not found by the column's own operators. */
 const SERVING = /^(vector|halfvec|bit)_(cosine|l2|ip|l1|hamming|jaccard)_ops$/;
 
 type TableState = Omit<SearchState, "iterativeScans">;
@@ -42,13 +42,14 @@ async function readState(db: Database, { kind, dimensions, layout }: Collection)
     estimatedRowsOf(db, layout.vectors, bytesPerVector),
     kind === "images" && layout.items ? estimatedRowsOf(db, layout.items.table, 150) : undefined,
   ]);
-  const serving = indexes.filter(serves).toSorted(byPreference);
+  const serving = indexes.filter((index) => serves(index, layout.vector.column)).toSorted(byPreference);
   return { indexes: serving, estimatedRows, estimatedGroups: groups ?? estimatedRows };
 }
 
-function serves(index: VectorIndex): boolean {
+function serves(index: TableIndex, column: string): boolean {
   const known = index.method === "hnsw" || index.method === "ivfflat";
-  return known && index.valid && !index.partial && SERVING.test(index.operatorClass);
+  const whole = index.column === column && index.expression === undefined && !index.partial;
+  return known && whole && index.valid && SERVING.test(index.operatorClass);
 }
 
 /** HNSW before IVFFlat, this service's own before others, those that were built with more effort before others. */
