@@ -1,4 +1,6 @@
 import { EntitySchema } from "typeorm";
+import type { Collection, ElementType, IndexPolicy } from "../../domain/collection.ts";
+import type { KeyType } from "../../domain/layout.ts";
 
 /** A row of `images` as `pg` gives it: 64-bit integers are text. */
 export interface ImageRow {
@@ -95,10 +97,28 @@ export const SpaceEntity = new EntitySchema<SpaceRow>({
 export interface CollectionRow {
   name: string;
   dimensions: number;
+  /** As the contract spells it, in lower case. */
   metric: string;
   recallTarget: number;
-  /** Null before the first embedding. */
+  createdAt: Date;
+  /** Null before the first vector. */
   space: SpaceRow | null;
+  /** Part of the names of a managed collection's tables. */
+  id: number;
+  kind: Collection["kind"];
+  elementType: ElementType;
+  indexKind: IndexPolicy["kind"];
+  indexM: number | null;
+  indexEfConstruction: number | null;
+  indexLists: number | null;
+  textSearchConfig: string | null;
+  /** This and what follows, as far as it is there, are of registered ones only. */
+  tableSchema: string | null;
+  tableName: string | null;
+  keyColumn: string | null;
+  keyType: KeyType | null;
+  vectorColumn: string | null;
+  documentColumn: string | null;
 }
 
 export const CollectionEntity = new EntitySchema<CollectionRow>({
@@ -109,6 +129,21 @@ export const CollectionEntity = new EntitySchema<CollectionRow>({
     dimensions: { type: "integer" },
     metric: { type: "text" },
     recallTarget: { name: "recall_target", type: "double precision" },
+    createdAt: { name: "created_at", type: "timestamptz", insert: false, update: false },
+    id: { type: "integer", generated: "increment" },
+    kind: { type: "text" },
+    elementType: { name: "element_type", type: "text" },
+    indexKind: { name: "index_kind", type: "text" },
+    indexM: { name: "index_m", type: "integer", nullable: true },
+    indexEfConstruction: { name: "index_ef_construction", type: "integer", nullable: true },
+    indexLists: { name: "index_lists", type: "integer", nullable: true },
+    textSearchConfig: { name: "text_search_config", type: "text", nullable: true },
+    tableSchema: { name: "table_schema", type: "text", nullable: true },
+    tableName: { name: "table_name", type: "text", nullable: true },
+    keyColumn: { name: "key_column", type: "text", nullable: true },
+    keyType: { name: "key_type", type: "text", nullable: true },
+    vectorColumn: { name: "vector_column", type: "text", nullable: true },
+    documentColumn: { name: "document_column", type: "text", nullable: true },
   },
   relations: {
     space: {

@@ -63,3 +63,13 @@ async function readPin(
   if (collection !== COLLECTION) throw noCollection(collection);
   throw new KindredError("data-loss", `the collection "${COLLECTION}" is missing from the database`);
 }
+
+/** The space with this id, which a collection refers to. */
+export async function readSpace(client: pg.PoolClient, id: string): Promise<EmbeddingSpace | undefined> {
+  const { rows } = await client.query<EmbeddingSpace>(
+    `SELECT id, provider, model, revision, dimensions, pooling, normalization, max_tokens AS "maxTokens"
+       FROM embedding_spaces WHERE id = $1`,
+    [id],
+  );
+  return rows[0];
+}

@@ -1,0 +1,93 @@
+import { KindredError } from "@kindred/errors";
+import { escapeIdentifier, escapeLiteral, type PoolClient } from "pg";
+import { vectorBytes, type Collection } from "../../domain/collection.ts";
+import type { TableName } from "../../domain/layout.ts";
+import { tableSql } from "./sql.ts";
+
+/** A vector of up to so many bytes stays in its row: the rest of the page is for the key and the headers. */
+const MAX_PLAIN_BYTES = 7000;
+
+/**
+ * Makes the tables of a managed collection. What changes often is in a table of its own, whose rows are there only for items that have
+ * metadata or a document. No foreign key: its trigger would fire for each row of a load.
+ */
+export async function createTables(
+  client: PoolClient,
+  collection: Pick<Collection, "layout" | "dimensions" | "elementType" | "textSearchConfig">,
+  vectorSchema: string | undefined,
+): Promise<void> {
+  const { vectors, items } = tablesOf(collection);
+  await client.query(`
+    CREATE TABLE ${tableSql(vectors)} (
+      key TEXT COLLATE "C" PRIMARY KEY,
+      embedding ${columnType(collection, vectorSchema)} NOT NULL,
+      updated_at TIMESTAMPTZ NOT NULL DEFAULT now()
+    )`);
+  // Statistics of vectors serve no plan, and gathering them is slow.
+  const plain = isPlain(collection) ? "ALTER COLUMN embedding SET STORAGE PLAIN, " : "";
+  await client.query(`ALTER TABLE ${tableSql(vectors)} ${plain}ALTER COLUMN embedding SET STATISTICS 0`);
+  await client.query(`
+    CREATE TABLE ${tableSql(items)} (
+      key TEXT COLLATE "C" PRIMARY KEY,
+      metadata JSONB NOT NULL DEFAULT '{}',
+      document TEXT
+    )`);
+  const index = (suffix: string): string => escapeIdentifier(`${items.name}_${suffix}`);
+  await client.query(
+    `CREATE INDEX ${index("metadata_idx")} ON ${tableSql(items)} USING gin (metadata jsonb_path_ops)`,
+  );
+  if (collection.textSearchConfig !== undefined) {
+    const config = `${escapeLiteral(collection.textSearchConfig)}::regconfig`;
+    await client.query(
+      `CREATE INDEX ${index("document_idx")} ON ${tableSql(items)} USING gin (to_tsvector(${config}, coalesce(document, '')))`,
+    );
+  }
+}
+
+/** Drops them, and counts the vectors that go: after the lock, so that none is added in between. Where they are gone, there is nothing to do. */
+export async function dropTables(
+  client: PoolClient,
+  collection: Pick<Collection, "layout">,
+): Promise<bigint> {
+  const { vectors, items } = tablesOf(collection);
+  const { rows } = await client.query<{ there: boolean }>("SELECT to_regclass($1) IS NOT NULL AS there", [
+    tableSql(vectors),
+  ]);
+  let count = "0";
+  if (rows[0]?.there) {
+    await client.query(`LOCK TABLE ${tableSql(vectors)} IN ACCESS EXCLUSIVE MODE`);
+    const counted = await client.query<{ count: string }>(
+      `SELECT count(*) AS count FROM ${tableSql(vectors)}`,
+    );
+    count = counted.rows[0]?.count ?? count;
+  }
+  await client.query(`DROP TABLE IF EXISTS ${tableSql(vectors)}, ${tableSql(items)}`);
+  return BigInt(count);
+}
+
+function tablesOf({ layout }: Pick<Collection, "layout">): { vectors: TableName; items: TableName } {
+  if (!layout.items) throw new TypeError("a managed collection has two tables");
+  return { vectors: layout.vectors, items: layout.items.table };
+}
+
+type ColumnShape = Pick<Collection, "layout" | "dimensions" | "elementType">;
+
+function columnType({ layout, dimensions }: ColumnShape, vectorSchema: string | undefined): string {
+  const { storage } = layout.vector;
+  switch (storage) {
+    case "json":
+      return "JSONB";
+    case "bit":
+      return `BIT(${dimensions})`;
+    case "vector":
+    case "halfvec":
+      if (vectorSchema === undefined) throw new KindredError("internal", `there is no type ${storage}`);
+      return `${escapeIdentifier(vectorSchema)}.${storage}(${dimensions})`;
+  }
+}
+
+/** JSON is longer than the vector, and compressed. */
+function isPlain(shape: ColumnShape): boolean {
+  const bytes = shape.elementType === "halfvec" ? 2 * shape.dimensions : vectorBytes(shape);
+  return shape.layout.vector.storage !== "json" && bytes <= MAX_PLAIN_BYTES;
+}

@@ -1,0 +1,37 @@
+import type { FieldViolation } from "@kindred/errors";
+import type { IndexPolicy } from "./collection.ts";
+
+// pgvector's limits (hnsw.h, ivfflat.h).
+const MIN_M = 2;
+const MAX_M = 100;
+const MAX_EF_CONSTRUCTION = 1000;
+const MAX_LISTS = 32_768;
+
+export const AUTO_POLICY: IndexPolicy = {
+  kind: "auto",
+  m: undefined,
+  efConstruction: undefined,
+  lists: undefined,
+};
+
+/** What is wrong with a policy, by the members' names in the contract. */
+export function policyProblems({ m, efConstruction, lists }: IndexPolicy): FieldViolation[] {
+  const problems: FieldViolation[] = [];
+  const outside = (value: number | undefined, least: number, most: number): boolean =>
+    value !== undefined && (value < least || value > most);
+  const badM = outside(m, MIN_M, MAX_M);
+  if (badM) problems.push({ field: "m", description: range(`${MIN_M} to ${MAX_M}`, m) });
+  const least = 2 * (badM || m === undefined ? MIN_M : m);
+  if (outside(efConstruction, least, MAX_EF_CONSTRUCTION)) {
+    problems.push({
+      field: "ef_construction",
+      description: range(`2 * m (${least}) to ${MAX_EF_CONSTRUCTION}`, efConstruction),
+    });
+  }
+  if (outside(lists, 1, MAX_LISTS))
+    problems.push({ field: "lists", description: range(`1 to ${MAX_LISTS}`, lists) });
+  return problems;
+}
+
+const range = (allowed: string, value: number | undefined): string =>
+  `must be ${allowed}, or 0 for the store to choose; is ${value}`;
