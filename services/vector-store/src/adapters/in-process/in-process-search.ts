@@ -7,7 +7,7 @@ import type { ItemHit, ItemQuery, ItemSearch, NearestItems } from "../../domain/
 import type { PackedVector } from "../../domain/packed-vector.ts";
 import type { CallLimits } from "../../domain/ports.ts";
 import { groupValues, hitParts } from "../postgres/json-hits.ts";
-import { cursorRows, pagedRows, rowsByKey, type Queryable } from "../postgres/json-vectors.ts";
+import { cursorRows, pagedRows, rowsByKey, withSnapshot, type Queryable } from "../postgres/json-vectors.ts";
 import { countStatement } from "../postgres/filter-condition.ts";
 import { searchStates } from "../postgres/search-state.ts";
 import { tableVersion } from "../postgres/vector-changes.ts";
@@ -33,7 +33,6 @@ export function inProcessSearch(db: Database, options: { cacheBytes: number }): 
   const cache = new VectorCache(options.cacheBytes);
   const loader = new VectorLoader({ db, cache });
   const readState = searchStates(db);
-  const snapshot = { readOnly: true, isolation: "repeatable read", settings: { jit: "off" } } as const;
 
   /** Undefined when what the table holds now is not remembered. */
   const searchRemembered = (
@@ -41,27 +40,24 @@ export function inProcessSearch(db: Database, options: { cacheBytes: number }): 
     limits: CallLimits,
     signal: AbortSignal | undefined,
   ): Promise<NearestItems | undefined> =>
-    db.transaction(
-      async (client) => {
-        const { collection, filter } = query;
-        const { vectors } = collection.layout;
-        const version = await tableVersion(client, db.schema, vectors);
-        const rows = version && cache.get(loader.nameOf(collection), version);
-        if (!rows) return undefined;
-        const breather = new Breather(signal);
-        const wanted = scanQuery(query);
-        const scanned = filter
-          ? await scanMatching(
-              wanted,
-              rows,
-              cursorRows(client, { collection, filter, vectors: false, rows: KEYS_AT_A_TIME }),
-              breather,
-            )
-          : await scanRemembered(wanted, rows, breather);
-        return await answer(client, query, scanned);
-      },
-      { ...limits, ...snapshot },
-    );
+    withSnapshot(db, query.collection, limits, async (client) => {
+      const { collection, filter } = query;
+      const { vectors } = collection.layout;
+      const version = await tableVersion(client, db.schema, vectors);
+      const rows = version && cache.get(loader.nameOf(collection), version);
+      if (!rows) return undefined;
+      const breather = new Breather(signal);
+      const wanted = scanQuery(query);
+      const scanned = filter
+        ? await scanMatching(
+            wanted,
+            rows,
+            cursorRows(client, { collection, filter, vectors: false, rows: KEYS_AT_A_TIME }),
+            breather,
+          )
+        : await scanRemembered(wanted, rows, breather);
+      return await answer(client, query, scanned);
+    });
 
   const searchStored = async (
     query: ItemQuery,
@@ -73,13 +69,12 @@ export function inProcessSearch(db: Database, options: { cacheBytes: number }): 
     const read = { collection, filter, vectors: true, rows: blockRows(collection.dimensions) };
     const breather = new Breather(signal);
     if (db.capabilities.concurrentSessions) {
-      return await db.transaction(
-        async (client) => answer(client, query, await scanStored(wanted, cursorRows(client, read), breather)),
-        { ...left(), ...snapshot },
+      return await withSnapshot(db, collection, left(), async (client) =>
+        answer(client, query, await scanStored(wanted, cursorRows(client, read), breather)),
       );
     }
     const scanned = await scanStored(wanted, pagedRows(db, read, left), breather);
-    return await db.transaction((client) => answer(client, query, scanned), { ...left(), ...snapshot });
+    return await withSnapshot(db, collection, left(), (client) => answer(client, query, scanned));
   };
 
   return {
@@ -109,7 +104,7 @@ export function inProcessSearch(db: Database, options: { cacheBytes: number }): 
 
     distances: (query, limits) =>
       withinLimits(limits, (signal) =>
-        db.transaction(async (client) => distancesOf(client, query, signal), { ...limits, ...snapshot }),
+        withSnapshot(db, query.collection, limits, (client) => distancesOf(client, query, signal)),
       ),
 
     explain: () => Promise.resolve(undefined),

@@ -3,7 +3,13 @@ import type { PoolClient } from "pg";
 import type { Collection } from "../../domain/collection.ts";
 import { squaredNorms } from "../../domain/exact-distance.ts";
 import { PackedKeys } from "../../domain/packed-keys.ts";
-import { cursorRows, measureRows, pagedRows, type JsonVectorRows } from "../postgres/json-vectors.ts";
+import {
+  cursorRows,
+  measureRows,
+  pagedRows,
+  withSnapshot,
+  type JsonVectorRows,
+} from "../postgres/json-vectors.ts";
 import { noteChanges, tableVersion } from "../postgres/vector-changes.ts";
 import { Breather } from "./breathe.ts";
 import { parseVectors } from "./scan.ts";
@@ -66,25 +72,24 @@ export class VectorLoader {
   }
 
   #loadSnapshot(collection: Collection, signal: AbortSignal): Promise<boolean> {
-    return this.#db.transaction(
-      async (client) => {
-        const plan = await this.#plan(client, collection);
-        if (!plan) return false;
-        try {
-          const rows = await fill(plan, collection, cursorRows(client, everything(collection)), signal);
-          if (rows) this.#cache.fill(plan.room, this.nameOf(collection), rows);
-          return rows !== undefined;
-        } finally {
-          this.#cache.giveBack(plan.room);
-        }
-      },
-      { signal, readOnly: true, isolation: "repeatable read", settings: { jit: "off" } },
-    );
+    return withSnapshot(this.#db, collection, { signal }, async (client) => {
+      const plan = await this.#plan(client, collection);
+      if (!plan) return false;
+      try {
+        const rows = await fill(plan, collection, cursorRows(client, everything(collection)), signal);
+        if (rows) this.#cache.fill(plan.room, this.nameOf(collection), rows);
+        return rows !== undefined;
+      } finally {
+        this.#cache.giveBack(plan.room);
+      }
+    });
   }
 
   /** What was read by pages is of one piece when the table is at the end what it was at the beginning. */
   async #loadPages(collection: Collection, signal: AbortSignal): Promise<boolean> {
-    const plan = await this.#db.transaction((client) => this.#plan(client, collection), { signal });
+    const plan = await withSnapshot(this.#db, collection, { signal }, (client) =>
+      this.#plan(client, collection),
+    );
     if (!plan) return false;
     try {
       const pages = pagedRows(this.#db, everything(collection), () => ({ signal }));

@@ -1,5 +1,5 @@
 import type { Database } from "@kindred/postgres";
-import type { ClientBase } from "pg";
+import type { ClientBase, PoolClient } from "pg";
 import Cursor from "pg-cursor";
 import type { Collection } from "../../domain/collection.ts";
 import type { Filter } from "../../domain/filter.ts";
@@ -128,6 +128,25 @@ export async function* pagedRows(
     if (rows.length < query.rows) return;
     after = rows.at(-1);
   }
+}
+
+/**
+ * A transaction that sees one state of the collection's vectors. Their table is locked, against nothing but changes of its
+ * columns, before the snapshot is taken: one from before a column was replaced, or TRUNCATE, would see rows without vectors, or none.
+ */
+export function withSnapshot<T>(
+  db: Database,
+  { layout }: Pick<Collection, "layout">,
+  limits: CallLimits,
+  work: (client: PoolClient) => Promise<T>,
+): Promise<T> {
+  return db.transaction(
+    async (client) => {
+      await client.query(`LOCK TABLE ${tableSql(layout.vectors)} IN ACCESS SHARE MODE`);
+      return await work(client);
+    },
+    { ...limits, readOnly: true, isolation: "repeatable read", settings: { jit: "off" } },
+  );
 }
 
 /** How many rows there are in the snapshot of the transaction, and how many bytes their keys have. */
