@@ -40,6 +40,14 @@ export const addDatabaseCommands: AddCommand = (program, run) => {
     verify,
   );
   add("test", "write, search and read back, and leave nothing behind", roundTrip);
+  add(
+    "upgrade-vectors",
+    "turn vectors that are kept as JSON, for want of pgvector, into pgvector's; services may go on meanwhile",
+    async (context, options) => {
+      const { upgradeVectors } = await import("../database/upgrade-vectors.ts");
+      return await upgradeVectors(context, options);
+    },
+  );
 };
 
 async function setUp(context: Context, options: DatabaseOptions): Promise<void> {
