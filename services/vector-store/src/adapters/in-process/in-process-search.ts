@@ -9,7 +9,7 @@ import type { CallLimits } from "../../domain/ports.ts";
 import { groupValues, hitParts } from "../postgres/json-hits.ts";
 import { cursorRows, pagedRows, rowsByKey, withSnapshot, type Queryable } from "../postgres/json-vectors.ts";
 import { countStatement } from "../postgres/filter-condition.ts";
-import { searchStates } from "../postgres/search-state.ts";
+import { searchStates, type SearchStates } from "../postgres/search-state.ts";
 import { tableVersion } from "../postgres/vector-changes.ts";
 import { Breather } from "./breathe.ts";
 import { groupNearest } from "./group-nearest.ts";
@@ -29,10 +29,13 @@ const KEYS_AT_A_TIME = 10_000;
  * collections together, and used while the table holds just what was read; a larger one is read by a cursor each time, a block at a
  * time. A search sees one snapshot, save where there is one session for everybody: there a table is read by pages.
  */
-export function inProcessSearch(db: Database, options: { cacheBytes: number }): ItemSearch {
+export function inProcessSearch(
+  db: Database,
+  options: { cacheBytes: number; states?: SearchStates },
+): ItemSearch {
   const cache = new VectorCache(options.cacheBytes);
   const loader = new VectorLoader({ db, cache });
-  const readState = searchStates(db);
+  const { states = searchStates(db) } = options;
 
   /** Undefined when what the table holds now is not remembered. */
   const searchRemembered = (
@@ -79,7 +82,7 @@ export function inProcessSearch(db: Database, options: { cacheBytes: number }): 
 
   return {
     // No index serves: vectors are no vectors to PostgreSQL.
-    state: async (collection) => ({ ...(await readState(collection)), indexes: [], iterativeScans: false }),
+    state: async (collection) => ({ ...(await states.of(collection)), indexes: [], iterativeScans: false }),
 
     async countMatching(collection, filter, bound, limits) {
       const { text, values } = countStatement(filter, collection.layout, bound);

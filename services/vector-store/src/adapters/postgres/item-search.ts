@@ -21,7 +21,7 @@ import {
   type DistanceQuery,
 } from "./item-search-statement.ts";
 import { shownParameters } from "./shown-parameters.ts";
-import { searchStates } from "./search-state.ts";
+import { searchStates, type SearchStates } from "./search-state.ts";
 import { preparedStatements } from "./prepared-statements.ts";
 import { packedFromColumn } from "./vector-columns.ts";
 
@@ -43,15 +43,14 @@ interface HitRow extends ImageRow {
 }
 
 /** Searches with pgvector, by one statement and one round trip each. */
-export function itemSearch(db: Database): ItemSearch {
+export function itemSearch(db: Database, states: SearchStates = searchStates(db)): ItemSearch {
   const counts = new Map<string, { count: number; bound: number; at: number }>();
   const statements = preparedStatements(db);
   const iterative = (): boolean =>
     compareVersions(db.capabilities.vector?.version ?? "0", ITERATIVE_SINCE) >= 0;
-  const readState = searchStates(db);
 
   return {
-    state: async (collection) => ({ ...(await readState(collection)), iterativeScans: iterative() }),
+    state: async (collection) => ({ ...(await states.of(collection)), iterativeScans: iterative() }),
 
     async countMatching(collection: Collection, filter: Filter, bound: number, limits: CallLimits) {
       const { text, values } = countStatement(filter, collection.layout, bound);

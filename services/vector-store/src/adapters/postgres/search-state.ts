@@ -1,4 +1,5 @@
 import type { Database } from "@kindred/postgres";
+import type { PoolClient } from "pg";
 import type { Collection } from "../../domain/collection.ts";
 import type { SearchState } from "../../domain/item-ports.ts";
 import type { TableName } from "../../domain/layout.ts";
@@ -10,15 +11,25 @@ import { tableSql } from "./sql.ts";
 const FRESH_MS = 1000;
 const MAX_KEPT = 1000;
 
+/** It belongs to no call, whose deadline would end it; somebody who holds a lock on the table can keep it waiting. */
+const READ_TIMEOUT_MS = 2000;
+
 /** Those of whole columns: an index of a cast or a quantisation is not found by the column's own operators. */
 const SERVING = /^(vector|halfvec|bit)_(cosine|l2|ip|l1|hamming|jaccard)_ops$/;
 
 type TableState = Omit<SearchState, "iterativeScans">;
 
-/** What the searches of a collection depend on, read at most once a second. */
-export function searchStates(db: Database): (collection: Collection) => Promise<TableState> {
+/** What the searches of collections depend on. */
+export interface SearchStates {
+  /** Read at most once a second. */
+  of(collection: Collection): Promise<TableState>;
+  /** For who changes indexes: they are read again. */
+  forget(): void;
+}
+
+export function searchStates(db: Database): SearchStates {
   const kept = new Map<string, { state: Promise<TableState>; at: number }>();
-  return async (collection) => {
+  const of = async (collection: Collection): Promise<TableState> => {
     const key = `${collection.name}\n${tableSql(collection.layout.vectors)}`;
     const known = kept.get(key);
     if (known && performance.now() - known.at < FRESH_MS) return await known.state;
@@ -32,16 +43,23 @@ export function searchStates(db: Database): (collection: Collection) => Promise<
       throw error;
     }
   };
+  return { of, forget: () => kept.clear() };
 }
 
 async function readState(db: Database, { kind, dimensions, layout }: Collection): Promise<TableState> {
   // Where a table was never measured: what its rows have, and some columns of the usual sizes.
   const bytesPerVector = 4 * dimensions + 100;
-  const [indexes, estimatedRows, groups] = await Promise.all([
-    vectorIndexes(db, layout.vectors),
-    estimatedRowsOf(db, layout.vectors, bytesPerVector),
-    kind === "images" && layout.items ? estimatedRowsOf(db, layout.items.table, 150) : undefined,
-  ]);
+  const { indexes, estimatedRows, groups } = await db.transaction(
+    async (client) => ({
+      indexes: await vectorIndexes(client, layout.vectors),
+      estimatedRows: await estimatedRowsOf(client, layout.vectors, bytesPerVector),
+      groups:
+        kind === "images" && layout.items
+          ? await estimatedRowsOf(client, layout.items.table, 150)
+          : undefined,
+    }),
+    { readOnly: true, timeoutMs: READ_TIMEOUT_MS, settings: { jit: "off" } },
+  );
   const serving = indexes.filter((index) => serves(index, layout.vector.column)).toSorted(byPreference);
   return { indexes: serving, estimatedRows, estimatedGroups: groups ?? estimatedRows };
 }
@@ -66,8 +84,8 @@ function byPreference(a: VectorIndex, b: VectorIndex): number {
 }
 
 /** As the planner estimates rows: their density when it was last measured, times the size now. */
-async function estimatedRowsOf(db: Database, table: TableName, bytesPerRow: number): Promise<number> {
-  const { rows } = await db.query<{ estimate: number }>(
+async function estimatedRowsOf(client: PoolClient, table: TableName, bytesPerRow: number): Promise<number> {
+  const { rows } = await client.query<{ estimate: number }>(
     `SELECT CASE WHEN reltuples >= 0 AND relpages > 0
               THEN reltuples * (pg_relation_size(oid) / current_setting('block_size')::float8) / relpages
               ELSE pg_relation_size(oid) / $2::float8 END AS estimate
