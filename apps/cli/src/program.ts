@@ -12,6 +12,7 @@ import { addIndexCommands } from "./commands/indexes.ts";
 import { addModelCommands } from "./commands/models.ts";
 import { addSearchCommand } from "./commands/search.ts";
 import { addStatsCommand } from "./commands/stats.ts";
+import { addVectorCommands } from "./commands/vectors.ts";
 import type { AddCommand, Run } from "./commands/command.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 
@@ -32,6 +33,9 @@ Examples:
   kindred search "a cat on a sofa" -k 5       find pictures by meaning
   kindred add cat.jpg --caption "My cat."     add a picture of yours
   kindred import coco captions_val2017.json   add 5,000 pictures with 25,014 captions
+  kindred collections create songs --space …  a collection of your own
+  kindred vectors import songs songs.jsonl    fill it
+  kindred search "rain" -c songs --where 'year >= 1990'
   kindred embed --file texts.txt --out v.npy  turn texts into vectors
   kindred stats --json | jq .total_images     for programs: JSON on standard output`;
 
@@ -62,6 +66,7 @@ export function createProgram({ terminal, run }: ProgramDeps): Command {
     addAddCommand,
     addImportCommands,
     addCollectionCommands,
+    addVectorCommands,
     addEmbedCommand,
     addModelCommands,
     addStatsCommand,

@@ -15,6 +15,26 @@ export interface TextLine {
 /** The contract's limit of one text. */
 export const MAX_TEXT_BYTES = 2 ** 20;
 
+/** How long a line may be, and why. */
+export interface LineLimit {
+  bytes: number;
+  /** What a line is, e.g. "a text". */
+  what: string;
+  remedy: string;
+}
+
+const TEXT_LIMIT: LineLimit = {
+  bytes: MAX_TEXT_BYTES,
+  what: "a text",
+  remedy: "Each line is one text. Is it a text file?",
+};
+
+/** Where a file is read from, when not from its beginning: behind so many lines, which have so many bytes. */
+export interface LineStart {
+  lines: number;
+  bytes: number;
+}
+
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
@@ -23,12 +43,18 @@ const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
  * The lines of a file in UTF-8, in their order. Every line is a text, also an empty one; a newline at the very end begins none. "\r\n" ends a
  * line, too, and a byte order mark is no part of the first one. Holds one line and one chunk at a time.
  * @param name of the file, for people
- * @throws Failure that names the line which is no UTF-8, or longer than a text may be.
+ * @param start what stands before the first chunk
+ * @throws Failure that names the line which is no UTF-8, or longer than it may be.
  */
-export async function* textLines(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<TextLine> {
+export async function* textLines(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+  limit: LineLimit = TEXT_LIMIT,
+  start: LineStart = { lines: 0, bytes: 0 },
+): AsyncGenerator<TextLine> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  let number = 0;
-  let end = 0;
+  let number = start.lines;
+  let end = start.bytes;
   /** The beginning of a line whose end has not come yet. */
   let begun: Uint8Array[] = [];
   let begunBytes = 0;
@@ -39,7 +65,7 @@ export async function* textLines(chunks: AsyncIterable<Uint8Array>, name: string
     let content = bytes;
     if (number === 1 && content.subarray(0, 3).equals(BYTE_ORDER_MARK)) content = content.subarray(3);
     if (ending > 0 && content.at(-1) === RETURN) content = content.subarray(0, -1);
-    if (content.length > MAX_TEXT_BYTES) throw tooLong(name, number);
+    if (content.length > limit.bytes) throw tooLong(name, number, limit);
     try {
       return { text: decoder.decode(content), bytes: content.length, end };
     } catch (error) {
@@ -62,16 +88,16 @@ export async function* textLines(chunks: AsyncIterable<Uint8Array>, name: string
       begun.push(chunk.subarray(from));
       begunBytes += chunk.length - from;
       // Room for what is no part of the text: a byte order mark and a return.
-      if (begunBytes > MAX_TEXT_BYTES + BYTE_ORDER_MARK.length + 1) throw tooLong(name, number + 1);
+      if (begunBytes > limit.bytes + BYTE_ORDER_MARK.length + 1) throw tooLong(name, number + 1, limit);
     }
   }
   if (begunBytes > 0) yield toLine(Buffer.concat(begun), 0);
 }
 
-function tooLong(name: string, line: number): Failure {
+function tooLong(name: string, line: number, { bytes, what, remedy }: LineLimit): Failure {
   return new Failure(
-    `${name}, line ${formatCount(line)}: longer than the ${formatCount(MAX_TEXT_BYTES)} bytes that a text may have.`,
-    { exitCode: EXIT.data, remedy: "Each line is one text. Is it a text file?" },
+    `${name}, line ${formatCount(line)}: longer than the ${formatCount(bytes)} bytes that ${what} may have.`,
+    { exitCode: EXIT.data, remedy },
   );
 }
 

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { addAbortSignal, type Readable } from "node:stream";
 import { unreadable } from "../file-error.ts";
-import { textLines, type TextLine } from "./text-lines.ts";
+import { textLines, type LineLimit, type LineStart, type TextLine } from "./text-lines.ts";
 
 /** Texts to embed, and how many bytes there are of them. */
 export interface TextSource extends AsyncDisposable {
@@ -14,17 +14,18 @@ const CHUNK_BYTES = 256 * 1024;
 
 /**
  * Opens a file of texts, one a line; "-" is the standard input.
- * @param signal ends the reading, also of a pipe that gives nothing.
+ * @param options.signal ends the reading, also of a pipe that gives nothing.
+ * @param options.start where to begin in a file; not for a pipe.
  * @throws Failure when it cannot be read.
  */
 export async function openTextSource(
   path: string,
-  options: { stdin: Readable; signal: AbortSignal },
+  options: { stdin: Readable; signal: AbortSignal; limit?: LineLimit; start?: LineStart },
 ): Promise<TextSource> {
-  const { stdin, signal } = options;
+  const { stdin, signal, limit, start } = options;
   if (path === "-") {
     return {
-      lines: textLines(addAbortSignal(signal, stdin), "standard input"),
+      lines: textLines(addAbortSignal(signal, stdin), "standard input", limit, start),
       totalBytes: undefined,
       [Symbol.asyncDispose]: async () => void stdin.destroy(),
     };
@@ -36,11 +37,11 @@ export async function openTextSource(
     if (found.isDirectory()) throw Object.assign(new Error("it is a folder"), { code: "EISDIR" });
     const stream = addAbortSignal(
       signal,
-      file.createReadStream({ highWaterMark: CHUNK_BYTES, autoClose: false }),
+      file.createReadStream({ highWaterMark: CHUNK_BYTES, autoClose: false, start: start?.bytes ?? 0 }),
     );
     const owned = opening.move();
     return {
-      lines: textLines(stream, path),
+      lines: textLines(stream, path, limit, start),
       totalBytes: found.isFile() ? found.size : undefined,
       [Symbol.asyncDispose]: async () => {
         stream.destroy();

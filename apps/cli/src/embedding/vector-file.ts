@@ -8,15 +8,15 @@ import { npyHeader, NPY_HEADER_BYTES } from "./npy.ts";
 import { jsonLines, type VectorRows } from "./vector-json.ts";
 
 /** How vectors are written: what a part of them becomes, and what stands before all of them once their number is known. */
-export interface VectorFormat {
+export interface VectorFormat<Rows = VectorRows> {
   /** Bytes that are kept free at the beginning. */
   readonly headerBytes: number;
-  encode(rows: VectorRows): Uint8Array | string;
+  encode(rows: Rows): Uint8Array | string;
   /** Exactly `headerBytes` bytes. */
   header(count: number, dimensions: number): Uint8Array;
 }
 
-const NO_HEADER = { headerBytes: 0, header: () => new Uint8Array(0) };
+export const NO_HEADER = { headerBytes: 0, header: () => new Uint8Array(0) };
 
 /** The format that the extension of a file's name stands for: .jsonl, .npy or .f32. @throws Failure for any other. */
 export function vectorFormat(path: string, options: { withText: boolean }): VectorFormat {
@@ -45,8 +45,8 @@ export function vectorFormat(path: string, options: { withText: boolean }): Vect
 }
 
 /** A file of vectors that appears under its name only when it is complete. */
-export interface VectorFile extends AsyncDisposable {
-  write(rows: VectorRows): Promise<void>;
+export interface VectorFile<Rows = VectorRows> extends AsyncDisposable {
+  write(rows: Rows): Promise<void>;
   /** Writes what stands at the beginning, and moves the file into its place. @returns its size in bytes */
   complete(count: number, dimensions: number): Promise<number>;
 }
@@ -55,7 +55,10 @@ export interface VectorFile extends AsyncDisposable {
  * Begins a file beside its place. Disposing of it before it is complete removes it.
  * @throws Failure when it cannot be written; every method does.
  */
-export async function openVectorFile(path: string, format: VectorFormat): Promise<VectorFile> {
+export async function openVectorFile<Rows>(
+  path: string,
+  format: VectorFormat<Rows>,
+): Promise<VectorFile<Rows>> {
   const target = resolve(path);
   const aside = `${target}.${process.pid}.part`;
   const doing = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -69,25 +72,25 @@ export async function openVectorFile(path: string, format: VectorFormat): Promis
   return new AsideFile({ file, aside, target, format, doing });
 }
 
-interface AsideFileParts {
+interface AsideFileParts<Rows> {
   file: FileHandle;
   aside: string;
   target: string;
-  format: VectorFormat;
+  format: VectorFormat<Rows>;
   doing: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
-class AsideFile implements VectorFile {
-  readonly #parts: AsideFileParts;
+class AsideFile<Rows> implements VectorFile<Rows> {
+  readonly #parts: AsideFileParts<Rows>;
   #position: number;
   #isInPlace = false;
 
-  constructor(parts: AsideFileParts) {
+  constructor(parts: AsideFileParts<Rows>) {
     this.#parts = parts;
     this.#position = parts.format.headerBytes;
   }
 
-  write(rows: VectorRows): Promise<void> {
+  write(rows: Rows): Promise<void> {
     const content = this.#parts.format.encode(rows);
     const bytes = typeof content === "string" ? Buffer.from(content) : content;
     return this.#parts.doing(async () => {
