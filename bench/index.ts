@@ -7,6 +7,8 @@ const BENCHMARKS: Record<string, string> = {
   "soak.ts": "memory of the embedding service under mixed traffic: flat or not",
   "tokenization.ts": "the JavaScript tokenizer against the native one, and its share of the whole",
   "import.ts": "captions/s from a COCO file to searchable, against what the model alone does",
+  "search.ts": "searches/s and latency through gRPC, against the same SQL by bare pg",
+  "filtered.ts": "searches under filters that pass 50 % to 0.05 %: full k, recall, method, latency",
   "retrieval.ts": "how often a second caption finds its picture: computed, exact search, HNSW",
 };
 
