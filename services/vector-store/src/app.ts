@@ -18,6 +18,7 @@ import {
 import { embeddingClient } from "./adapters/peers/embedding-client.ts";
 import { catalogueState } from "./adapters/postgres/catalogue-state.ts";
 import { catalogueWriter } from "./adapters/postgres/catalogue-writer.ts";
+import { collectionRepository } from "./adapters/postgres/collection-repository.ts";
 import { entities } from "./adapters/postgres/entities.ts";
 import { imageRepository } from "./adapters/postgres/image-repository.ts";
 import { IndexBuilder } from "./adapters/postgres/index-builder.ts";
@@ -100,13 +101,18 @@ export async function openStore(db: Database, options: { memoryBytes: number }):
   );
   const state = catalogueState(db, dataSource);
   const indexes = opening.use(new IndexBuilder({ db, state, memoryBytes: options.memoryBytes }));
+  const collections = collectionRepository(db, dataSource);
   const open = opening.move();
   return {
     images: imageRepository(db, dataSource),
     catalogue: { ...catalogueWriter(db), ...vectorSearch(db, state) },
     indexes,
     statistics: statisticsReader(db),
-    forgetState: state.forget,
+    collections,
+    forgetState: () => {
+      state.forget();
+      collections.forget();
+    },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
 }

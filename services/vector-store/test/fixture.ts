@@ -1,6 +1,11 @@
 import { createClient, type Client } from "@connectrpc/connect";
 import { loadConfig } from "@kindred/config";
-import { ImageService, IndexService, SearchService } from "@kindred/contracts/vector-store/v1";
+import {
+  CollectionService,
+  ImageService,
+  IndexService,
+  SearchService,
+} from "@kindred/contracts/vector-store/v1";
 import { isKindredError, type KindredError } from "@kindred/errors";
 import { databaseSettings, migrate, openDatabase, type Database } from "@kindred/postgres";
 import { createInMemoryTransport } from "@kindred/rpc";
@@ -8,6 +13,7 @@ import { silentLogger, testDatabase } from "@kindred/testing";
 import { DATABASE_SCHEMA, migrations } from "../src/adapters/postgres/migrations.ts";
 import { prepareVector } from "../src/adapters/postgres/require-vector.ts";
 import { openStore, type Store } from "../src/app.ts";
+import { COLLECTION } from "../src/domain/collection.ts";
 import { vectorStoreRoutes } from "../src/rpc/routes.ts";
 import { fakeEmbedding, type FakeEmbedding } from "./fake-embedding.ts";
 
@@ -20,7 +26,8 @@ export interface Fixture extends AsyncDisposable {
   images: Client<typeof ImageService>;
   search: Client<typeof SearchService>;
   index: Client<typeof IndexService>;
-  /** Empties the catalogue, unpins its space and drops its index. */
+  collections: Client<typeof CollectionService>;
+  /** Empties the catalogue, unpins its space and drops its index; all other collections go. */
   clear(): Promise<void>;
 }
 
@@ -51,8 +58,12 @@ export async function openFixture(options: { settings?: Record<string, string> }
     images: createClient(ImageService, transport),
     search: createClient(SearchService, transport),
     index: createClient(IndexService, transport),
+    collections: createClient(CollectionService, transport),
     clear: async () => {
       await db.query("DROP INDEX IF EXISTS embeddings_embedding_hnsw_idx");
+      for (const { name } of await store.collections.list()) {
+        if (name !== COLLECTION) await store.collections.remove(name, {});
+      }
       await db.query("TRUNCATE images, embeddings");
       await db.query("UPDATE collections SET space_id = NULL");
       await db.query("DELETE FROM embedding_spaces");

@@ -20,6 +20,7 @@ const deps: VectorStoreDeps = {
   catalogue: untouchable("the catalogue"),
   indexes: untouchable("the indexes"),
   statistics: untouchable("the statistics"),
+  collections: untouchable("the collections"),
 };
 const transport = createInMemoryTransport(vectorStoreRoutes(deps), { logger: silentLogger() });
 const images = createClient(ImageService, transport);

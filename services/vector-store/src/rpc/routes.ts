@@ -1,5 +1,11 @@
 import type { ConnectRouter } from "@connectrpc/connect";
-import { ImageService, IndexService, SearchService } from "@kindred/contracts/vector-store/v1";
+import {
+  CollectionService,
+  ImageService,
+  IndexService,
+  SearchService,
+} from "@kindred/contracts/vector-store/v1";
+import type { CollectionRepository } from "../domain/item-ports.ts";
 import type {
   CatalogueWriter,
   EmbeddingPort,
@@ -12,6 +18,7 @@ import { addEmbeddingsRpc } from "./add-embeddings.ts";
 import { addImageRpc } from "./add-image.ts";
 import { addImageWithEmbeddingsRpc } from "./add-image-with-embeddings.ts";
 import { batchAddImagesRpc } from "./batch-add-images.ts";
+import { collectionRoutes } from "./collections/routes.ts";
 import { deleteImageRpc } from "./delete-image.ts";
 import { ensureIndexRpc } from "./ensure-index.ts";
 import { getImageRpc } from "./get-image.ts";
@@ -27,6 +34,7 @@ export interface VectorStoreDeps {
   catalogue: CatalogueWriter & VectorSearch;
   indexes: VectorIndexes;
   statistics: StatisticsReader;
+  collections: CollectionRepository;
 }
 
 export function vectorStoreRoutes(deps: VectorStoreDeps): (router: ConnectRouter) => void {
@@ -41,6 +49,7 @@ export function vectorStoreRoutes(deps: VectorStoreDeps): (router: ConnectRouter
       updateImage: updateImageRpc(deps),
       deleteImage: deleteImageRpc(deps),
     });
+    router.service(CollectionService, collectionRoutes(deps));
     router.service(SearchService, { search: searchRpc(deps) });
     router.service(IndexService, {
       ensureIndex: ensureIndexRpc(deps),

@@ -1,0 +1,78 @@
+import type { HandlerContext } from "@connectrpc/connect";
+import type { CreateCollectionRequest } from "@kindred/contracts/vector-store/v1";
+import { startChecks, type FieldChecks } from "@kindred/rpc";
+import { MAX_DIMENSIONS, metricsOf, type ElementType, type Metric } from "../../domain/collection.ts";
+import type { EmbeddingSpace } from "../../domain/embedding-space.ts";
+import type { CollectionRepository, NewCollection } from "../../domain/item-ports.ts";
+import { limitsOf } from "../limits.ts";
+import {
+  DEFAULT_RECALL_TARGET,
+  readIndexPolicy,
+  readMetric,
+  readName,
+  readRecallTarget,
+  readSpace,
+  readTextSearchConfig,
+} from "./collection-fields.ts";
+import { ELEMENT_TYPES } from "./enums.ts";
+import { toCollectionMessage } from "./messages.ts";
+
+export function createCollectionRpc({ collections }: { collections: Pick<CollectionRepository, "create"> }) {
+  return async (request: CreateCollectionRequest, context: HandlerContext) => {
+    const collection = await collections.create(readNewCollection(request), limitsOf(context));
+    return { collection: toCollectionMessage(collection) };
+  };
+}
+
+function readNewCollection(request: CreateCollectionRequest): NewCollection {
+  const checks = startChecks();
+  const name = readName(request.name, "name", checks);
+  const elementType = ELEMENT_TYPES.get(request.elementType);
+  if (!elementType) checks.add("element_type", `must be a known ElementType, is ${request.elementType}`);
+  const space = readSpace(request.spaceId, "space_id", checks);
+  const collection: NewCollection = {
+    name,
+    dimensions: readDimensions(request, elementType ?? "vector", space, checks),
+    elementType: elementType ?? "vector",
+    metric: readFittingMetric(request, elementType ?? "vector", checks),
+    space,
+    recallTarget: readRecallTarget(request.recallTarget ?? DEFAULT_RECALL_TARGET, "recall_target", checks),
+    indexPolicy: readIndexPolicy(request.indexPolicy, "index_policy", checks),
+    textSearchConfig: readTextSearchConfig(request.textSearchConfig, "text_search_config", checks),
+  };
+  checks.throwIfAny();
+  return collection;
+}
+
+/** How long the vectors are: as the request says, or as the space does. */
+function readDimensions(
+  request: CreateCollectionRequest,
+  elementType: ElementType,
+  space: EmbeddingSpace | undefined,
+  checks: FieldChecks,
+): number {
+  const most = MAX_DIMENSIONS[elementType];
+  const fromSpace = request.dimensions === 0 && request.spaceId !== "";
+  const dimensions = fromSpace ? (space?.dimensions ?? 1) : request.dimensions;
+  if (dimensions < 1 || dimensions > most) {
+    const allowed = `1 to ${most} for ${elementType}`;
+    if (fromSpace) checks.add("space_id", `must be of ${allowed} dimensions, is of ${dimensions}`);
+    else checks.add("dimensions", `must be ${allowed}, or 0 with a space_id that says; is ${dimensions}`);
+  } else if (space && space.dimensions !== dimensions) {
+    checks.add("dimensions", `must be ${space.dimensions} as in space_id, or 0; is ${dimensions}`);
+  }
+  return dimensions;
+}
+
+function readFittingMetric(
+  request: CreateCollectionRequest,
+  elementType: ElementType,
+  checks: FieldChecks,
+): Metric {
+  const [standard, ...others] = metricsOf(elementType) as [Metric, ...Metric[]];
+  const metric = readMetric(request.metric, "metric", checks) ?? standard;
+  if (metric !== standard && !others.includes(metric)) {
+    checks.add("metric", `must be one for ${elementType}: ${[standard, ...others].join(", ")}; is ${metric}`);
+  }
+  return metric;
+}

@@ -1,0 +1,24 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { CollectionService } from "@kindred/contracts/vector-store/v1";
+import type { CollectionRepository } from "../../domain/item-ports.ts";
+import { createCollectionRpc } from "./create-collection.ts";
+import { deleteCollectionRpc } from "./delete-collection.ts";
+import { getCollectionRpc } from "./get-collection.ts";
+import { getCollectionStatisticsRpc } from "./get-collection-statistics.ts";
+import { listCollectionsRpc } from "./list-collections.ts";
+import { registerCollectionRpc } from "./register-collection.ts";
+import { updateCollectionRpc } from "./update-collection.ts";
+
+export function collectionRoutes(deps: {
+  collections: CollectionRepository;
+}): ServiceImpl<typeof CollectionService> {
+  return {
+    createCollection: createCollectionRpc(deps),
+    registerCollection: registerCollectionRpc(deps),
+    getCollection: getCollectionRpc(deps),
+    listCollections: listCollectionsRpc(deps),
+    updateCollection: updateCollectionRpc(deps),
+    deleteCollection: deleteCollectionRpc(deps),
+    getCollectionStatistics: getCollectionStatisticsRpc(deps),
+  };
+}
