@@ -1,5 +1,5 @@
 import { KindredError, messageOf } from "@kindred/errors";
-import { sqlStateOf, type Database } from "@kindred/postgres";
+import { sqlStateOf, type Database, type ServerCapabilities } from "@kindred/postgres";
 import type pg from "pg";
 import { COLLECTION } from "../../domain/collection.ts";
 import type { ImageFields } from "../../domain/image.ts";
@@ -53,7 +53,10 @@ export function catalogueWriter(db: Database): CatalogueWriter {
     async store(batch, limits) {
       try {
         const timeoutMs = limits.timeoutMs ?? STORE_TIMEOUT_MS;
-        return await db.transaction((client) => store(client, batch), { ...limits, timeoutMs });
+        return await db.transaction((client) => store(client, db.capabilities, batch), {
+          ...limits,
+          timeoutMs,
+        });
       } catch (error) {
         if (!RACES.has(sqlStateOf(error) ?? "")) throw error;
         throw changedMeanwhile(messageOf(error), error);
@@ -92,11 +95,17 @@ function changedMeanwhile(message: string, cause?: unknown): KindredError {
   return new KindredError("aborted", message, { cause, retryAfterMs: 20 });
 }
 
-async function store(client: pg.PoolClient, batch: PreparedBatch): Promise<StoredBatch> {
+async function store(
+  client: pg.PoolClient,
+  capabilities: ServerCapabilities,
+  batch: PreparedBatch,
+): Promise<StoredBatch> {
   if (batch.space) await pinSpace(client, COLLECTION, batch.space);
   const images = await storeImages(client, batch);
   const ids = images.map((image) => image.id);
-  const embeddingIds = batch.space ? await insertEmbeddings(client, batch.rows, ids, batch.space.id) : [];
+  const embeddingIds = batch.space
+    ? await insertEmbeddings(client, capabilities, batch.rows, ids, batch.space.id)
+    : [];
   return { images, embeddingIds };
 }
 

@@ -73,7 +73,7 @@ function joinsSql(layout: Layout, tables: ReadonlySet<TableRole>): string {
 }
 
 /** JSON of the wanted members, and the tables that it is made of. */
-function metadataSql(
+export function metadataSql(
   { kind, layout }: Pick<Collection, "kind" | "layout">,
   wanted: Exclude<Projection["metadata"], "none">,
   parameter: Parameter,

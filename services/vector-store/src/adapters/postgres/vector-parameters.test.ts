@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { packVectors } from "@kindred/rpc";
 import { fromVectorBytes } from "@kindred/postgres";
 import fc from "fast-check";
-import { vectorArrayParameter, vectorParameter } from "./vector-parameters.ts";
+import { vectorParameter } from "./vector-parameters.ts";
 
 const DIMENSIONS = 384;
 const values = fc
@@ -30,30 +30,6 @@ test("a packed vector in binary form is read back as it was", () => {
 test("a stored vector goes back as it came", () => {
   const stored = vectorParameter({ packed: packVectors(new Float32Array(DIMENSIONS).fill(2)) });
   expect(vectorParameter({ stored })).toEqual(stored);
-});
-
-test("an array has pgvector's elements one after the other", () => {
-  fc.assert(
-    fc.property(fc.array(values, { minLength: 1, maxLength: 4 }), (vectors) => {
-      const buffer = vectorArrayParameter(vectors.map(packVectors), 16_999);
-      expect([0, 4, 8, 12, 16].map((offset) => buffer.readInt32BE(offset))).toEqual([
-        1,
-        0,
-        16_999,
-        vectors.length,
-        1,
-      ]);
-      let offset = 20;
-      for (const vector of vectors) {
-        const length = buffer.readInt32BE(offset);
-        expect(fromVectorBytes(buffer.subarray(offset + 4, offset + 4 + length))).toEqual(vector);
-        offset += 4 + length;
-      }
-      expect(offset).toBe(buffer.length);
-    }),
-    { numRuns: 30 },
-  );
-  expect(vectorArrayParameter([], 1)).toHaveLength(12);
 });
 
 test("anything but a whole vector is a defect of the caller", () => {
