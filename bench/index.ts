@@ -9,6 +9,7 @@ const BENCHMARKS: Record<string, string> = {
   "import.ts": "captions/s from a COCO file to searchable, against what the model alone does",
   "search.ts": "searches/s and latency through gRPC, against the same SQL by bare pg",
   "filtered.ts": "searches under filters that pass 50 % to 0.05 %: full k, recall, method, latency",
+  "fallback.ts": "searches without pgvector: exact, how fast, and in how much memory",
   "retrieval.ts": "how often a second caption finds its picture: computed, exact search, HNSW",
 };
 
