@@ -152,13 +152,13 @@ test("while others write without pause, every search sees one state that was the
   await noteChanges(db, collection.layout.vectors);
   await using writer = await openTables(database.url);
   const replicas = [search, inProcessSearch(db, { cacheBytes: 2 ** 20 })];
-  let writing = true;
+  const stop = new AbortController();
   let written = 0;
   // Every transaction takes one item away and puts the next one in: whoever sees one state sees ten.
   for (let i = 0; i < 10; i++)
     await db.query(`INSERT INTO ${TABLE} (key, embedding) VALUES ($1, $2)`, [`k${i}`, `[${i}, 0]`]);
   const write = async (): Promise<void> => {
-    for (let i = 10; writing; i++) {
+    for (let i = 10; !stop.signal.aborted; i++) {
       await writer.transaction(async (client) => {
         await client.query(`DELETE FROM ${TABLE} WHERE key = $1`, [`k${i - 10}`]);
         await client.query(`INSERT INTO ${TABLE} (key, embedding) VALUES ($1, $2)`, [`k${i}`, `[${i}, 0]`]);
@@ -178,7 +178,7 @@ test("while others write without pause, every search sees one state that was the
       expect(first + 9).toBeGreaterThanOrEqual(least);
     }
   } finally {
-    writing = false;
+    stop.abort();
     await done;
   }
   expect(written).toBeGreaterThan(20);

@@ -200,10 +200,10 @@ test("services write and search all the while, and nothing that they wrote is lo
   await using other = await open();
   const search = inProcessSearch(other, { cacheBytes: 2 ** 20 });
   const latest = new Map(items.map(({ key, vector }) => [key, vector]));
-  let going = true;
-  let [writes, searches] = [0, 0];
+  const stop = new AbortController();
+  const counts = { writes: 0, searches: 0 };
   const write = async (): Promise<void> => {
-    for (let i = 0; going; i++) {
+    for (let i = 0; !stop.signal.aborted; i++) {
       const key = i % 3 === 0 ? `new-${i}` : `item-${(i * 37) % COUNT}`;
       const vector = Array.from({ length: DIMENSIONS }, (_, d) => i + d / 8);
       await other.query(
@@ -215,11 +215,11 @@ test("services write and search all the while, and nothing that they wrote is lo
         await other.query(`DELETE FROM ${table()} WHERE key = $1`, [`item-${i}`]);
         latest.delete(`item-${i}`);
       }
-      writes++;
+      counts.writes++;
     }
   };
   const look = async (): Promise<void> => {
-    while (going) {
+    while (!stop.signal.aborted) {
       const { hits } = await search.nearest(
         {
           collection,
@@ -236,20 +236,20 @@ test("services write and search all the while, and nothing that they wrote is lo
         {},
       );
       expect(hits).toHaveLength(5);
-      searches++;
+      counts.searches++;
     }
   };
   const others = [write(), look()];
   try {
     const { code, stderr } = await runToEnd();
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    const seen = writes;
-    while (writes < seen + 50) await new Promise((resolve) => setTimeout(resolve, 10));
+    const enough = counts.writes + 50;
+    while (counts.writes < enough) await new Promise((resolve) => setTimeout(resolve, 10));
   } finally {
-    going = false;
+    stop.abort();
     await Promise.all(others);
   }
-  expect(searches).toBeGreaterThan(3);
+  expect(counts.searches).toBeGreaterThan(3);
   expect(await columnsOf(table())).toEqual([`embedding vector(${DIMENSIONS}) not null p`]);
   const wanted = [...latest].map(([key, vector]) => ({ key, vector }));
   expect(await stored()).toEqual(sorted(wanted));

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 
 /** Longest time that other work waits for one step of a computation, in milliseconds; steps themselves are shorter. */
-const STEP_MS = 4;
+const STEP_MS = 3;
 
 /** Lets the event loop go round where a computation has gone on for a while, and ends it where nobody waits any more. */
 export class Breather {
