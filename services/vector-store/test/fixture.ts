@@ -31,8 +31,13 @@ export interface Fixture extends AsyncDisposable {
   clear(): Promise<void>;
 }
 
-/** The service's RPCs over a database of their own. */
-export async function openFixture(options: { settings?: Record<string, string> } = {}): Promise<Fixture> {
+/**
+ * The service's RPCs over a database of their own.
+ * @param options.pgvector false: nobody creates the extension
+ */
+export async function openFixture(
+  options: { settings?: Record<string, string>; pgvector?: boolean } = {},
+): Promise<Fixture> {
   await using opening = new AsyncDisposableStack();
   const logger = silentLogger();
   const { url } = opening.use(await testDatabase());
@@ -44,7 +49,7 @@ export async function openFixture(options: { settings?: Record<string, string> }
       logger,
     }),
   );
-  await prepareVector(db);
+  if (options.pgvector !== false) await prepareVector(db);
   await migrate(db, { migrations });
   const store = opening.use(await openStore(db, { memoryBytes: 256 * 2 ** 20 }));
   const embedding = fakeEmbedding();

@@ -55,9 +55,13 @@ function readDimensions(
   const fromSpace = request.dimensions === 0 && request.spaceId !== "";
   const dimensions = fromSpace ? (space?.dimensions ?? 1) : request.dimensions;
   if (dimensions < 1 || dimensions > most) {
-    const allowed = `1 to ${most} for ${elementType}`;
-    if (fromSpace) checks.add("space_id", `must be of ${allowed} dimensions, is of ${dimensions}`);
-    else checks.add("dimensions", `must be ${allowed}, or 0 with a space_id that says; is ${dimensions}`);
+    if (fromSpace)
+      checks.add("space_id", `must be of 1 to ${most} dimensions for ${elementType}, is of ${dimensions}`);
+    else
+      checks.add(
+        "dimensions",
+        `must be 1 to ${most} for ${elementType}, or 0 with a space_id that says; is ${dimensions}`,
+      );
   } else if (space && space.dimensions !== dimensions) {
     checks.add("dimensions", `must be ${space.dimensions} as in space_id, or 0; is ${dimensions}`);
   }

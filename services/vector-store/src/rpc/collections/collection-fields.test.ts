@@ -1,0 +1,201 @@
+import { createClient } from "@connectrpc/connect";
+import { describe, expect, test } from "@jest/globals";
+import { CollectionService, ElementType, IndexKind, Metric } from "@kindred/contracts/vector-store/v1";
+import { isKindredError } from "@kindred/errors";
+import { createInMemoryTransport } from "@kindred/rpc";
+import { silentLogger } from "@kindred/testing";
+import type { CollectionRepository } from "../../domain/item-ports.ts";
+import { collectionRoutes } from "./routes.ts";
+
+/** Bad input is refused before anything is asked. */
+const collections = new Proxy({} as CollectionRepository, {
+  get: (_, method) => () => {
+    throw new Error(`the collections were asked: ${String(method)}`);
+  },
+});
+const transport = createInMemoryTransport(
+  (router) => router.service(CollectionService, collectionRoutes({ collections })),
+  { logger: silentLogger() },
+);
+const client = createClient(CollectionService, transport);
+
+/** What is wrong with a request, as "field description". */
+async function problemsOf(call: Promise<unknown>): Promise<string[]> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
+  expect(error.kind).toBe("invalid-argument");
+  return error.violations.map(({ field, description }) => `${field} ${description}`);
+}
+
+const NAME_RULE = "must be 1 to 63 of a-z, 0-9 and _, beginning with a letter";
+const SPACE = "local:m@1:384:mean:l2:256";
+
+describe("a new collection", () => {
+  const good = { name: "songs", dimensions: 8 };
+  test.each<[string, object, string[]]>([
+    ["no name", { name: "" }, [`name ${NAME_RULE}; is ""`]],
+    ["a name of capitals", { name: "Songs" }, [`name ${NAME_RULE}; is "Songs"`]],
+    ["a name that begins with a digit", { name: "1a" }, [`name ${NAME_RULE}; is "1a"`]],
+    ["a name with a quote", { name: 'a"b' }, [`name ${NAME_RULE}; is "a\\"b"`]],
+    ["a long name", { name: "a".repeat(64) }, [`name ${NAME_RULE}; is "${"a".repeat(64)}"`]],
+    [
+      "no dimensions",
+      { dimensions: 0 },
+      ["dimensions must be 1 to 16000 for vector, or 0 with a space_id that says; is 0"],
+    ],
+    [
+      "negative dimensions",
+      { dimensions: -1 },
+      ["dimensions must be 1 to 16000 for vector, or 0 with a space_id that says; is -1"],
+    ],
+    [
+      "too many dimensions",
+      { dimensions: 16_001, elementType: ElementType.HALFVEC },
+      ["dimensions must be 1 to 16000 for halfvec, or 0 with a space_id that says; is 16001"],
+    ],
+    [
+      "too many bits",
+      { dimensions: 64_001, elementType: ElementType.BIT },
+      ["dimensions must be 1 to 64000 for bit, or 0 with a space_id that says; is 64001"],
+    ],
+    [
+      "dimensions of another space",
+      { spaceId: SPACE },
+      ["dimensions must be 384 as in space_id, or 0; is 8"],
+    ],
+    [
+      "a space of no dimensions",
+      { dimensions: 0, spaceId: "local:m@1:0:mean:l2:256" },
+      ["space_id must be of 1 to 16000 dimensions for vector, is of 0"],
+    ],
+    [
+      "a space that is none",
+      { dimensions: 0, spaceId: "minilm" },
+      ["space_id must have the form provider:model@revision:dimensions:pooling:normalization:max_tokens"],
+    ],
+    ["an unknown element type", { elementType: 9 }, ["element_type must be a known ElementType, is 9"]],
+    ["an unknown metric", { metric: 77 }, ["metric must be a known Metric, is 77"]],
+    [
+      "a metric of bits for vectors",
+      { metric: Metric.HAMMING },
+      ["metric must be one for vector: cosine, l2, inner-product, l1; is hamming"],
+    ],
+    [
+      "a metric of vectors for bits",
+      { elementType: ElementType.BIT, metric: Metric.COSINE },
+      ["metric must be one for bit: hamming, jaccard; is cosine"],
+    ],
+    ["a recall target of 0", { recallTarget: 0 }, ["recall_target must be above 0 and at most 1, is 0"]],
+    ["one above 1", { recallTarget: 1.01 }, ["recall_target must be above 0 and at most 1, is 1.01"]],
+    ["one of NaN", { recallTarget: NaN }, ["recall_target must be above 0 and at most 1, is NaN"]],
+    [
+      "a bad index policy",
+      { indexPolicy: { kind: 9 as IndexKind, m: 1, efConstruction: 3, lists: -1 } },
+      [
+        "index_policy.kind must be a known IndexKind, is 9",
+        "index_policy.m must be 2 to 100, or 0 for the store to choose; is 1",
+        "index_policy.ef_construction must be 2 * m (4) to 1000, or 0 for the store to choose; is 3",
+        "index_policy.lists must be 1 to 32768, or 0 for the store to choose; is -1",
+      ],
+    ],
+    [
+      "an ef_construction below 2 * m",
+      { indexPolicy: { m: 48, efConstruction: 64 } },
+      ["index_policy.ef_construction must be 2 * m (96) to 1000, or 0 for the store to choose; is 64"],
+    ],
+    [
+      "NUL in the text search configuration",
+      { textSearchConfig: "a\0" },
+      ["text_search_config must not contain NUL characters"],
+    ],
+  ])("with %s is refused", async (_, bad, problems) => {
+    expect(await problemsOf(client.createCollection({ ...good, ...bad }))).toEqual(problems);
+  });
+});
+
+describe("a registration", () => {
+  const table = { table: "song_embeddings" };
+  test.each<[string, object, string[]]>([
+    ["no table", { table: undefined }, ["table.table must not be empty"]],
+    ["no table's name", { table: { schema: "public" } }, ["table.table must not be empty"]],
+    [
+      "a table whose name cannot be a collection's",
+      { table: { table: "Songs" } },
+      [`name ${NAME_RULE}; is "Songs"`],
+    ],
+    [
+      "a name that is too long for PostgreSQL",
+      { name: "songs", table: { table: "é".repeat(32) } },
+      ["table.table must be at most 63 bytes of UTF-8, has 64"],
+    ],
+    [
+      "NUL in names",
+      { table: { ...table, schema: "\0", keyColumn: "\0", vectorColumn: "a\0", documentColumn: "\0" } },
+      ["schema", "key_column", "vector_column", "document_column"].map(
+        (name) => `table.${name} must not contain NUL characters`,
+      ),
+    ],
+    [
+      "one column for two things",
+      { table: { ...table, keyColumn: "id", vectorColumn: "id" } },
+      ["table.vector_column must be another column than key_column"],
+    ],
+    [
+      "a text search configuration for nothing",
+      { textSearchConfig: "simple" },
+      ["text_search_config has a meaning with table.document_column only"],
+    ],
+    ["an unknown metric", { metric: 77 }, ["metric must be a known Metric, is 77"]],
+    ["a recall target of 2", { recallTarget: 2 }, ["recall_target must be above 0 and at most 1, is 2"]],
+  ])("with %s is refused", async (_, bad, problems) => {
+    expect(await problemsOf(client.registerCollection({ table, ...bad }))).toEqual(problems);
+  });
+});
+
+describe("an update", () => {
+  const PATHS =
+    "recall_target, metric, space_id, index_policy, index_policy.kind, index_policy.m, index_policy.ef_construction, " +
+    "index_policy.lists";
+  const update = (collection: object | undefined, ...paths: string[]) =>
+    problemsOf(client.updateCollection({ ...(collection && { collection }), updateMask: { paths } }));
+
+  test("without a collection is refused", async () => {
+    expect(await update(undefined, "metric")).toEqual(["collection is required"]);
+  });
+  test("of nothing is refused", async () => {
+    expect(await update({ name: "a", recallTarget: 0.9 })).toEqual([
+      `update_mask must name what to change: ${PATHS}`,
+    ]);
+  });
+  test("of what cannot be changed is refused", async () => {
+    expect(await update({ name: "a", recallTarget: 0.9 }, "recall_target", "dimensions")).toEqual([
+      `update_mask.paths[1] must be one of ${PATHS}; is "dimensions"`,
+    ]);
+  });
+  test("to bad values is refused", async () => {
+    const bad = { name: "A", recallTarget: 0, metric: 77 as Metric, spaceId: "x", indexPolicy: { m: 1 } };
+    expect(await update(bad, "recall_target", "metric", "space_id", "index_policy.m")).toEqual([
+      `collection.name ${NAME_RULE}; is "A"`,
+      "collection.recall_target must be above 0 and at most 1, is 0",
+      "collection.metric must be a known Metric, is 77",
+      "collection.space_id must have the form provider:model@revision:dimensions:pooling:normalization:max_tokens",
+      "collection.index_policy.m must be 2 to 100, or 0 for the store to choose; is 1",
+    ]);
+  });
+  test("to nothing is refused where nothing cannot be", async () => {
+    expect(await update({ name: "a" }, "metric", "space_id")).toEqual([
+      "collection.metric is required where update_mask names it",
+      "collection.space_id is required where update_mask names it",
+    ]);
+  });
+});
+
+test.each(["getCollection", "deleteCollection", "getCollectionStatistics"] as const)(
+  "%s needs a name",
+  async (method) => {
+    expect(await problemsOf(client[method]({ name: "" }))).toEqual([`name ${NAME_RULE}; is ""`]);
+  },
+);
