@@ -1,7 +1,7 @@
 // Filtered searches at several selectivities: the method that the store chooses, whether there are k hits, recall@10, latency.
 // usage: node bench/filtered.ts [--vectors 200000] [--queries 100]
 import { parseArgs } from "node:util";
-import { SearchMethod, type SearchResponse } from "@kindred/contracts/vector-store/v1";
+import { SearchMethod, SearchMethodSchema, type SearchResponse } from "@kindred/contracts/vector-store/v1";
 import { median, percentile } from "./statistics.ts";
 import { clusteredVectors } from "./support/clustered-vectors.ts";
 import { randomNumbers } from "./support/texts.ts";
@@ -67,6 +67,9 @@ function ask(i: number, selectivity: number | undefined, exact: boolean): Promis
   });
 }
 
+const methodName = (method: SearchMethod): string =>
+  SearchMethodSchema.value[method]?.name.replace("SEARCH_METHOD_", "") ?? String(method);
+
 interface Outcome {
   methods: Set<string>;
   shortest: number;
@@ -87,7 +90,7 @@ async function measure(selectivity: number | undefined): Promise<Outcome> {
     outcome.latencies.push(answeredAt - sentAt);
     const wanted = new Set(truth.hits.map(({ key }) => key));
     const found = hits.filter(({ key }) => wanted.has(key)).length;
-    outcome.methods.add(SearchMethod[plan?.method ?? SearchMethod.UNSPECIFIED] as string);
+    outcome.methods.add(methodName(plan?.method ?? SearchMethod.UNSPECIFIED));
     outcome.shortest = Math.min(outcome.shortest, hits.length);
     outcome.recall += found / wanted.size / queryCount;
   }

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { loadConfig } from "@kindred/config";
-import { databaseSettings, ensureVector, openDatabase, type Database } from "@kindred/postgres";
+import { databaseSettings, ensureVector, migrate, openDatabase, type Database } from "@kindred/postgres";
 import { silentLogger, testDatabase } from "@kindred/testing";
 import { itemSearch } from "../src/adapters/postgres/item-search.ts";
-import { metricsOf, type Collection, type ElementType } from "../src/domain/collection.ts";
+import { migrations } from "../src/adapters/postgres/migrations.ts";
+import { COLLECTION, metricsOf, type Collection, type ElementType } from "../src/domain/collection.ts";
 import type { Filter } from "../src/domain/filter.ts";
 import type { ItemQuery, ItemScan, ItemSearch } from "../src/domain/item-ports.ts";
-import { managedLayout } from "../src/domain/layout.ts";
+import { imagesLayout, managedLayout } from "../src/domain/layout.ts";
 import { vectorOf, distanceOf, type Numbers } from "./reference-distance.ts";
 
 const SCHEMA = "vector_store";
@@ -365,4 +366,48 @@ test("a column whose type changes between two searches makes none of them fail",
   await db.query(`ALTER TABLE ${collection.layout.items?.table.name} ALTER document TYPE varchar(500)`);
   const after = await search.nearest(query, limits);
   expect(after.hits).toEqual(before.hits);
+});
+
+describe("the images catalogue", () => {
+  test("hits are images with their nearest embeddings, equal ones by image and embedding", async () => {
+    await migrate(db, { migrations });
+    const collection: Collection = {
+      ...storedAs("vector").collection,
+      name: COLLECTION,
+      kind: "images",
+      dimensions: 384,
+      layout: imagesLayout(SCHEMA, "vector"),
+    };
+    // Three embeddings an image; the vectors of images 2 and 3 are the same.
+    const seeds = [1, 2, 2, 4];
+    await db.query(
+      "INSERT INTO images (image_path, description) SELECT 'p' || n, 'picture ' || n FROM generate_series(1, 4) n",
+    );
+    const images = await db.query<{ id: string }>("SELECT id FROM images ORDER BY image_path");
+    for (const [i, { id }] of images.rows.entries()) {
+      for (let e = 0; e < 3; e++) {
+        const numbers = vectorOf("vector", 384, 10 * (seeds[i] as number) + e);
+        await db.query(
+          "INSERT INTO embeddings (image_id, embedding, embedding_key, embedding_metadata) VALUES ($1, $2::vector, $3, $4)",
+          [id, `[${numbers.join(",")}]`, `e${e}`, { e }],
+        );
+      }
+    }
+    const query: ItemQuery = {
+      ...queryOf("vector", vectorOf("vector", DIMENSIONS, 0)),
+      collection,
+      vector: pack("vector", vectorOf("vector", 384, 21)),
+      group: { path: ["image_id"], size: 1 },
+      k: 3,
+      candidateLimit: 12,
+      projection: { ...NOTHING, metadata: "all" },
+    };
+    const { hits, candidates } = await search.nearest(query, limits);
+    expect(candidates).toBe(12);
+    expect(hits.slice(0, 2).map(({ image }) => image?.imagePath)).toEqual(["p2", "p3"]);
+    expect(hits.map(({ image }) => image?.embeddingCount)).toEqual([3, 3, 3]);
+    expect(hits[0]).toMatchObject({ metadata: { e: 1 }, group: Number(images.rows[1]?.id) });
+    expect(hits[0]?.distance).toBeCloseTo(0, 5);
+    expect(new Set(hits.map(({ image }) => image?.id)).size).toBe(3);
+  });
 });

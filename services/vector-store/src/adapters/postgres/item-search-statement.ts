@@ -1,5 +1,5 @@
 import type { Metric } from "../../domain/collection.ts";
-import type { ItemQuery, ItemScan } from "../../domain/item-ports.ts";
+import type { ItemQuery } from "../../domain/item-ports.ts";
 import { IMAGE_ID_FIELD, type KeyType, type Layout, type TableRole } from "../../domain/layout.ts";
 import { filterCondition, groupExpression } from "./filter-condition.ts";
 import { hitColumns } from "./hit-columns.ts";
@@ -104,7 +104,7 @@ export function distancesStatement(query: DistanceQuery): Statement {
  * come in relaxed order, since they are sorted again anyway.
  */
 export function scanSettings(
-  scan: ItemScan,
+  { scan, filter, collection, projection }: SettingsQuery,
   options: { iterative: boolean },
 ): Record<string, string | number> {
   if (scan.method === "exact") return { jit: "off" };
@@ -113,13 +113,13 @@ export function scanSettings(
     plan_cache_mode: "force_generic_plan",
     enable_seqscan: "off",
     enable_sort: "off",
-    enable_hashjoin: "off",
-    enable_mergejoin: "off",
+    ...(joinsHits({ collection, projection }) ? { enable_hashjoin: "off", enable_mergejoin: "off" } : {}),
   };
   if (scan.method === "hnsw") {
     const iterative = {
       "hnsw.iterative_scan": "relaxed_order",
-      "hnsw.max_scan_tuples": scan.maxScanTuples,
+      // Without a filter nearly every row passes, and pgvector's default is never reached.
+      ...(filter ? { "hnsw.max_scan_tuples": scan.maxScanTuples } : {}),
     };
     return { ...ways, "hnsw.ef_search": scan.efSearch, ...(options.iterative ? iterative : {}) };
   }
@@ -129,6 +129,15 @@ export function scanSettings(
     "ivfflat.max_probes": Math.max(scan.maxProbes, scan.probes),
   };
   return { ...ways, "ivfflat.probes": scan.probes, ...(options.iterative ? iterative : {}) };
+}
+
+type SettingsQuery = Pick<ItemQuery, "scan" | "filter" | "collection" | "projection">;
+
+/** Every setting is a statement: joins are not spoken of where there are none. */
+function joinsHits({ collection, projection }: Pick<ItemQuery, "collection" | "projection">): boolean {
+  return (
+    collection.kind === "images" || projection.vector || projection.document || projection.metadata !== "none"
+  );
 }
 
 type Compared = Pick<ItemQuery, "collection" | "metric" | "vector">;

@@ -76,7 +76,7 @@ export function itemSearch(db: Database, states: SearchStates = searchStates(db)
       const { rows } = await statements.run<HitRow>(nearestStatement(query), scan.method, {
         ...limits,
         readOnly: true,
-        settings: scanSettings(scan, { iterative: iterative() }),
+        settings: scanSettings(query, { iterative: iterative() }),
       });
       const hits = rows.map((row) => toHit(query, row));
       const candidates = countsCandidates(query) ? Number(rows[0]?.candidates ?? 0) : hits.length;
@@ -96,7 +96,7 @@ export function itemSearch(db: Database, states: SearchStates = searchStates(db)
 
     async explain(query, { analyze }, limits): Promise<ExplainedQuery> {
       const { text, values } = nearestStatement(query);
-      const settings = scanSettings(query.scan, { iterative: iterative() });
+      const settings = scanSettings(query, { iterative: iterative() });
       const options = ["VERBOSE", "FORMAT TEXT", ...(analyze ? ["ANALYZE", "BUFFERS"] : [])];
       const { rows } = await db.statement<{ "QUERY PLAN": string }>(
         { text: `EXPLAIN (${options.join(", ")}) ${text}`, values },
