@@ -23,23 +23,24 @@ export async function confirm({ question, yes, interactive, input, output }: Ask
       remedy: "Agree to it with --yes.",
     });
   }
-  const interrupted = new AbortController();
+  const gone = new AbortController();
   const lines = createInterface({ input, output });
   // Ctrl+C, and the end of the input.
-  lines.once("SIGINT", () => interrupted.abort()).once("close", () => interrupted.abort());
+  lines.once("SIGINT", () => gone.abort()).once("close", () => gone.abort());
+  let answer: string;
   try {
-    const answer = await lines.question(`${question}? [y/N] `, { signal: interrupted.signal });
-    if (/^y(es)?$/i.test(answer.trim())) return;
+    answer = await lines.question(`${question}? [y/N] `, { signal: gone.signal });
   } catch (error) {
-    if (!interrupted.signal.aborted) throw error;
+    if (!gone.signal.aborted) throw error;
     output.write("\n");
+    throw new Failure(NOTHING_DONE, { exitCode: EXIT.interrupted, cause: error });
   } finally {
     lines.close();
   }
-  throw new Failure("Nothing was done.", {
-    exitCode: interrupted.signal.aborted ? EXIT.interrupted : EXIT.failure,
-  });
+  if (!/^y(es)?$/i.test(answer.trim())) throw new Failure(NOTHING_DONE);
 }
+
+const NOTHING_DONE = "Nothing was done.";
 
 /** At the terminal of this process. */
 export function confirmHere(question: string, context: { json: boolean }, yes: boolean): Promise<void> {
