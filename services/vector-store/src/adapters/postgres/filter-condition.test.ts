@@ -70,6 +70,17 @@ test("conditions on both tables stay apart where a row may be missing", () => {
   );
 });
 
+test("texts are ordered by code points, whatever the database's collation", () => {
+  const above = (name: string): Filter => ({
+    kind: "range",
+    path: [name],
+    lower: { value: "b", inclusive: false },
+    upper: undefined,
+  });
+  expect(compiled(above("a"), managed).sql).toContain(`#>> '{}') COLLATE "C" > $2::text`);
+  expect(compiled(above("model_name"), images).sql).toBe(`v."model_name" COLLATE "C" > $1::text`);
+});
+
 test("nothing of a caller's is in the statement's text", () => {
   const evil = `'"); DROP TABLE x; --`;
   const filters: Filter[] = [
