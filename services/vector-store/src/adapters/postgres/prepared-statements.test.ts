@@ -10,9 +10,7 @@ function fakeDatabase(options: { prepared?: boolean; failNamed?: string } = {}) 
     statement: ({ name }: SingleStatement) => {
       names.push(name);
       if (name !== undefined && options.failNamed !== undefined) {
-        return Promise.reject(
-          Object.assign(new Error("no"), { code: options.failNamed, severity: "ERROR" }),
-        );
+        return Promise.reject(Object.assign(new Error("no"), { code: options.failNamed, severity: "ERROR" }));
       }
       return Promise.resolve({ rows: [], rowCount: 0 });
     },
