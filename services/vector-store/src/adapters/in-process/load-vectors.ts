@@ -18,7 +18,8 @@ import type { RememberedVectors, Room, VectorCache } from "./vector-cache.ts";
 
 /** Text of a block of vectors is some 20 bytes a number. */
 const NUMBER_BYTES = 20;
-const BLOCK_BYTES = 8 * 2 ** 20;
+/** What is read in one go is taken in in one go, and everybody else waits for that. */
+const BLOCK_BYTES = 2 * 2 ** 20;
 const MOST_ROWS = 1000;
 
 /** After changes of a table could not be noted, that is tried again so much later. */
