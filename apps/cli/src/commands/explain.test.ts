@@ -22,9 +22,9 @@ const EXPLAINED = {
     spaceId: "local:m@1:3",
   },
   settings: { "hnsw.ef_search": "40", enable_seqscan: "off" },
-  sql: "SELECT v.key\n  FROM songs AS v\n ORDER BY v.embedding <=> $1\u001b[31m",
+  sql: "\n    SELECT v.key\n      FROM songs AS v\n     ORDER BY v.embedding <=> $1\u001b[31m",
   parameters: ["[0.1,0.2,…]", "10"],
-  postgresPlan: "Limit  (cost=0.00..1.00)\n  ->  Index Scan using songs_hnsw",
+  postgresPlan: `Limit  (cost=0.00..1.00)\n  ->  Index Scan using songs_hnsw\n        Order By: (v <=> '[0.1,-2e-05,3,4,5]'::vector)\n        Filter: (b = '${"10".repeat(40)}'::"bit" AND p = '[1,2]')`,
   reasons: ["The collection has an HNSW index for cosine.", "There is no filter."],
 };
 
@@ -57,6 +57,8 @@ test("explain: why, the settings, the statement and PostgreSQL's plan", async ()
       " PostgreSQL's plan",
       "   Limit  (cost=0.00..1.00)",
       "     ->  Index Scan using songs_hnsw",
+      "           Order By: (v <=> '[0.1,-2e-05,… 5]'::vector)",
+      "           Filter: (b = '10101010… 80'::\"bit\" AND p = '[1,2]')",
       "",
     ].join("\n"),
   );

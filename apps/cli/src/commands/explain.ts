@@ -64,11 +64,39 @@ export function renderExplained(terminal: Terminal, reply: ExplainResponse): str
         .toSorted(([one], [other]) => (one < other ? -1 : 1))
         .flatMap(([name, value]) => severalLines(`${name} = ${value}`)),
     ),
-    ...section("statement", severalLines(sql)),
+    ...section("statement", withoutIndent(severalLines(sql))),
     ...section(
       "parameters",
       parameters.flatMap((value, i) => severalLines(`$${i + 1} = ${value}`)),
     ),
-    ...section("PostgreSQL's plan", severalLines(postgresPlan)),
+    ...section("PostgreSQL's plan", severalLines(shortenVectors(postgresPlan))),
   ].join("\n\n");
+}
+
+/** As a statement stands in code: below each other as it was, but at the margin. */
+function withoutIndent(lines: readonly string[]): string[] {
+  const text = lines.slice(
+    Math.max(
+      0,
+      lines.findIndex((line) => line.trim() !== ""),
+    ),
+  );
+  const indent = Math.min(...text.filter((line) => line.trim() !== "").map((line) => line.search(/\S/)));
+  return text.map((line) => line.slice(Number.isFinite(indent) ? indent : 0));
+}
+
+const SHOWN_NUMBERS = 2;
+
+/** PostgreSQL repeats the query's vector in each step of a plan, hundreds of numbers or bits long; --json has them all. */
+function shortenVectors(plan: string): string {
+  return plan
+    .replace(/'\[([-+\d.e,]+)\]'/g, (vector, list: string) => {
+      const numbers = list.split(",");
+      if (numbers.length <= 2 * SHOWN_NUMBERS) return vector;
+      return `'[${numbers.slice(0, SHOWN_NUMBERS).join(",")},… ${numbers.length}]'`;
+    })
+    .replace(
+      /(B?)'([01]{33,})'/g,
+      (_, prefix: string, bits: string) => `${prefix}'${bits.slice(0, 8)}… ${bits.length}'`,
+    );
 }
