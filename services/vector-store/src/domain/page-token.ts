@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
 import { invalidField } from "@kindred/errors";
+import type { Filter } from "./filter.ts";
 import type { ImageFilter } from "./image.ts";
 
 const VERSION = 1;
-const ID_BYTES = 9;
+const ID_BYTES = 8;
 const SUM_BYTES = 8;
 
 /** Where the next page begins, bound to the list's filter. Opaque to callers; base64url without padding. */
 export function encodePageToken(filter: ImageFilter, lastId: bigint): string {
   const position = Buffer.alloc(ID_BYTES);
-  position.writeUInt8(VERSION, 0);
-  position.writeBigInt64BE(lastId, 1);
-  return Buffer.concat([position, sumOf(filter, position)]).toString("base64url");
+  position.writeBigInt64BE(lastId);
+  return seal(imageList(filter), position);
 }
 
 /**
@@ -20,25 +20,63 @@ export function encodePageToken(filter: ImageFilter, lastId: bigint): string {
  */
 export function decodePageToken(filter: ImageFilter, token: string): bigint {
   if (token === "") return 0n;
+  const position = open(imageList(filter), token);
+  if (position.length !== ID_BYTES) throw notAToken();
+  return position.readBigInt64BE();
+}
+
+/** Likewise for the items of a collection, which are listed by key. */
+export function encodeKeyToken(
+  list: { collection: string; filter: Filter | undefined },
+  lastKey: string,
+): string {
+  return seal(itemList(list), Buffer.from(lastKey));
+}
+
+/** The key behind which the page begins; undefined for the empty token. @throws as decodePageToken */
+export function decodeKeyToken(
+  list: { collection: string; filter: Filter | undefined },
+  token: string,
+): string | undefined {
+  return token === "" ? undefined : open(itemList(list), token).toString();
+}
+
+function imageList({ sourceDataset, tags }: ImageFilter): string {
+  return JSON.stringify([sourceDataset, tags]);
+}
+
+function itemList({ collection, filter }: { collection: string; filter: Filter | undefined }): string {
+  // JSON has no integers of 64 bits.
+  return JSON.stringify(["items", collection, filter ?? null], (_, value: unknown) =>
+    typeof value === "bigint" ? { integer: String(value) } : value,
+  );
+}
+
+function seal(list: string, position: Uint8Array): string {
+  const content = Buffer.concat([Buffer.of(VERSION), position]);
+  return Buffer.concat([content, sumOf(list, content)]).toString("base64url");
+}
+
+function open(list: string, token: string): Buffer {
   const bytes = Buffer.from(token, "base64url");
-  const position = bytes.subarray(0, ID_BYTES);
+  const content = bytes.subarray(0, Math.max(0, bytes.length - SUM_BYTES));
   const genuine =
     // Buffer.from skips what is not base64url.
     bytes.toString("base64url") === token &&
-    bytes.length === ID_BYTES + SUM_BYTES &&
-    position[0] === VERSION &&
-    bytes.subarray(ID_BYTES).equals(sumOf(filter, position));
-  if (!genuine) {
-    throw invalidField(
-      "page_token",
-      "is not a token of this list: give next_page_token as it was returned, with the same filters",
-    );
-  }
-  return position.readBigInt64BE(1);
+    content[0] === VERSION &&
+    bytes.subarray(content.length).equals(sumOf(list, content));
+  if (!genuine) throw notAToken();
+  return content.subarray(1);
+}
+
+function notAToken(): Error {
+  return invalidField(
+    "page_token",
+    "is not a token of this list: give next_page_token as it was returned, with the same filters",
+  );
 }
 
 /** Tells tokens of this list from anything else; it is no secret. */
-function sumOf(filter: ImageFilter, position: Uint8Array): Buffer {
-  const conditions = JSON.stringify([filter.sourceDataset, filter.tags]);
-  return createHash("sha256").update(conditions).update(position).digest().subarray(0, SUM_BYTES);
+function sumOf(list: string, content: Uint8Array): Buffer {
+  return createHash("sha256").update(list).update(content).digest().subarray(0, SUM_BYTES);
 }

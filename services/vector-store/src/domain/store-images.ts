@@ -1,14 +1,11 @@
-import { isKindredError } from "@kindred/errors";
 import { prepareBatch, type PrepareDeps, type PrepareOptions } from "./prepare-batch.ts";
 import type { ImageBatch } from "./new-image.ts";
 import type { CatalogueWriter, PreparedBatch, StoredBatch } from "./ports.ts";
+import { retryAborted } from "./retry-aborted.ts";
 
 export interface StoreDeps extends PrepareDeps {
   catalogue: PrepareDeps["catalogue"] & Pick<CatalogueWriter, "store">;
 }
-
-/** What a batch was prepared from may change meanwhile; one that loses so many races in a row is given up. */
-const ATTEMPTS = 4;
 
 export interface BatchSummary {
   stored: StoredBatch;
@@ -34,14 +31,10 @@ export async function storePrepared(
   prepared: PreparedBatch,
   options: PrepareOptions,
 ): Promise<BatchSummary> {
-  for (let attempt = 1, current = prepared; ; attempt++) {
-    try {
-      return summarise(batch, await deps.catalogue.store(current, options));
-    } catch (error) {
-      if (!isKindredError(error) || error.kind !== "aborted" || attempt === ATTEMPTS) throw error;
-      current = await prepareBatch(deps, batch, options);
-    }
-  }
+  return await retryAborted(async (attempt) => {
+    const current = attempt === 1 ? prepared : await prepareBatch(deps, batch, options);
+    return summarise(batch, await deps.catalogue.store(current, options));
+  });
 }
 
 function summarise(batch: ImageBatch, stored: StoredBatch): BatchSummary {

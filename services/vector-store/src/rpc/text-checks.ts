@@ -1,7 +1,6 @@
 import type { FieldChecks } from "@kindred/rpc";
-import type { JsonObject, JsonValue } from "../domain/image.ts";
-
-const MAX_METADATA_BYTES = 2 ** 20;
+import type { JsonObject } from "../domain/image.ts";
+import { metadataProblem } from "../domain/text-problem.ts";
 
 /** As FieldChecks.text; and no half of a surrogate pair, which JSON can carry and no database can keep. */
 export function checkText(
@@ -15,15 +14,6 @@ export function checkText(
 }
 
 export function checkMetadata(checks: FieldChecks, field: string, metadata: JsonObject): void {
-  if (!isKeepable(metadata)) checks.add(field, "must hold well-formed text without NUL characters");
-  const bytes = Buffer.byteLength(JSON.stringify(metadata));
-  if (bytes > MAX_METADATA_BYTES) {
-    checks.add(field, `must be at most ${MAX_METADATA_BYTES} bytes as JSON, has ${bytes}`);
-  }
-}
-
-function isKeepable(json: JsonValue): boolean {
-  if (typeof json === "string") return json.isWellFormed() && !json.includes("\0");
-  if (typeof json !== "object" || json === null) return true;
-  return Object.entries(json).every(([key, value]) => isKeepable(key) && isKeepable(value));
+  const problem = metadataProblem(metadata);
+  if (problem !== undefined) checks.add(field, problem);
 }

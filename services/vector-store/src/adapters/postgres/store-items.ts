@@ -57,7 +57,7 @@ interface Writing extends Pick<PreparedItems, "collection" | "onConflict"> {
 function toWriting({ collection, rows, onConflict }: PreparedItems): Writing {
   const compare = compareKeys(collection.layout.key.type);
   const keyAt = (position: number): string => (rows[position] as ItemRow).key;
-  const positions = [...rows.keys()].sort((a, b) => compare(keyAt(a), keyAt(b)));
+  const positions = [...rows.keys()].toSorted((a, b) => compare(keyAt(a), keyAt(b)));
   return {
     collection,
     onConflict,

@@ -1,0 +1,45 @@
+import type { JsonObject, JsonValue } from "./image.ts";
+
+/** Longest text that has no limit of its own: 1 MiB of UTF-8. */
+const MAX_TEXT_BYTES = 2 ** 20;
+const MAX_METADATA_BYTES = 2 ** 20;
+
+/**
+ * Why PostgreSQL cannot keep this text, or it is too long, as the end of a sentence that begins with its field; undefined when it
+ * can be kept.
+ * @param limits.maxCharacters code points, as VARCHAR counts them
+ */
+export function textProblem(
+  text: string,
+  { required = false, maxCharacters }: { required?: boolean; maxCharacters?: number } = {},
+): string | undefined {
+  if (text === "") return required ? "must not be empty" : undefined;
+  if (text.includes("\0")) return "must not contain NUL characters";
+  if (!text.isWellFormed()) return "must be well-formed Unicode";
+  if (maxCharacters !== undefined) {
+    const characters = text.length <= maxCharacters ? text.length : [...text].length;
+    return characters > maxCharacters
+      ? `must be at most ${maxCharacters} characters, has ${characters}`
+      : undefined;
+  }
+  // No text has more bytes than three for each of its units.
+  const bytes = 3 * text.length <= MAX_TEXT_BYTES ? 0 : Buffer.byteLength(text);
+  return bytes > MAX_TEXT_BYTES
+    ? `must be at most ${MAX_TEXT_BYTES} bytes of UTF-8, has ${bytes}`
+    : undefined;
+}
+
+/** Likewise of metadata. */
+export function metadataProblem(metadata: JsonObject): string | undefined {
+  if (!isKeepable(metadata)) return "must hold well-formed text without NUL characters";
+  const bytes = Buffer.byteLength(JSON.stringify(metadata));
+  return bytes > MAX_METADATA_BYTES
+    ? `must be at most ${MAX_METADATA_BYTES} bytes as JSON, has ${bytes}`
+    : undefined;
+}
+
+function isKeepable(json: JsonValue): boolean {
+  if (typeof json === "string") return json.isWellFormed() && !json.includes("\0");
+  if (typeof json !== "object" || json === null) return true;
+  return Object.entries(json).every(([key, value]) => isKeepable(key) && isKeepable(value));
+}
