@@ -15,8 +15,8 @@ import {
   startTracing,
   type Logger,
 } from "@kindred/telemetry";
+import { inProcessSearch } from "./adapters/in-process/in-process-search.ts";
 import { embeddingClient } from "./adapters/peers/embedding-client.ts";
-import { catalogueState } from "./adapters/postgres/catalogue-state.ts";
 import { catalogueWriter } from "./adapters/postgres/catalogue-writer.ts";
 import { collectionRepository } from "./adapters/postgres/collection-repository.ts";
 import { entities } from "./adapters/postgres/entities.ts";
@@ -24,10 +24,16 @@ import { imageRepository } from "./adapters/postgres/image-repository.ts";
 import { IndexBuilder } from "./adapters/postgres/index-builder.ts";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
 import { prepareVector } from "./adapters/postgres/require-vector.ts";
+import { itemSearch } from "./adapters/postgres/item-search.ts";
+import { itemStore } from "./adapters/postgres/item-store.ts";
 import { statisticsReader } from "./adapters/postgres/statistics.ts";
-import { vectorSearch } from "./adapters/postgres/vector-search.ts";
+import { searchStates } from "./adapters/postgres/search-state.ts";
+import { textSearch } from "./adapters/postgres/text-search.ts";
 import type { VectorStoreConfig } from "./config.ts";
-import type { EmbeddingPort } from "./domain/ports.ts";
+import { COLLECTION } from "./domain/collection.ts";
+import type { CatalogueWriter, EmbeddingPort } from "./domain/ports.ts";
+import type { CollectionRepository, ItemStore } from "./domain/item-ports.ts";
+import { searchByStorage } from "./domain/search/by-storage.ts";
 import { vectorStoreRoutes, type VectorStoreDeps } from "./rpc/routes.ts";
 
 const NAME = "vector-store";
@@ -55,7 +61,9 @@ export async function createApp(
   await prepareVector(db);
   observePool(metrics, () => db.poolStats());
   if (config.MIGRATE_ON_START) await migrate(db, { migrations });
-  const store = opening.use(await openStore(db, { memoryBytes: buildMemory(config) }));
+  const store = opening.use(
+    await openStore(db, { memoryBytes: buildMemory(config), cacheBytes: config.SEARCH_CACHE_BYTES }),
+  );
   const embedding =
     overrides.embedding ??
     embeddingClient(
@@ -94,26 +102,65 @@ export interface Store extends Omit<VectorStoreDeps, "embedding">, AsyncDisposab
 }
 
 /** What the RPCs need of a database that is migrated. The database stays the caller's. */
-export async function openStore(db: Database, options: { memoryBytes: number }): Promise<Store> {
+export async function openStore(
+  db: Database,
+  options: { memoryBytes: number; cacheBytes: number },
+): Promise<Store> {
   await using opening = new AsyncDisposableStack();
   const dataSource = opening.adopt(await openDataSource(db, { entities, migrations }), (opened) =>
     opened.destroy(),
   );
-  const state = catalogueState(db, dataSource);
-  const indexes = opening.use(new IndexBuilder({ db, state, memoryBytes: options.memoryBytes }));
   const collections = collectionRepository(db, dataSource);
+  const states = searchStates(db);
+  const indexes = opening.use(
+    new IndexBuilder({
+      db,
+      memoryBytes: options.memoryBytes,
+      estimatedRows: async () => (await states.of(await collections.get(COLLECTION))).estimatedRows,
+      onChange: states.forget,
+    }),
+  );
   const open = opening.move();
   return {
     images: imageRepository(db, dataSource),
-    catalogue: { ...catalogueWriter(db), ...vectorSearch(db, state) },
+    catalogue: pinningCatalogue(catalogueWriter(db), collections),
+    items: pinningItems(itemStore(db), collections),
+    search: searchByStorage({
+      vectors: itemSearch(db, states),
+      json: inProcessSearch(db, { cacheBytes: options.cacheBytes, states }),
+    }),
+    texts: textSearch(db),
     indexes,
     statistics: statisticsReader(db),
     collections,
     forgetState: () => {
-      state.forget();
+      states.forget();
       collections.forget();
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+}
+
+/** The first vectors pin a collection's space: who has stored some knows an older state of it. */
+function pinningItems(items: ItemStore, collections: CollectionRepository): ItemStore {
+  return {
+    ...items,
+    async store(prepared, limits) {
+      const stored = await items.store(prepared, limits);
+      if (prepared.space && !prepared.collection.space) collections.forget();
+      return stored;
+    },
+  };
+}
+
+function pinningCatalogue(catalogue: CatalogueWriter, collections: CollectionRepository): CatalogueWriter {
+  return {
+    ...catalogue,
+    async store(batch, limits) {
+      const stored = await catalogue.store(batch, limits);
+      if (batch.space && !(await collections.get(COLLECTION)).space) collections.forget();
+      return stored;
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import {
   ImageService,
   IndexService,
   SearchService,
+  VectorService,
 } from "@kindred/contracts/vector-store/v1";
 import { isKindredError, type KindredError } from "@kindred/errors";
 import { databaseSettings, migrate, openDatabase, type Database } from "@kindred/postgres";
@@ -27,6 +28,7 @@ export interface Fixture extends AsyncDisposable {
   search: Client<typeof SearchService>;
   index: Client<typeof IndexService>;
   collections: Client<typeof CollectionService>;
+  vectors: Client<typeof VectorService>;
   /** Empties the catalogue, unpins its space and drops its index; all other collections go. */
   clear(): Promise<void>;
 }
@@ -51,7 +53,7 @@ export async function openFixture(
   );
   if (options.pgvector !== false) await prepareVector(db);
   await migrate(db, { migrations });
-  const store = opening.use(await openStore(db, { memoryBytes: 256 * 2 ** 20 }));
+  const store = opening.use(await openStore(db, { memoryBytes: 256 * 2 ** 20, cacheBytes: 64 * 2 ** 20 }));
   const embedding = fakeEmbedding();
   const transport = createInMemoryTransport(vectorStoreRoutes({ ...store, embedding }), { logger });
   const open = opening.move();
@@ -64,6 +66,7 @@ export async function openFixture(
     search: createClient(SearchService, transport),
     index: createClient(IndexService, transport),
     collections: createClient(CollectionService, transport),
+    vectors: createClient(VectorService, transport),
     clear: async () => {
       await db.query("DROP INDEX IF EXISTS embeddings_embedding_hnsw_idx");
       for (const { name } of await store.collections.list()) {

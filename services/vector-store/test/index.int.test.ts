@@ -236,7 +236,7 @@ describe("an interrupted build", () => {
   test(
     "excludes builds of other replicas, and is cancelled when the service stops",
     whereOnline(async () => {
-      const options = { memoryBytes: 2 ** 26 };
+      const options = { memoryBytes: 2 ** 26, cacheBytes: 0 };
       const [first, second] = [await openStore(fixture.db, options), await openStore(fixture.db, options)];
       const wanted = { m: undefined, efConstruction: undefined };
       const { call, closed } = await holdingUp(async () => {

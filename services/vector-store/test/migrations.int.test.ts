@@ -42,7 +42,7 @@ test("a catalogue of the first version keeps what is in it, and can go back", as
 
   await migrate(db, { migrations });
   {
-    await using store = await openStore(db, { memoryBytes: 2 ** 20 });
+    await using store = await openStore(db, { memoryBytes: 2 ** 20, cacheBytes: 0 });
     expect(await store.collections.get("images")).toMatchObject({
       kind: "images",
       recallTarget: 0.9,

@@ -2,8 +2,6 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { Metric, SearchMethod, type SearchResponse } from "@kindred/contracts/vector-store/v1";
 import { KindredError } from "@kindred/errors";
 import { packVectors } from "@kindred/rpc";
-import { firstCandidateLimit } from "../src/domain/search-plan.ts";
-import { scanSettings, searchStatement } from "../src/adapters/postgres/search-statement.ts";
 import { DIMENSIONS, SPACE, wordVector } from "./fake-embedding.ts";
 import { errorOf, openFixture, type Fixture } from "./fixture.ts";
 
@@ -358,30 +356,9 @@ describe("with the HNSW index", () => {
   });
 
   test("PostgreSQL scans the index, and scans everything for an exact search", async () => {
-    const state = await fixture.store.catalogue.state();
-    const explain = async (
-      method: "exact" | "hnsw",
-      filter: { modelType?: string; sourceDataset?: string },
-    ) => {
-      const scan =
-        method === "exact"
-          ? { method }
-          : { method, indexName: state.index?.name as string, efSearch: 200, maxScanTuples: 20_000 };
-      const { text, values } = searchStatement({
-        vector: { packed: packVectors(wordVector("cat")) },
-        metric: "cosine",
-        filter: { modelType: "", embeddingType: "", sourceDataset: "", ...filter },
-        excludedImage: undefined,
-        hitPerEmbedding: false,
-        k: 10,
-        candidateLimit: firstCandidateLimit({ k: 10, hitPerEmbedding: false }, state),
-        scan,
-      });
-      const { rows: plan } = await fixture.db.transaction(
-        (client) => client.query<{ "QUERY PLAN": string }>(`EXPLAIN ${text}`, values),
-        { settings: scanSettings(scan, { iterative: true }) },
-      );
-      return plan.map((line) => line["QUERY PLAN"]).join("\n");
+    const explain = async (exact: boolean, filter: { modelType?: string; sourceDataset?: string }) => {
+      const asked = { ...byText("cat"), filter, exact, efSearch: exact ? 0 : 200 };
+      return await fixture.search.explain({ search: asked });
     };
     for (const filter of [
       {},
@@ -389,8 +366,10 @@ describe("with the HNSW index", () => {
       { sourceDataset: "most" },
       { sourceDataset: "rare" },
     ]) {
-      expect(await explain("hnsw", filter)).toContain("Index Scan using embeddings_embedding_hnsw_idx");
-      expect(await explain("exact", filter)).not.toContain("hnsw");
+      const scanned = await explain(false, filter);
+      expect(scanned.postgresPlan).toContain("Index Scan using embeddings_embedding_hnsw_idx");
+      expect(scanned.settings).toMatchObject({ "hnsw.ef_search": "200" });
+      expect((await explain(true, filter)).postgresPlan).not.toContain("hnsw");
     }
   });
 

@@ -1,7 +1,6 @@
 import type { EmbeddingSpace } from "./embedding-space.ts";
 import type { Image, ImageChanges, ImageFields, ImageFilter, JsonObject, StoredEmbedding } from "./image.ts";
 import type { PackedVector } from "./packed-vector.ts";
-import type { Hit, NearestQuery, QueryVector, SearchFilter } from "./search-query.ts";
 import type { VectorIndex, WantedParameters } from "./vector-index.ts";
 
 // What the domain asks of the world. Implementations throw KindredErrors.
@@ -104,37 +103,6 @@ export interface CatalogueWriter {
   remove(imageId: bigint, limits: CallLimits): Promise<number | undefined>;
   /** Brings the planner's statistics up to date after many rows were added. Never rejects: it is no more than useful. */
   refreshStatistics(): Promise<void>;
-}
-
-/** What searching depends on, a second old at most where it may change. */
-export interface CatalogueState {
-  /** Undefined before the first embedding; it never changes afterwards. */
-  space: EmbeddingSpace | undefined;
-  /** The HNSW cosine index that searches use; undefined when there is no valid one. */
-  index: VectorIndex | undefined;
-  /** Rows, as PostgreSQL estimates them. */
-  estimatedEmbeddings: number;
-  estimatedImages: number;
-}
-
-export interface StateReader {
-  state(): Promise<CatalogueState>;
-}
-
-/** Reads vectors and searches among them. */
-export interface VectorSearch extends StateReader {
-  /** The vector of the image's first embedding; "no-image" or "no-embedding" when it cannot be had. */
-  firstVector(imageId: bigint, limits: CallLimits): Promise<QueryVector | "no-image" | "no-embedding">;
-  /** How many embeddings pass the filter, counted up to `bound`. May be some seconds old. */
-  countMatching(filter: SearchFilter, bound: number, limits: CallLimits): Promise<number>;
-  nearest(query: NearestQuery, limits: CallLimits): Promise<Nearest>;
-}
-
-export interface Nearest {
-  /** By ascending distance, then image id, then embedding id; at most k. */
-  hits: Hit[];
-  /** Rows that were looked at for them, at most the query's candidateLimit; 0 when there are no hits. */
-  candidates: number;
 }
 
 /** Counts and sizes, all from one snapshot. Sizes are in bytes and include indexes. */

@@ -9,7 +9,8 @@ import {
 import { noImage } from "./no-image.ts";
 import { pathTaken } from "./path-taken.ts";
 import type { ImageBatch, NewEmbedding, NewImage } from "./new-image.ts";
-import { VECTOR_BYTES } from "./collection.ts";
+import { COLLECTION, VECTOR_BYTES } from "./collection.ts";
+import type { CollectionRepository } from "./item-ports.ts";
 import type {
   CallLimits,
   CatalogueWriter,
@@ -18,11 +19,11 @@ import type {
   EmbedOptions,
   KnownImage,
   PreparedBatch,
-  StateReader,
 } from "./ports.ts";
 
 export interface PrepareDeps {
-  catalogue: Pick<CatalogueWriter, "knownByPath" | "knownById"> & StateReader;
+  catalogue: Pick<CatalogueWriter, "knownByPath" | "knownById">;
+  collections: Pick<CollectionRepository, "get">;
   embedding: EmbeddingPort;
 }
 
@@ -51,7 +52,7 @@ export interface Lookup {
 export async function lookUp(deps: PrepareDeps, batch: ImageBatch, limits: CallLimits): Promise<Lookup> {
   const known = await findKnown(deps, batch, limits);
   const missing = missingEmbeddings(batch.images, known);
-  const { space } = missing.length > 0 ? await deps.catalogue.state() : { space: undefined };
+  const { space } = missing.length > 0 ? await deps.collections.get(COLLECTION) : { space: undefined };
   return { known, missing, pinned: space };
 }
 

@@ -4,15 +4,33 @@ import { ImageService, IndexService, SearchService, type Metric } from "@kindred
 import { isKindredError } from "@kindred/errors";
 import { createInMemoryTransport, packVectors } from "@kindred/rpc";
 import { silentLogger } from "@kindred/testing";
+import type { Collection } from "../domain/collection.ts";
+import type { CollectionRepository } from "../domain/item-ports.ts";
+import { imagesLayout } from "../domain/layout.ts";
 import { vectorStoreRoutes, type VectorStoreDeps } from "./routes.ts";
 
 /** Bad input is refused before anything is asked: each of these fails the test when it is. */
-const untouchable = (name: string): never =>
+const untouchable = <T>(name: string): T =>
   new Proxy({} as never, {
     get: (_, method) => () => {
       throw new Error(`${name} was asked: ${String(method)}`);
     },
   });
+
+/** What a query's vector is held against. */
+const IMAGES: Collection = {
+  name: "images",
+  kind: "images",
+  dimensions: 384,
+  elementType: "vector",
+  metric: "cosine",
+  space: undefined,
+  recallTarget: 0.95,
+  indexPolicy: { kind: "auto", m: undefined, efConstruction: undefined, lists: undefined },
+  textSearchConfig: "english",
+  layout: imagesLayout("vector_store", "vector"),
+  createdAt: new Date(0),
+};
 
 const deps: VectorStoreDeps = {
   embedding: untouchable("the embedding service"),
@@ -20,7 +38,10 @@ const deps: VectorStoreDeps = {
   catalogue: untouchable("the catalogue"),
   indexes: untouchable("the indexes"),
   statistics: untouchable("the statistics"),
-  collections: untouchable("the collections"),
+  collections: { ...untouchable<CollectionRepository>("the collections"), get: async () => IMAGES },
+  items: untouchable("the items"),
+  search: untouchable("the search"),
+  texts: untouchable("the documents"),
 };
 const transport = createInMemoryTransport(vectorStoreRoutes(deps), { logger: silentLogger() });
 const images = createClient(ImageService, transport);
@@ -290,7 +311,7 @@ describe("a batch", () => {
 describe("a search", () => {
   const query = text("cat");
   test.each<[string, object, string]>([
-    ["nothing", { query: { case: undefined } }, "query is required: text, vector or image_id"],
+    ["nothing", { query: { case: undefined } }, "query is required: text, vector, key, image_id or several"],
     ["an empty text", { query: text("") }, "text must not be empty"],
     [
       "a text of 10 MiB",

@@ -4,15 +4,15 @@ import {
   ImageService,
   IndexService,
   SearchService,
+  VectorService,
 } from "@kindred/contracts/vector-store/v1";
-import type { CollectionRepository } from "../domain/item-ports.ts";
+import type { CollectionRepository, ItemSearch, ItemStore, TextSearch } from "../domain/item-ports.ts";
 import type {
   CatalogueWriter,
   EmbeddingPort,
   ImageRepository,
   StatisticsReader,
   VectorIndexes,
-  VectorSearch,
 } from "../domain/ports.ts";
 import { addEmbeddingsRpc } from "./add-embeddings.ts";
 import { addImageRpc } from "./add-image.ts";
@@ -23,18 +23,24 @@ import { deleteImageRpc } from "./delete-image.ts";
 import { ensureIndexRpc } from "./ensure-index.ts";
 import { getImageRpc } from "./get-image.ts";
 import { getStatisticsRpc } from "./get-statistics.ts";
+import { itemRoutes } from "./items/routes.ts";
 import { listImagesRpc } from "./list-images.ts";
 import { listIndexesRpc } from "./list-indexes.ts";
-import { searchRpc } from "./search.ts";
+import { explainRpc } from "./search/explain.ts";
+import { searchBatchRpc } from "./search/search-batch.ts";
+import { searchRpc } from "./search/search.ts";
 import { updateImageRpc } from "./update-image.ts";
 
 export interface VectorStoreDeps {
   embedding: EmbeddingPort;
   images: ImageRepository;
-  catalogue: CatalogueWriter & VectorSearch;
+  catalogue: CatalogueWriter;
   indexes: VectorIndexes;
   statistics: StatisticsReader;
   collections: CollectionRepository;
+  items: ItemStore;
+  search: ItemSearch;
+  texts: TextSearch;
 }
 
 export function vectorStoreRoutes(deps: VectorStoreDeps): (router: ConnectRouter) => void {
@@ -50,7 +56,12 @@ export function vectorStoreRoutes(deps: VectorStoreDeps): (router: ConnectRouter
       deleteImage: deleteImageRpc(deps),
     });
     router.service(CollectionService, collectionRoutes(deps));
-    router.service(SearchService, { search: searchRpc(deps) });
+    router.service(VectorService, itemRoutes(deps));
+    router.service(SearchService, {
+      search: searchRpc(deps),
+      searchBatch: searchBatchRpc(deps),
+      explain: explainRpc(deps),
+    });
     router.service(IndexService, {
       ensureIndex: ensureIndexRpc(deps),
       listIndexes: listIndexesRpc(deps),

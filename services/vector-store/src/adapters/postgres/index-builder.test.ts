@@ -2,7 +2,6 @@ import { expect, test } from "@jest/globals";
 import { isKindredError } from "@kindred/errors";
 import type { Database } from "@kindred/postgres";
 import { silentLogger } from "@kindred/testing";
-import type { CatalogueState } from "../../domain/ports.ts";
 import { IndexBuilder } from "./index-builder.ts";
 
 // What a server cannot be made to do at will: to run out of shared memory in the middle of a parallel build.
@@ -45,6 +44,7 @@ function serverWith(options: { refusals: number; maintenanceWorkMem: number }) {
   const client = { query, release: () => log.push("released") };
   const db = {
     query,
+    schema: "vector_store",
     logger: silentLogger(),
     capabilities: { createIndexConcurrently: true, advisoryLocks: true },
     pool: { acquire: async () => client },
@@ -52,15 +52,7 @@ function serverWith(options: { refusals: number; maintenanceWorkMem: number }) {
   return { db, log };
 }
 
-const stateOf = (estimatedEmbeddings: number) => ({
-  forget: () => {},
-  state: async (): Promise<CatalogueState> => ({
-    space: undefined,
-    index: undefined,
-    estimatedEmbeddings,
-    estimatedImages: 1,
-  }),
-});
+const withRows = (rows: number) => ({ estimatedRows: async () => rows, onChange: () => {} });
 const ANY = { m: undefined, efConstruction: undefined };
 const MIB = 2 ** 20;
 /** Statements about the build itself. */
@@ -71,7 +63,7 @@ const essence = (log: readonly string[]): string[] =>
 
 test("a parallel build that finds too little shared memory is repeated by one process", async () => {
   const { db, log } = serverWith({ refusals: 1, maintenanceWorkMem: 64 * MIB });
-  await using builder = new IndexBuilder({ db, state: stateOf(1000), memoryBytes: 1024 * MIB });
+  await using builder = new IndexBuilder({ db, ...withRows(1000), memoryBytes: 1024 * MIB });
   expect((await builder.ensure(ANY)).built).toBe(true);
   expect(essence(log)).toEqual([
     "CREATE INDEX CONCURRENTLY embeddings_embedding_hnsw_idx_new",
@@ -86,7 +78,7 @@ test("a parallel build that finds too little shared memory is repeated by one pr
 
 test("when one process does not fit either, nothing is left, and the caller is told", async () => {
   const { db, log } = serverWith({ refusals: 2, maintenanceWorkMem: 64 * MIB });
-  await using builder = new IndexBuilder({ db, state: stateOf(1000), memoryBytes: 1024 * MIB });
+  await using builder = new IndexBuilder({ db, ...withRows(1000), memoryBytes: 1024 * MIB });
   const error: unknown = await builder.ensure(ANY).catch((thrown: unknown) => thrown);
   expect(isKindredError(error) && error.kind).toBe("resource-exhausted");
   expect(essence(log).slice(-2)).toEqual([
@@ -108,7 +100,7 @@ test.each([
   ["never less than the server gives", 10_000_000, 64 * MIB, 1 * MIB, "65536kB"],
 ])("a build takes %s", async (_, rows, maintenanceWorkMem, memoryBytes, expected) => {
   const { db, log } = serverWith({ refusals: 0, maintenanceWorkMem });
-  await using builder = new IndexBuilder({ db, state: stateOf(rows), memoryBytes });
+  await using builder = new IndexBuilder({ db, ...withRows(rows), memoryBytes });
   await builder.ensure(ANY);
   const setting = log.find((sql) => sql.startsWith("SET maintenance_work_mem"));
   expect(setting?.split("'")[1]).toMatch(expected);

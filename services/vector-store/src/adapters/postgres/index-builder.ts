@@ -14,7 +14,6 @@ import {
   type VectorIndex,
   type WantedParameters,
 } from "../../domain/vector-index.ts";
-import type { CachedState } from "./catalogue-state.ts";
 import { imageIndexes } from "./index-catalogue.ts";
 
 const LOCK_KEY = "kindred/vector_store/index/embeddings";
@@ -30,7 +29,10 @@ const SHORTAGES = new Set(["53100", "53200"]);
 
 export interface IndexBuilderDeps {
   db: Database;
-  state: CachedState;
+  /** Of the embeddings, as PostgreSQL estimates them. */
+  estimatedRows: () => Promise<number>;
+  /** Called when indexes have changed. */
+  onChange: () => void;
   /** Most memory that a build may take in the database, in bytes. */
   memoryBytes: number;
 }
@@ -70,7 +72,7 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
       return await this.#running;
     } finally {
       this.#running = undefined;
-      this.#deps.state.forget();
+      this.#deps.onChange();
     }
   }
 
@@ -84,7 +86,7 @@ export class IndexBuilder implements VectorIndexes, AsyncDisposable {
 
   async #ensure(wanted: WantedParameters, signal: AbortSignal): Promise<EnsuredIndex> {
     // Now, because in a transaction it would wait for another connection, which may wait for the transaction.
-    const { estimatedEmbeddings: rows } = await this.#deps.state.state();
+    const rows = await this.#deps.estimatedRows();
     const { createIndexConcurrently } = this.#deps.db.capabilities;
     return await (createIndexConcurrently
       ? this.#ensureOnline(wanted, rows, signal)

@@ -19,8 +19,7 @@ export type EmbeddedTexts = ReadonlyMap<string, PackedVector>;
 
 /** Every text that the query has to be embedded for. */
 export function textsOf({ by }: SearchQuery): string[] {
-  const sources = by.kind === "several" ? by.queries.map(({ source }) => source) : [by];
-  return sources.flatMap((source) => (source.kind === "text" ? [source.text] : []));
+  return sourcesOf(by).flatMap((source) => (source.kind === "text" ? [source.text] : []));
 }
 
 /**
@@ -74,9 +73,8 @@ export interface SearchedCollection {
 /** What a query is made of is no hit. */
 export function exclusionsOf({ by }: SearchQuery): { keys: string[]; filter: Filter | undefined } {
   if (by.kind === "image") return { keys: [], filter: { kind: "not", filter: isOfImage(by.id) } };
-  const sources = by.kind === "several" ? by.queries.map(({ source }) => source) : [by];
   return {
-    keys: sources.flatMap((source) => (source.kind === "key" ? [source.key] : [])),
+    keys: sourcesOf(by).flatMap((source) => (source.kind === "key" ? [source.key] : [])),
     filter: undefined,
   };
 }
@@ -88,11 +86,11 @@ function isOfImage(id: bigint): Filter {
 /**
  * The vector to search with.
  * @param texts with every text of the query
- * @throws KindredError invalid-argument for a vector of another shape; failed-precondition for another space; not-found
+ * @throws KindredError not-found for a key or an image; invalid-argument where several queries cancel each other out
  */
 export async function queryVector(
   deps: QueryVectorDeps,
-  { collection, metric }: SearchedCollection,
+  collection: Collection,
   { by }: SearchQuery,
   texts: EmbeddedTexts,
   limits: CallLimits,
@@ -101,16 +99,44 @@ export async function queryVector(
     case "image":
       return await vectorOfImage(deps, collection, by.id, limits);
     case "several":
-      return await weightedSum(deps, { collection, metric }, by.queries, texts, limits);
+      return await weightedSum(deps, collection, by.queries, texts, limits);
     default: {
       const stored = await storedVectors(deps, collection, [by], limits);
-      return vectorOf({ collection, metric }, by, texts, stored);
+      return vectorOf(by, texts, stored);
     }
   }
 }
 
+/**
+ * What can be said of the query before anything is asked of anybody.
+ * @throws KindredError invalid-argument for a vector of another shape; failed-precondition for another space.
+ */
+export function requireFit({ collection, metric }: SearchedCollection, { by }: SearchQuery): void {
+  if (by.kind === "several" && collection.elementType === "bit") {
+    throw invalidField(by.field, "cannot be asked of a collection of bits, which have no sum");
+  }
+  for (const source of sourcesOf(by)) {
+    if (source.kind !== "vector") continue;
+    const problem = vectorProblem(source.data, collection, metric);
+    if (problem !== undefined) throw invalidField(`${source.field}.data`, problem);
+    if (source.spaceId !== "" && collection.space && source.spaceId !== collection.space.id) {
+      throw spaceMismatch(collection.space.id, source.spaceId, collection.name);
+    }
+  }
+}
+
+function sourcesOf(by: SearchQuery["by"]): readonly QuerySource[] {
+  switch (by.kind) {
+    case "image":
+      return [];
+    case "several":
+      return by.queries.map(({ source }) => source);
+    default:
+      return [by];
+  }
+}
+
 function vectorOf(
-  { collection, metric }: SearchedCollection,
   source: QuerySource,
   texts: EmbeddedTexts,
   stored: ReadonlyMap<string, PackedVector>,
@@ -120,14 +146,8 @@ function vectorOf(
       return texts.get(source.text) as PackedVector;
     case "key":
       return stored.get(source.key) as PackedVector;
-    case "vector": {
-      const problem = vectorProblem(source.data, collection, metric);
-      if (problem !== undefined) throw invalidField(`${source.field}.data`, problem);
-      if (source.spaceId !== "" && collection.space && source.spaceId !== collection.space.id) {
-        throw spaceMismatch(collection.space.id, source.spaceId);
-      }
+    case "vector":
       return source.data;
-    }
   }
 }
 
@@ -182,20 +202,16 @@ async function vectorOfImage(
 /** The sum of unit vectors times weights. Its length does not matter to the cosine, and is 1 for the other metrics. */
 async function weightedSum(
   deps: QueryVectorDeps,
-  searched: SearchedCollection,
+  collection: Collection,
   queries: readonly WeightedSource[],
   texts: EmbeddedTexts,
   limits: CallLimits,
 ): Promise<PackedVector> {
-  const { collection } = searched;
-  if (collection.elementType === "bit") {
-    throw invalidField("several", "cannot be asked of a collection of bits, which have no sum");
-  }
   const sources = queries.map(({ source }) => source);
   const stored = await storedVectors(deps, collection, sources, limits);
   const sum = new Float64Array(collection.dimensions);
   for (const { source, weight } of queries) {
-    const values = floatsOf(vectorOf(searched, source, texts, stored));
+    const values = floatsOf(vectorOf(source, texts, stored));
     // A stored zero vector points nowhere.
     const scale = weight / (lengthOf(values) || 1);
     for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + scale * (values[i] as number);

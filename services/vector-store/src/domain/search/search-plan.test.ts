@@ -33,7 +33,7 @@ const options = {
   collection: { elementType: "vector" as const },
   metric: "cosine" as const,
   state: stateOf(hnsw),
-  candidates: 10,
+  wanted: 10,
 };
 
 describe("indexScan", () => {
@@ -70,12 +70,12 @@ describe("indexScan", () => {
   test("ef_search is never below what is wanted, which it caps, and never above pgvector's limit", () => {
     const count = fc.integer({ min: 1, max: 2000 });
     fc.assert(
-      fc.property(count, fc.option(fc.integer({ min: 1, max: 1000 })), (candidates, asked) => {
-        const scan = indexScan({ ...query, efSearch: asked ?? undefined }, { ...options, candidates });
+      fc.property(count, fc.option(fc.integer({ min: 1, max: 1000 })), (wanted, asked) => {
+        const scan = indexScan({ ...query, efSearch: asked ?? undefined }, { ...options, wanted });
         const { efSearch } = scan as IndexScan & { method: "hnsw" };
-        expect(efSearch).toBeGreaterThanOrEqual(Math.min(1000, candidates));
+        expect(efSearch).toBeGreaterThanOrEqual(Math.min(1000, wanted));
         expect(efSearch).toBeLessThanOrEqual(1000);
-        if (asked !== null && asked >= candidates) expect(efSearch).toBe(asked);
+        if (asked !== null && asked >= wanted) expect(efSearch).toBe(asked);
       }),
     );
   });

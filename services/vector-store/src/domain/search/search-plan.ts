@@ -91,7 +91,8 @@ export function indexScan(
     collection: Pick<Collection, "elementType">;
     metric: Metric;
     state: SearchState;
-    candidates: number;
+    /** Hits, or groups. */
+    wanted: number;
   },
 ): IndexScan | undefined {
   if (query.exact) return undefined;
@@ -109,7 +110,7 @@ export function indexScan(
   }
   const efSearch =
     query.efSearch === undefined
-      ? defaultEfSearch(index.parameters, options.candidates)
-      : Math.min(MAX_EF_SEARCH, Math.max(query.efSearch, options.candidates));
+      ? defaultEfSearch(index.parameters, options.wanted)
+      : Math.min(MAX_EF_SEARCH, Math.max(query.efSearch, options.wanted));
   return { method: "hnsw", indexName: index.name, efSearch, maxScanTuples: MAX_SCAN_TUPLES };
 }

@@ -21,6 +21,7 @@ import {
   embedTexts,
   exclusionsOf,
   queryVector,
+  requireFit,
   textsOf,
   type EmbeddedTexts,
   type QueryVectorDeps,
@@ -96,7 +97,7 @@ export async function search(
     chooseScan(deps, prepared, query, left()),
     matchDocuments(deps, prepared, query, left()),
   );
-  const vector = await queryVector(deps, prepared, query, texts, left());
+  const vector = await queryVector(deps, collection, query, texts, left());
   const first = itemQuery(prepared, query, vector, chosen.scan);
   const found = await findNearest(deps.search, first, query.threshold, left);
   const fused =
@@ -136,7 +137,7 @@ export async function explain(
     embedTexts(deps, collection, textsOf(query), left()),
     chooseScan(deps, prepared, query, left()),
   );
-  const vector = await queryVector(deps, prepared, query, texts, left());
+  const vector = await queryVector(deps, collection, query, texts, left());
   const explained = await deps.search.explain(
     itemQuery(prepared, query, vector, chosen.scan),
     options,
@@ -171,6 +172,7 @@ async function prepare(deps: SearchDeps, query: SearchQuery): Promise<Prepared> 
       `must be one for ${collection.elementType}: ${metrics.join(", ")}; is ${metric}`,
     );
   }
+  requireFit({ collection, metric }, query);
   if (query.hybrid && !collection.layout.document) {
     throw new KindredError(
       "failed-precondition",
@@ -215,8 +217,7 @@ async function chooseScan(
     reasons: [reason],
   });
   if (query.exact) return exact("The caller asked for an exact search.");
-  const candidates = candidateLimit(prepared);
-  const scan = indexScan(query, { collection, metric, state, candidates });
+  const scan = indexScan(query, { collection, metric, state, wanted: prepared.wanted });
   if (!scan) return exact(`No valid index serves the metric ${metric}, so that every row is compared.`);
   const named = `The ${scan.method} index ${scan.indexName} serves the metric ${metric}.`;
   if (!query.filter) return { scan, matchingRows: undefined, iterative: false, reasons: [named] };
@@ -229,7 +230,7 @@ async function chooseScan(
       reasons: [named, "The caller named its effort."],
     };
   }
-  const bound = exactRowBound(candidates, state.estimatedRows, scan);
+  const bound = exactRowBound(candidateLimit(prepared), state.estimatedRows, scan);
   const matchingRows = await deps.search.countMatching(collection, query.filter, bound, limits);
   if (matchingRows < bound) {
     return exact(

@@ -65,10 +65,11 @@ export function readQuery(request: SearchRequest, at = ""): SearchQuery {
   if (request.hitPerEmbedding && !isImages)
     checks.add(`${at}hit_per_embedding`, `has a meaning in "${COLLECTION}" only`);
   const k = request.k ?? DEFAULT_K;
-  if (k < 1 || k > MAX_K) checks.add(`${at}k`, `must be 1 to ${MAX_K}, is ${k}`);
   const { offset, efSearch, probes, threshold } = request;
-  if (offset < 0 || offset + k > MAX_DEPTH)
+  if (k < 1 || k > MAX_K) checks.add(`${at}k`, `must be 1 to ${MAX_K}, is ${k}`);
+  else if (offset < 0 || offset + k > MAX_DEPTH) {
     checks.add(`${at}offset`, `must be 0 to ${MAX_DEPTH - k}, is ${offset}`);
+  }
   checks.finite(`${at}threshold`, threshold);
   if (!(request.metric in METRICS)) checks.add(`${at}metric`, `must be a known Metric, is ${request.metric}`);
   checkEffort(`${at}ef_search`, efSearch, MAX_EF_SEARCH, checks);
