@@ -111,17 +111,21 @@ test("all columns are fields, as they are now", async () => {
     return Object.fromEntries([...fields.columns].map(([name, { type }]) => [name, type]));
   };
   const known = {
-    ...{
-      a: "text",
-      b: "text",
-      c: "integer",
-      d: "integer",
-      e: "number",
-      f: "number",
-      g: "boolean",
-      h: "timestamp",
-    },
-    ...{ i: "date", j: "text-array", k: "json", l: "text", m: "other", n: "other", flags: "other" },
+    a: "text",
+    b: "text",
+    c: "integer",
+    d: "integer",
+    e: "number",
+    f: "number",
+    g: "boolean",
+    h: "timestamp",
+    i: "date",
+    j: "text-array",
+    k: "json",
+    l: "text",
+    m: "other",
+    n: "other",
+    flags: "other",
   };
   expect(await types()).toEqual(known);
   expect(await statistics("odd")).toMatchObject({ rows: 0n, plan: "exact" });
