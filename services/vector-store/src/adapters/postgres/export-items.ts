@@ -20,9 +20,14 @@ export async function* snapshotItems(
   limits: CallLimits,
 ): AsyncGenerator<Item[]> {
   const abandoned = new AbortController();
-  const signal = limits.signal ? AbortSignal.any([limits.signal, abandoned.signal]) : abandoned.signal;
+  const signals = [abandoned.signal];
+  if (limits.signal) signals.push(limits.signal);
+  if (limits.timeoutMs !== undefined) signals.push(AbortSignal.timeout(limits.timeoutMs));
+  const signal = AbortSignal.any(signals);
   const { readable, writable } = new TransformStream<Item[], Item[]>();
   const writer = writable.getWriter();
+  // A reader that takes nothing any more would hold the transaction open for ever.
+  signal.addEventListener("abort", () => void writer.abort(signal.reason).catch(() => {}), { once: true });
   const running = db.transaction(
     async (client) => {
       for await (const items of cursorItems(client, collection, query)) await writer.write(items);
@@ -36,15 +41,20 @@ export async function* snapshotItems(
       settings: { jit: "off", idle_in_transaction_session_timeout: 0 },
     },
   );
-  const ended = running.then(
-    () => writer.close(),
-    (error: unknown) => writer.abort(error),
-  );
-  ended.catch(() => {});
+  running
+    .then(
+      () => writer.close(),
+      (error: unknown) => writer.abort(error),
+    )
+    .catch(() => {});
   try {
     yield* readable;
+    await running;
+  } catch (error) {
+    // What ended the transaction says more than the broken stream does.
+    await running;
+    throw error;
   } finally {
-    // A reader that has gone away leaves nothing running.
     abandoned.abort();
     await running.catch(() => {});
   }
