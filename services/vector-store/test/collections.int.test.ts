@@ -6,6 +6,7 @@ import {
   Metric,
   type Collection,
 } from "@kindred/contracts/vector-store/v1";
+import { tableSql } from "../src/adapters/postgres/sql.ts";
 import { errorOf, openFixture, type Fixture } from "./fixture.ts";
 
 let fixture: Fixture;
@@ -292,5 +293,18 @@ describe("a collection with tables of its own", () => {
     await fixture.db.query("UPDATE collections SET recall_target = 0.5 WHERE name = 'songs'");
     fixture.store.collections.forget();
     expect((await get("songs")).recallTarget).toBe(0.5);
+  });
+
+  test("of a table that nobody has analysed are near the truth", async () => {
+    await fixture.collections.createCollection({ name: "fresh", dimensions: 384 });
+    const { layout } = await fixture.store.collections.get("fresh");
+    // PostgreSQL itself would take a vector for 32 bytes.
+    await fixture.db.query(
+      `INSERT INTO ${tableSql(layout.vectors)} (key, embedding)
+       SELECT i, array_fill(i::real, ARRAY[384])::vector FROM generate_series(1, 10000) AS i`,
+    );
+    const { rows, estimated } = await fixture.collections.getCollectionStatistics({ name: "fresh" });
+    expect(estimated).toBe(true);
+    expect(Math.abs(Number(rows) - 10_000)).toBeLessThan(2500);
   });
 });

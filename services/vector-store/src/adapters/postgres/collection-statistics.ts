@@ -3,6 +3,7 @@ import type { Collection } from "../../domain/collection.ts";
 import type { CollectionStatistics } from "../../domain/item-ports.ts";
 import type { TableName } from "../../domain/layout.ts";
 import { vectorIndexes, type TableIndex } from "./index-catalogue.ts";
+import { bytesPerVector, estimateRows } from "./row-estimate.ts";
 import { columnSql, tableSql } from "./sql.ts";
 
 /** A table without its TOAST that is no larger is counted faster than anybody notices; and PostgreSQL guesses badly about small ones. */
@@ -29,7 +30,7 @@ const MEASURES = `
 /** In a transaction of one snapshot. */
 export async function readStatistics(
   client: PoolClient,
-  { layout }: Collection,
+  { layout, dimensions }: Collection,
   { exact }: { exact: boolean },
 ): Promise<CollectionStatistics> {
   const vectors = await measure(client, layout.vectors);
@@ -37,7 +38,9 @@ export async function readStatistics(
   const sum = (of: (measures: Measures) => string): bigint =>
     BigInt(of(vectors)) + (items ? BigInt(of(items)) : 0n);
   const estimated = !exact && Number(vectors.heap_bytes) > COUNTED_BYTES;
-  const rows = estimated ? await estimateRows(client, layout.vectors) : await countVectors(client, layout);
+  const rows = estimated
+    ? BigInt(await estimateRows(client, layout.vectors, bytesPerVector({ layout, dimensions })))
+    : await countVectors(client, layout);
   const indexes = (await vectorIndexes(client, layout.vectors)).filter(
     ({ column }) => column === layout.vector.column,
   );
@@ -67,14 +70,6 @@ async function countVectors(
     `SELECT count(${columnSql("vectors", vector.column)}) AS count FROM ${tableSql(vectors)} v`,
   );
   return BigInt(rows[0]?.count ?? 0);
-}
-
-/** The planner's own estimate, which knows partitions and what was added since the last ANALYZE. */
-async function estimateRows(client: PoolClient, table: TableName): Promise<bigint> {
-  const { rows } = await client.query<{ "QUERY PLAN": [{ Plan: { "Plan Rows": number } }] }>(
-    `EXPLAIN (FORMAT JSON) SELECT 1 FROM ${tableSql(table)}`,
-  );
-  return BigInt(rows[0]?.["QUERY PLAN"][0].Plan["Plan Rows"] ?? 0);
 }
 
 async function indexedRows(

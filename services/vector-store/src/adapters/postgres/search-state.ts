@@ -1,15 +1,15 @@
 import type { Database } from "@kindred/postgres";
-import type { PoolClient } from "pg";
 import type { Collection } from "../../domain/collection.ts";
 import type { SearchState } from "../../domain/item-ports.ts";
-import type { TableName } from "../../domain/layout.ts";
 import { INDEX_NAME, type VectorIndex } from "../../domain/vector-index.ts";
 import { vectorIndexes, type TableIndex } from "./index-catalogue.ts";
+import { bytesPerVector, estimateRows } from "./row-estimate.ts";
 import { tableSql } from "./sql.ts";
 
 /** Other replicas build and drop indexes too. A stale view costs speed and never a hit: short scans fall back. */
 const FRESH_MS = 1000;
 const MAX_KEPT = 1000;
+const BYTES_PER_IMAGE = 150;
 
 /** It belongs to no call, whose deadline would end it; somebody who holds a lock on the table can keep it waiting. */
 const READ_TIMEOUT_MS = 2000;
@@ -47,15 +47,13 @@ export function searchStates(db: Database): SearchStates {
 }
 
 async function readState(db: Database, { kind, dimensions, layout }: Collection): Promise<TableState> {
-  // Where a table was never measured: what its rows have, and some columns of the usual sizes.
-  const bytesPerVector = 4 * dimensions + 100;
   const { indexes, estimatedRows, groups } = await db.transaction(
     async (client) => ({
       indexes: await vectorIndexes(client, layout.vectors),
-      estimatedRows: await estimatedRowsOf(client, layout.vectors, bytesPerVector),
+      estimatedRows: await estimateRows(client, layout.vectors, bytesPerVector({ layout, dimensions })),
       groups:
         kind === "images" && layout.items
-          ? await estimatedRowsOf(client, layout.items.table, 150)
+          ? await estimateRows(client, layout.items.table, BYTES_PER_IMAGE)
           : undefined,
     }),
     { readOnly: true, timeoutMs: READ_TIMEOUT_MS, settings: { jit: "off" } },
@@ -81,16 +79,4 @@ function byPreference(a: VectorIndex, b: VectorIndex): number {
   const [left, right] = [rank(a), rank(b)];
   const differing = left.findIndex((value, i) => value !== right[i]);
   return differing < 0 ? 0 : (right[differing] as number) - (left[differing] as number);
-}
-
-/** As the planner estimates rows: their density when it was last measured, times the size now. */
-async function estimatedRowsOf(client: PoolClient, table: TableName, bytesPerRow: number): Promise<number> {
-  const { rows } = await client.query<{ estimate: number }>(
-    `SELECT CASE WHEN reltuples >= 0 AND relpages > 0
-              THEN reltuples * (pg_relation_size(oid) / current_setting('block_size')::float8) / relpages
-              ELSE pg_relation_size(oid) / $2::float8 END AS estimate
-       FROM pg_class WHERE oid = $1::regclass`,
-    [tableSql(table), bytesPerRow],
-  );
-  return Math.round(rows[0]?.estimate ?? 0);
 }
