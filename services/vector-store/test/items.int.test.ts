@@ -119,19 +119,7 @@ describe.each([
 
 describe("bad rows", () => {
   const bad: BatchInit = {
-    keys: [
-      "good",
-      "",
-      "good",
-      "nan",
-      "infinite",
-      "zero",
-      "nul\0",
-      "well",
-      "json",
-      "x".repeat(513),
-      "last",
-    ],
+    keys: ["good", "", "good", "nan", "infinite", "zero", "nul\0", "well", "json", "x".repeat(513), "last"],
     vectors: pack(
       [1, 2, 3, 4],
       [1, 2, 3, 4],
@@ -600,6 +588,37 @@ describe("registered tables", () => {
     const error = await errorOf(upsert({ ...bad, metadata: [{}, {}, {}] }));
     expect(error.kind).toBe("failed-precondition");
   });
+
+  test.each([3, COPIED])(
+    "%i vectors of rows that are there are replaced or left alone, whatever else the table needs",
+    async (count) => {
+      if (!fixture.db.capabilities.vector) return console.log("not run: needs pgvector");
+      await register("id integer PRIMARY KEY, title text NOT NULL");
+      await fixture.db.query(
+        `INSERT INTO public.songs SELECT i, 'song ' || i, '[9,9,9,9]' FROM generate_series(1, ${count}) i`,
+      );
+      const keys = Array.from({ length: count }, (_, i) => String(count - i));
+      const vectors = pack(...keys.map((key) => vectorOf(Number(key))));
+      expect(await upsert({ keys, vectors }, { onConflict: ConflictPolicy.SKIP })).toMatchObject({
+        inserted: 0n,
+        skipped: BigInt(count),
+      });
+      const taken = await errorOf(upsert({ keys, vectors }, { onConflict: ConflictPolicy.ERROR }));
+      expect(taken.kind).toBe("already-exists");
+      expect((await stored())[0]?.vector).toEqual([9, 9, 9, 9]);
+      expect(await upsert({ keys, vectors })).toMatchObject({ inserted: 0n, replaced: BigInt(count) });
+      expect((await stored()).at(-1)).toEqual({
+        key: String(count),
+        vector: vectorOf(count),
+        metadata: { title: `song ${count}` },
+      });
+      // One that is new lacks a title; nothing of the batch is stored.
+      const last = count + 1;
+      const more = { keys: ["1", String(last)], vectors: pack([1, 1, 1, 1], vectorOf(last)) };
+      expect((await errorOf(upsert(more))).message).toContain('give its column "title" a default');
+      expect((await stored())[0]?.vector).toEqual(vectorOf(1));
+    },
+  );
 
   test.each([1, COPIED])(
     "%i rows that lack what the table needs are refused with a remedy",

@@ -167,14 +167,21 @@ function firstTaken(
 
 const inOrder = (positions: readonly number[]): number[] => positions.toSorted((a, b) => a - b);
 
+interface WrittenVector {
+  key: string;
+  inserted: boolean;
+}
+
 /** The keys that were written; the others were there already and stayed. */
 async function insertVectors(
   client: PoolClient,
-  { collection, onConflict }: Writing,
+  writing: Writing,
   source: RowSource,
-): Promise<{ key: string; inserted: boolean }[]> {
+): Promise<WrittenVector[]> {
+  const { collection, onConflict } = writing;
   const { vectors, key, vector, updatedAt } = collection.layout;
   const [keyColumn, vectorColumn] = [escapeIdentifier(key.column), escapeIdentifier(vector.column)];
+  const registered = collection.kind === "registered";
   const replaced = [vectorColumn];
   // Of users' tables only what they registered is written.
   if (updatedAt !== undefined && collection.kind === "managed") replaced.push(escapeIdentifier(updatedAt));
@@ -182,15 +189,41 @@ async function insertVectors(
     onConflict === "replace"
       ? `UPDATE SET ${replaced.map((column) => `${column} = excluded.${column}`).join(", ")}`
       : "NOTHING";
+  const updated = registered && onConflict === "replace" ? await updateVectors(client, writing, source) : [];
+  const isNew = `WHERE NOT EXISTS (SELECT FROM ${tableSql(vectors)} o WHERE o.${keyColumn} = r.${keyColumn})`;
   // A new row was locked by nobody; one that was there is locked before it is updated.
-  const { rows } = await client.query<{ key: string; inserted: boolean }>(
+  const { rows } = await client.query<WrittenVector>(
     `INSERT INTO ${tableSql(vectors)} AS v (${keyColumn}, ${vectorColumn})
-     SELECT r.${keyColumn}, r.${vectorColumn} FROM ${source.from("r")} ORDER BY ${orderSql(collection)}
+     SELECT r.${keyColumn}, r.${vectorColumn} FROM ${source.from("r")} ${registered ? isNew : ""} ORDER BY ${orderSql(collection)}
      ON CONFLICT (${keyColumn}) DO ${action}
      RETURNING v.${keyColumn}::text AS key, v.xmax = 0 AS inserted`,
     source.values,
   );
-  return rows;
+  return [...updated, ...rows];
+}
+
+/**
+ * Replaces vectors of a user's table whose keys are there. Its other columns may be NOT NULL without a default, which an INSERT
+ * is refused for before it looks for conflicts.
+ */
+async function updateVectors(
+  client: PoolClient,
+  { collection }: Writing,
+  source: RowSource,
+): Promise<WrittenVector[]> {
+  const { vectors, key, vector } = collection.layout;
+  const [keyColumn, vectorColumn] = [escapeIdentifier(key.column), escapeIdentifier(vector.column)];
+  const { rows } = await client.query<{ key: string }>(
+    `WITH locked AS MATERIALIZED (
+       SELECT r.${keyColumn} FROM ${tableSql(vectors)} o JOIN ${source.from("r")} ON o.${keyColumn} = r.${keyColumn}
+        ORDER BY ${orderSql(collection)} FOR NO KEY UPDATE OF o
+     )
+     UPDATE ${tableSql(vectors)} v SET ${vectorColumn} = r.${vectorColumn}
+       FROM locked l JOIN ${source.from("r")} ON r.${keyColumn} = l.${keyColumn} WHERE v.${keyColumn} = l.${keyColumn}
+     RETURNING v.${keyColumn}::text AS key`,
+    source.values,
+  );
+  return rows.map((row) => ({ key: row.key, inserted: false }));
 }
 
 function orderSql({ layout: { key } }: Collection): string {
