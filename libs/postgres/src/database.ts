@@ -76,6 +76,8 @@ function sessionSettings(config: DatabaseConfig, schema: string): Record<string,
   return {
     search_path: [schema, "public"].map((name) => escapeIdentifier(name)).join(","),
     statement_timeout: String(Math.ceil(config.DB_STATEMENT_TIMEOUT)),
+    // Statements here take milliseconds; compiling one takes longer than it could ever gain.
+    jit: "off",
   };
 }
 

@@ -89,7 +89,6 @@ export function inProcessSearch(
       const { rows } = await db.transaction((client) => client.query<{ count: string }>(text, values), {
         ...limits,
         readOnly: true,
-        settings: { jit: "off" },
       });
       return Number(rows[0]?.count);
     },

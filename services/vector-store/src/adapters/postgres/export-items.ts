@@ -38,7 +38,7 @@ export async function* snapshotItems(
       timeoutMs: limits.timeoutMs ?? 0,
       isolation: "repeatable read",
       readOnly: true,
-      settings: { jit: "off", idle_in_transaction_session_timeout: 0 },
+      settings: { idle_in_transaction_session_timeout: 0 },
     },
   );
   running

@@ -8,6 +8,8 @@ import { vectorSelectSql } from "./vector-columns.ts";
 /** What is selected of hits besides their keys and distances. */
 export interface HitColumns {
   columns: string[];
+  /** What they are columns of. */
+  tables: ReadonlySet<TableRole>;
   /** Behind `hits h`, whose key is that of the vectors' table. */
   joins: string;
 }
@@ -54,7 +56,7 @@ export function hitColumns(collection: Collection, projection: Projection, param
       `(SELECT count(*) FROM ${tableSql(layout.vectors)} c WHERE c.image_id = i.id) AS "embeddingCount"`,
     );
   }
-  return { columns, joins: joinsSql(layout, tables) };
+  return { columns, tables, joins: joinsSql(layout, tables) };
 }
 
 function joinsSql(layout: Layout, tables: ReadonlySet<TableRole>): string {

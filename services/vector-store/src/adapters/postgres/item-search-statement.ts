@@ -30,7 +30,8 @@ export type DistanceQuery = Pick<ItemQuery, "collection" | "vector" | "metric" |
 
 /**
  * The nearest items first, as many as the candidate limit; of those, `size` of each group; of those the k nearest hits or groups;
- * and at last what the projection wants of them. When the limit did not cut the candidates short, or k came of them, that
+ * and at last what the projection wants of them. Where every candidate is a hit and nothing else is read for it, that is all there
+ * is to the statement; an index scan's hits are then in the index's order, which leaves equal ones as they come. When the limit did not cut the candidates short, or k came of them, that
  * is exactly the k nearest: every group's nearest items come before all its others.
  *
  * An exact scan adds 0 to the distance, which no index can order by. An index scan orders by the bare operator; `scanSettings`
@@ -51,13 +52,20 @@ export function nearestStatement(query: ItemQuery): Statement {
   const order = orderOf(layout.key.type, images);
   const nearestFirst =
     query.scan.method === "exact" ? exactOrder(layout, images) : distanceOperator(query, "$1");
+  const wanted = hitColumns(collection, projection, parameter);
+  if (!countsCandidates(query) && !wanted.tables.has("items")) {
+    const selected = [`${keySql(layout)}::text AS key`, ...columns.slice(1), ...wanted.columns];
+    const text = `
+    SELECT ${selected.join(", ")} FROM ${sourceSql(layout, undefined)} ${whereSql(query, parameter)}
+     ORDER BY ${nearestFirst} LIMIT ${parameter(query.candidateLimit)}`;
+    return { text, values };
+  }
   const candidates = `
     WITH candidates AS MATERIALIZED (
       SELECT ${columns.join(", ")} FROM ${sourceSql(layout, grouping)} ${whereSql(query, parameter)}
        ORDER BY ${nearestFirst} LIMIT ${parameter(query.candidateLimit)}
     )`;
   const hits = group ? groupedHits(query, order, parameter) : ungroupedHits(query, order, parameter);
-  const wanted = hitColumns(collection, projection, parameter);
   const selected = [
     `h.key::text AS key`,
     "h.distance",
@@ -98,18 +106,17 @@ export function distancesStatement(query: DistanceQuery): Statement {
 
 /**
  * Settings of the transaction that searches. Ways around the index (a sequential scan, sorting rows of another index) are closed;
- * their nominal cost would start the JIT compiler, which takes longer than any search. So the plan is the same whatever the
+ * so the plan is the same whatever the
  * parameters are, and a prepared statement keeps it; joins of the few hits go by their keys, though the planner does not know how few
- * they are then. `iterative` is for pgvector 0.8 and newer: the scan goes on until the filter has let enough rows pass. Its rows
- * come in relaxed order, since they are sorted again anyway.
+ * they are then. `iterative`, of pgvector 0.8 and newer, lets the scan go on until there are enough rows. They come in relaxed order,
+ * since they are sorted again anyway.
  */
 export function scanSettings(
   { scan, filter, collection, projection }: SettingsQuery,
   options: { iterative: boolean },
 ): Record<string, string | number> {
-  if (scan.method === "exact") return { jit: "off" };
+  if (scan.method === "exact") return {};
   const ways = {
-    jit: "off",
     plan_cache_mode: "force_generic_plan",
     enable_seqscan: "off",
     enable_sort: "off",

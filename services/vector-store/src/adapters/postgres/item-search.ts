@@ -9,6 +9,8 @@ import type {
   ItemSearch,
   NearestItems,
 } from "../../domain/item-ports.ts";
+import { countDown } from "../../domain/call-limits.ts";
+import { compareKeys } from "../../domain/key-order.ts";
 import type { CallLimits } from "../../domain/ports.ts";
 import type { ImageRow } from "./entities.ts";
 import { countStatement } from "./filter-condition.ts";
@@ -34,7 +36,8 @@ const MAX_COUNTS = 1000;
 
 interface HitRow extends ImageRow {
   key: string;
-  distance: number;
+  /** Null for a row of a user's table that has no vector; it sorts last. */
+  distance: number | null;
   group?: unknown;
   candidates?: string;
   vector?: Buffer;
@@ -60,10 +63,7 @@ export function itemSearch(db: Database, states: SearchStates = searchStates(db)
       const known = counts.get(key);
       const usable = known && (known.count < known.bound || known.bound >= bound);
       if (usable && performance.now() - known.at < COUNT_FRESH_MS) return Math.min(known.count, bound);
-      const { rows } = await db.statement<{ count: string }>(
-        { text, values },
-        { ...limits, readOnly: true, settings: { jit: "off" } },
-      );
+      const { rows } = await db.statement<{ count: string }>({ text, values }, { ...limits, readOnly: true });
       const count = Number(rows[0]?.count);
       counts.delete(key);
       if (counts.size >= MAX_COUNTS) counts.clear();
@@ -73,12 +73,21 @@ export function itemSearch(db: Database, states: SearchStates = searchStates(db)
 
     async nearest(query: ItemQuery, limits: CallLimits): Promise<NearestItems> {
       const { scan } = query;
-      const { rows } = await statements.run<HitRow>(nearestStatement(query), scan.method, {
-        ...limits,
-        readOnly: true,
-        settings: scanSettings(query, { iterative: iterative() }),
-      });
-      const hits = rows.map((row) => toHit(query, row));
+      const left = countDown(limits);
+      const statement = nearestStatement(query);
+      const run = (goingOn: boolean): Promise<{ rows: HitRow[] }> =>
+        statements.run<HitRow>(statement, scan.method, {
+          ...left(),
+          readOnly: true,
+          settings: scanSettings(query, { iterative: goingOn }),
+        });
+      const goesOn = iterative() && mayComeShort(query);
+      let { rows } = await run(goesOn);
+      // Rows that were deleted take up places in an index until it is vacuumed.
+      if (scan.method !== "exact" && rows.length < query.k && iterative() && !goesOn) {
+        ({ rows } = await run(true));
+      }
+      const hits = toHits(query, rows).sort(nearestFirst(query));
       const candidates = countsCandidates(query) ? Number(rows[0]?.candidates ?? 0) : hits.length;
       // Fewer than were asked for are all that there are.
       const all = scan.method === "exact" && candidates < query.candidateLimit;
@@ -89,14 +98,13 @@ export function itemSearch(db: Database, states: SearchStates = searchStates(db)
       const { rows } = await statements.run<HitRow>(distancesStatement(query), "distances", {
         ...limits,
         readOnly: true,
-        settings: { jit: "off" },
       });
-      return rows.map((row) => toHit(query, row));
+      return toHits(query, rows);
     },
 
     async explain(query, { analyze }, limits): Promise<ExplainedQuery> {
       const { text, values } = nearestStatement(query);
-      const settings = scanSettings(query, { iterative: iterative() });
+      const settings = scanSettings(query, { iterative: iterative() && mayComeShort(query) });
       const options = ["VERBOSE", "FORMAT TEXT", ...(analyze ? ["ANALYZE", "BUFFERS"] : [])];
       const { rows } = await db.statement<{ "QUERY PLAN": string }>(
         { text: `EXPLAIN (${options.join(", ")}) ${text}`, values },
@@ -112,15 +120,32 @@ export function itemSearch(db: Database, states: SearchStates = searchStates(db)
   };
 }
 
-function toHit(
-  { collection, projection, group }: Pick<ItemQuery, "collection" | "projection" | "group">,
-  row: HitRow,
-): ItemHit {
+/** Whether one round of an index scan may give fewer rows than are wanted: an iterative scan costs a tenth more. */
+function mayComeShort({ scan, filter, excludedKeys, candidateLimit }: ItemQuery): boolean {
+  if (filter || excludedKeys.length > 0) return true;
+  return scan.method === "ivfflat" || (scan.method === "hnsw" && candidateLimit > scan.efSearch);
+}
+
+/** What the statement leaves in the index's order may have equal distances. */
+function nearestFirst({ collection, group, scan }: ItemQuery): (a: ItemHit, b: ItemHit) => number {
+  if (group || collection.kind === "images" || scan.method === "exact") return () => 0;
+  const byKey = compareKeys(collection.layout.key.type);
+  return (a, b) => a.distance - b.distance || byKey(a.key, b.key);
+}
+
+type Hits = Pick<ItemQuery, "collection" | "projection" | "group">;
+
+/** What has no vector is no hit. */
+function toHits(query: Hits, rows: readonly HitRow[]): ItemHit[] {
+  return rows.flatMap((row) => (row.distance === null ? [] : [toHit(query, row, row.distance)]));
+}
+
+function toHit({ collection, projection, group }: Hits, row: HitRow, distance: number): ItemHit {
   const images = collection.kind === "images";
   const metadata = toMetadata(row.metadata);
   return {
     key: row.key,
-    distance: row.distance,
+    distance,
     vector: row.vector && packedFromColumn(collection, row.vector),
     // An item without a row of metadata has empty ones; an image's embedding may have none.
     metadata: projection.metadata === "none" ? undefined : (metadata ?? (images ? undefined : {})),

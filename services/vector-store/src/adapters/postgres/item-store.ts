@@ -57,7 +57,6 @@ export function itemStore(db: Database): ItemStore {
         const { rows } = await db.statement<ItemColumns>(listStatement(collection, query), {
           ...limits,
           readOnly: true,
-          settings: { jit: "off" },
         });
         return rows.map((row) => toItem(collection, query.projection, row));
       }),

@@ -145,7 +145,7 @@ export function withSnapshot<T>(
       await client.query(`LOCK TABLE ${tableSql(layout.vectors)} IN ACCESS SHARE MODE`);
       return await work(client);
     },
-    { ...limits, readOnly: true, isolation: "repeatable read", settings: { jit: "off" } },
+    { ...limits, readOnly: true, isolation: "repeatable read" },
   );
 }
 

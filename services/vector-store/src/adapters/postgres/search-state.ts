@@ -56,7 +56,7 @@ async function readState(db: Database, { kind, dimensions, layout }: Collection)
           ? await estimateRows(client, layout.items.table, BYTES_PER_IMAGE)
           : undefined,
     }),
-    { readOnly: true, timeoutMs: READ_TIMEOUT_MS, settings: { jit: "off" } },
+    { readOnly: true, timeoutMs: READ_TIMEOUT_MS },
   );
   const serving = indexes.filter((index) => serves(index, layout.vector.column)).toSorted(byPreference);
   return { indexes: serving, estimatedRows, estimatedGroups: groups ?? estimatedRows };

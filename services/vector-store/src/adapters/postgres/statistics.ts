@@ -39,7 +39,7 @@ export function statisticsReader(db: Database): StatisticsReader {
             indexes,
           };
         },
-        { ...limits, readOnly: true, isolation: "repeatable read", settings: { jit: "off" } },
+        { ...limits, readOnly: true, isolation: "repeatable read" },
       ),
   };
 }

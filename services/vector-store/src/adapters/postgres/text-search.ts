@@ -26,7 +26,6 @@ export function textSearch(db: Database): TextSearch {
       const { rows } = await db.statement<{ key: string }>(statement, {
         ...limits,
         readOnly: true,
-        settings: { jit: "off" },
       });
       return { keys: rows.map(({ key }) => key), method: index?.extension ?? "fts" };
     },
