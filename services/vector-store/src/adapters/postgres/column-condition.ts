@@ -12,6 +12,8 @@ interface Column {
   /** As callers know it. */
   name: string;
   type: FieldType;
+  /** What the filter is called in the caller's request. */
+  field: string;
 }
 
 /**
@@ -91,7 +93,8 @@ function boundSql(
 }
 
 /** Undefined where the column's type has no such value. */
-function pointOf(value: Scalar, { name, type }: Column): Point | undefined {
+function pointOf(value: Scalar, column: Column): Point | undefined {
+  const { type } = column;
   switch (type) {
     case "text":
       return typeof value === "string" ? { value, cast: "text", exact: true } : undefined;
@@ -106,9 +109,9 @@ function pointOf(value: Scalar, { name, type }: Column): Point | undefined {
     case "integer":
       return typeof value === "number" || typeof value === "bigint" ? integerPoint(value) : undefined;
     case "timestamp":
-      return typeof value === "string" ? timePoint(value, name) : undefined;
+      return typeof value === "string" ? timePoint(value, column) : undefined;
     case "date":
-      return typeof value === "string" ? datePoint(value, name) : undefined;
+      return typeof value === "string" ? datePoint(value, column) : undefined;
     case "text-array":
     case "json":
     case "other":
@@ -133,17 +136,17 @@ const TIME =
 /** Times have microseconds. */
 const FRACTION_DIGITS = 6;
 
-function timePoint(text: string, name: string): Point {
+function timePoint(text: string, column: Column): Point {
   const [, date, time, fraction = "", offset] = TIME.exec(text) ?? [];
-  if (date === undefined || !isDate(date)) throw noTime(text, name, "time", "2026-01-31T18:30:00Z");
+  if (date === undefined || !isDate(date)) throw noTime(text, column, "time", "2026-01-31T18:30:00Z");
   const micros = fraction.slice(0, FRACTION_DIGITS).padEnd(FRACTION_DIGITS, "0");
   const exact = !/[1-9]/.test(fraction.slice(FRACTION_DIGITS));
   return { value: `${date}T${time}.${micros}${offset}`, cast: "timestamptz", exact };
 }
 
-function datePoint(text: string, name: string): Point {
+function datePoint(text: string, column: Column): Point {
   const [, date] = DATE.exec(text) ?? [];
-  if (date === undefined || !isDate(date)) throw noTime(text, name, "date", "2026-01-31");
+  if (date === undefined || !isDate(date)) throw noTime(text, column, "date", "2026-01-31");
   return { value: date, cast: "date", exact: true };
 }
 
@@ -153,9 +156,9 @@ function isDate(date: string): boolean {
   return !Number.isNaN(parsed.getTime()) && parsed.toISOString().startsWith(date);
 }
 
-function noTime(text: string, name: string, what: string, example: string): Error {
+function noTime(text: string, { name, field }: Column, what: string, example: string): Error {
   return invalidField(
-    "where",
+    field,
     `compares the column ${JSON.stringify(name)} with ${JSON.stringify(text.slice(0, 100))}, which is no ${what} as RFC 3339 writes it, e.g. ${example}`,
   );
 }

@@ -137,6 +137,13 @@ describe("columns", () => {
       kind: "invalid-argument",
       message: `where names the column "widht", which is not there: there are ${known}`,
     });
+    const widths = { kind: "and", filters: [eq(1, "width"), eq(1, "widht")] } as const;
+    expect(problem(() => filterCondition(widths, images, parameter, "filter"))).toMatchObject({
+      message: expect.stringMatching(/^filter names the column "widht"/),
+    });
+    expect(problem(() => filterCondition(eq("x", "created_at"), images, parameter, "filter"))).toMatchObject({
+      message: expect.stringMatching(/^filter compares the column "created_at" with "x"/),
+    });
     expect(problem(() => groupExpression(["x"], images, parameter))).toEqual({
       kind: "invalid-argument",
       message: `group_by.field names the column "x", which is not there: there are ${known}`,

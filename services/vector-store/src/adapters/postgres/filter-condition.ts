@@ -6,14 +6,22 @@ import { columnCondition, type FieldCondition } from "./column-condition.ts";
 import { jsonCondition, jsonScalarSql } from "./json-condition.ts";
 import { columnSql, startStatement, tableSql, type Parameter, type Statement } from "./sql.ts";
 
+/** What the filter is called in the caller's request, for errors. */
+export type FilterField = "where" | "filter";
+
 /**
  * A filter as a condition of a WHERE over `vectors v` alone; it agrees with evaluateFilter. Conditions on the items' table are
  * inside of an EXISTS, as many of them as can be in one, so that the planner is free to begin with either table. NULL counts as
  * false, which is what leaves indexes of the columns usable; below a NOT it is made one.
  * @throws KindredError invalid-argument for an unknown column, and for a text that stands for no time
  */
-export function filterCondition(filter: Filter, layout: Layout, parameter: Parameter): string {
-  return overVectors(filter, { layout, parameter });
+export function filterCondition(
+  filter: Filter,
+  layout: Layout,
+  parameter: Parameter,
+  field: FilterField = "where",
+): string {
+  return overVectors(filter, { layout, parameter, field });
 }
 
 /**
@@ -26,10 +34,10 @@ export function countStatement(filter: Filter, layout: Layout, bound: number): S
   const itemsAlone =
     items !== undefined &&
     items.on === key.column &&
-    !tablesOf(filter, layout).has("vectors") &&
+    !tablesOf(filter, { layout, field: "where" }).has("vectors") &&
     (items.complete || !evaluateFilter(filter, {}));
   const matching = itemsAlone
-    ? `${tableSql(items.table)} i WHERE ${condition(filter, { layout, parameter })}`
+    ? `${tableSql(items.table)} i WHERE ${condition(filter, { layout, parameter, field: "where" })}`
     : `${tableSql(layout.vectors)} v WHERE ${filterCondition(filter, layout, parameter)}`;
   const text = `
     SELECT count(*) AS count
@@ -61,11 +69,12 @@ export function groupExpression(
 interface Compiling {
   layout: Layout;
   parameter: Parameter;
+  field: FilterField;
 }
 
 function overVectors(filter: Filter, compiling: Compiling): string {
   const { layout } = compiling;
-  const touched = tablesOf(filter, layout);
+  const touched = tablesOf(filter, compiling);
   if (!touched.has("items")) return condition(filter, compiling);
   const complete = layout.items?.complete;
   if (!touched.has("vectors") || (complete && filter.kind !== "and")) return throughItems(filter, compiling);
@@ -74,7 +83,7 @@ function overVectors(filter: Filter, compiling: Compiling): string {
     case "and":
     case "or": {
       const parts = flattened(filter);
-      const isOf = (part: Filter, role: TableRole): boolean => tablesOf(part, layout).has(role);
+      const isOf = (part: Filter, role: TableRole): boolean => tablesOf(part, compiling).has(role);
       const inItems = parts.filter((part) => isOf(part, "items") && (complete || !isOf(part, "vectors")));
       const others = parts.filter((part) => !inItems.includes(part));
       const found = others.map((part) => overVectors(part, compiling));
@@ -116,16 +125,18 @@ function condition(filter: Filter, compiling: Compiling): string {
   }
 }
 
-function fieldCondition(filter: FieldCondition, { layout, parameter }: Compiling): string {
+function fieldCondition(filter: FieldCondition, { layout, parameter, field }: Compiling): string {
   const { fields } = layout;
   if (fields.kind === "json") {
     return jsonCondition(filter, columnSql(fields.of, fields.column), filter.path, parameter);
   }
-  const { column, name, rest } = columnAt(filter.path, fields.columns, "where");
+  const { column, name, rest } = columnAt(filter.path, fields.columns, field);
   const sql = columnSql(column.of, column.column);
   if (column.type === "json") return jsonCondition(filter, `${sql}::jsonb`, rest, parameter);
   // Other columns have no members.
-  return rest.length > 0 ? "false" : columnCondition(filter, { sql, name, type: column.type }, parameter);
+  return rest.length > 0
+    ? "false"
+    : columnCondition(filter, { sql, name, type: column.type, field }, parameter);
 }
 
 function joined(parts: readonly string[], kind: "and" | "or"): string {
@@ -143,17 +154,17 @@ function flattened({ kind, filters }: Extract<Filter, { kind: "and" | "or" }>): 
   return filters.flatMap((filter) => (filter.kind === kind ? flattened(filter) : [filter]));
 }
 
-function tablesOf(filter: Filter, layout: Layout): ReadonlySet<TableRole> {
+function tablesOf(filter: Filter, compiling: Pick<Compiling, "layout" | "field">): ReadonlySet<TableRole> {
   switch (filter.kind) {
     case "and":
     case "or":
-      return new Set(filter.filters.flatMap((part) => [...tablesOf(part, layout)]));
+      return new Set(filter.filters.flatMap((part) => [...tablesOf(part, compiling)]));
     case "not":
-      return tablesOf(filter.filter, layout);
+      return tablesOf(filter.filter, compiling);
     default: {
-      const { fields } = layout;
+      const { fields } = compiling.layout;
       return new Set([
-        fields.kind === "json" ? fields.of : columnAt(filter.path, fields.columns, "where").column.of,
+        fields.kind === "json" ? fields.of : columnAt(filter.path, fields.columns, compiling.field).column.of,
       ]);
     }
   }

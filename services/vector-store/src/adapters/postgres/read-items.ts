@@ -55,7 +55,7 @@ export function listStatement(collection: Collection, query: ListQuery): Stateme
   const key = `${keySql(layout)}${layout.key.type === "text" ? ' COLLATE "C"' : ""}`;
   const select = selectSql(collection, projection, parameter);
   const conditions: string[] = [];
-  if (filter) conditions.push(filterCondition(filter, layout, parameter));
+  if (filter) conditions.push(filterCondition(filter, layout, parameter, "filter"));
   if (afterKey !== undefined) conditions.push(`${key} > ${parameter(afterKey)}::${layout.key.type}`);
   const where = conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : "";
   const bound = limit === undefined ? "" : `LIMIT ${parameter(limit)}`;

@@ -43,7 +43,7 @@ async function removeVectors(
   const conditions = [
     "keys" in which
       ? `${key} = ANY (${parameter(keyArray(layout, which.keys))}::${layout.key.type}[])`
-      : filterCondition(which.filter, layout, parameter),
+      : filterCondition(which.filter, layout, parameter, "filter"),
   ];
   if (afterKey !== undefined) conditions.push(`${order} > ${parameter(afterKey)}::${layout.key.type}`);
   const table = tableSql(layout.vectors);
