@@ -1,46 +1,32 @@
 import { credentials, Client as GrpcClient, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { createClient, type Client } from "@connectrpc/connect";
+import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { EmbeddingService } from "@kindred/contracts/embedding/v1";
 import { GenerationService } from "@kindred/contracts/generation-tracking/v1";
 import { MetricsService } from "@kindred/contracts/metrics/v1";
-import { ImageService, IndexService, SearchService } from "@kindred/contracts/vector-store/v1";
-import { isKindredError, type ErrorKind } from "@kindred/errors";
+import {
+  CollectionService,
+  ImageService,
+  IndexService,
+  SearchService,
+  VectorService,
+} from "@kindred/contracts/vector-store/v1";
+import { isKindredError } from "@kindred/errors";
 import { fromConnectError, openChannel, packVectors, type Channel } from "@kindred/rpc";
 import { startStack, type Stack } from "@kindred/testing";
+import pg from "pg";
+import { byVector, once, type BadCall, type Clients } from "./bad-calls.ts";
+import { BAD_COLLECTION_CALLS, BAD_INGESTS } from "./bad-collection-calls.ts";
 
 // Every bad input gets the right code with the field named, on every port, and changes nothing.
 
 const SERVICES = ["embedding", "vector-store", "generation-tracking", "metrics"] as const;
 type ServiceName = (typeof SERVICES)[number];
 
-interface Clients {
-  embedding: Client<typeof EmbeddingService>;
-  images: Client<typeof ImageService>;
-  search: Client<typeof SearchService>;
-  generations: Client<typeof GenerationService>;
-  metrics: Client<typeof MetricsService>;
-}
-
-interface BadCall {
-  name: string;
-  call: (clients: Clients) => Promise<unknown>;
-  kind: ErrorKind;
-  /** The field that the error has to name; undefined where no field is to blame. */
-  field?: string;
-}
-
 const dimensions = 384;
 const unit = Float32Array.from({ length: dimensions }, (_, i) => (i === 0 ? 1 : 0));
 const withNaN = unit.with(5, Number.NaN);
-const byVector = (values: Float32Array) => ({
-  case: "vector" as const,
-  value: { data: packVectors(values) },
-});
-const once = async function* <T>(...messages: T[]) {
-  yield* messages;
-};
 
 const BAD_CALLS: BadCall[] = [
   {
@@ -290,7 +276,33 @@ beforeAll(async () => {
   for (const name of SERVICES) channels[name] = openChannel({ address: stack.addresses[name] as string });
   const images = createClient(ImageService, (channels["vector-store"] as Channel).transport);
   await images.addImageWithEmbeddings({ image: { imagePath: "taken.png", description: "a red bicycle" } });
+  await addCollections((channels["vector-store"] as Channel).transport);
 }, 180_000);
+
+async function addCollections(transport: Channel["transport"]): Promise<void> {
+  const client = new pg.Client({ connectionString: stack.database?.url });
+  await client.connect();
+  try {
+    await client.query("CREATE TABLE public.plain (id INTEGER PRIMARY KEY)");
+    await client.query(
+      "CREATE TABLE public.mine (id INTEGER PRIMARY KEY, title TEXT NOT NULL, embedding vector(3) NOT NULL)",
+    );
+    await client.query("INSERT INTO public.mine VALUES (1, 'one', '[1,0,0]'), (2, 'two', '[0,1,0]')");
+  } finally {
+    await client.end();
+  }
+  const collections = createClient(CollectionService, transport);
+  await collections.createCollection({ name: "things", dimensions: 3 });
+  await collections.registerCollection({ table: { schema: "public", table: "mine" } });
+  await createClient(VectorService, transport).upsert({
+    collection: "things",
+    items: {
+      keys: ["a", "b"],
+      vectors: packVectors(Float32Array.of(1, 0, 0, 0, 1, 0)),
+      metadata: [{ year: 1 }, { year: 2 }],
+    },
+  });
+}
 
 afterAll(async () => {
   for (const channel of Object.values(channels)) await channel[Symbol.asyncDispose]();
@@ -313,7 +325,22 @@ async function counts(): Promise<unknown> {
   ).getMetricsHistory({
     component: "x",
   });
-  return [store.totalImages, store.totalEmbeddings, generations.totalGenerations, samples.length];
+  return [
+    store.totalImages,
+    store.totalEmbeddings,
+    generations.totalGenerations,
+    samples.length,
+    await collectionsAndItems((channels["vector-store"] as Channel).transport),
+  ];
+}
+
+async function collectionsAndItems(transport: Channel["transport"]): Promise<unknown> {
+  const { collections } = await createClient(CollectionService, transport).listCollections({});
+  const vectors = createClient(VectorService, transport);
+  const items = collections.map(async ({ name }) =>
+    vectors.scroll({ collection: name, pageSize: 1000, projection: { vector: true } }),
+  );
+  return [collections, await Promise.all(items)];
 }
 
 const PORTS: Record<string, (name: ServiceName) => Parameters<typeof createClient>[1]> = {
@@ -337,6 +364,8 @@ describe.each(Object.keys(PORTS))("bad input over %s", (port) => {
     clients = {
       embedding: createClient(EmbeddingService, transport("embedding")),
       images: createClient(ImageService, transport("vector-store")),
+      collections: createClient(CollectionService, transport("vector-store")),
+      vectors: createClient(VectorService, transport("vector-store")),
       search: createClient(SearchService, transport("vector-store")),
       generations: createClient(GenerationService, transport("generation-tracking")),
       metrics: createClient(MetricsService, transport("metrics")),
@@ -344,8 +373,10 @@ describe.each(Object.keys(PORTS))("bad input over %s", (port) => {
     before = await counts();
   });
 
-  // gRPC-Web has no client streams.
-  const calls = port === "gRPC-Web" ? BAD_CALLS : [...BAD_CALLS, ...STREAMED];
+  const calls = [...BAD_CALLS, ...BAD_COLLECTION_CALLS];
+  // gRPC-Web has no client streams, and over HTTP/1.1 nobody has streams in both directions.
+  if (port !== "gRPC-Web") calls.push(...STREAMED);
+  if (port === "gRPC") calls.push(...BAD_INGESTS);
   test.each(calls.map((bad) => [bad.name, bad] as const))("%s", async (_, bad) => {
     const thrown = await bad.call(clients).then(
       () => undefined,
