@@ -8,6 +8,7 @@ const BENCHMARKS: Record<string, string> = {
   "tokenization.ts": "the JavaScript tokenizer against the native one, and its share of the whole",
   "import.ts": "captions/s from a COCO file to searchable, against what the model alone does",
   "search.ts": "searches/s and latency through gRPC, against the same SQL by bare pg",
+  "ingest.ts": "rows/s of Ingest through gRPC, against a bare COPY BINARY of the same rows",
   "filtered.ts": "searches under filters that pass 50 % to 0.05 %: full k, recall, method, latency",
   "fallback.ts": "searches without pgvector: exact, how fast, and in how much memory",
   "retrieval.ts": "how often a second caption finds its picture: computed, exact search, HNSW",

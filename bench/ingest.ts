@@ -1,5 +1,5 @@
 // Rows/s of Ingest through gRPC, against one bare COPY BINARY of the same rows by pg-copy-streams into a table of the same shape.
-// usage: node bench/ingest.ts [--rows 200000] [--batch 10000] [--rounds 5] [--node-args --cpu-prof]
+// usage: node bench/ingest.ts [--rows 200000] [--batch 10000] [--rounds 5] [--node-args=--cpu-prof]
 // Each run fills a new, empty table; in turns, in alternating order, after a checkpoint.
 import { once } from "node:events";
 import { parseArgs } from "node:util";
