@@ -20,7 +20,8 @@ import { packedFromColumn, vectorSelectSql } from "./vector-columns.ts";
 /** An item's row, as the statements here select it. */
 export interface ItemColumns {
   key: string;
-  vector?: Buffer;
+  /** Null in a user's table only. */
+  vector?: Buffer | null;
   metadata?: unknown;
   document?: string | null;
   updatedAt?: Date;
@@ -85,7 +86,7 @@ function selectSql(collection: Collection, projection: Projection, parameter: Pa
 export function toItem(collection: Collection, projection: Projection, row: ItemColumns): Item {
   return {
     key: row.key,
-    vector: row.vector && packedFromColumn(collection, row.vector),
+    vector: row.vector ? packedFromColumn(collection, row.vector) : undefined,
     metadata: projection.metadata === "none" ? undefined : (toMetadata(row.metadata) ?? {}),
     document: row.document || undefined,
     updatedAt: row.updatedAt,

@@ -1,8 +1,9 @@
-import { invalidField, KindredError } from "@kindred/errors";
+import { invalidField, invalidFields, KindredError, type FieldViolation } from "@kindred/errors";
 import { vectorBytes, type Collection, type Metric } from "../collection.ts";
 import { spaceMismatch } from "../embedding-space.ts";
 import type { Filter } from "../filter.ts";
 import type { ItemStore } from "../item-ports.ts";
+import { readKey } from "../items/key-form.ts";
 import { IMAGE_ID_FIELD } from "../layout.ts";
 import { noImage } from "../no-image.ts";
 import { vectorProblem, type PackedVector } from "../packed-vector.ts";
@@ -68,6 +69,29 @@ function noTextSpace({ name, elementType }: Collection): KindredError {
 export interface SearchedCollection {
   collection: Collection;
   metric: Metric;
+}
+
+/**
+ * The query with its keys in the form in which the store gives them back.
+ * @throws KindredError invalid-argument that names those which are none.
+ */
+export function withStoredKeys(collection: Collection, query: SearchQuery): SearchQuery {
+  const violations: FieldViolation[] = [];
+  const read = <T extends QuerySource>(source: T): T => {
+    if (source.kind !== "key") return source;
+    const result = readKey(collection.layout.key.type, source.key);
+    if ("key" in result) return { ...source, key: result.key };
+    violations.push({ field: source.field, description: result.problem });
+    return source;
+  };
+  const { by } = query;
+  if (by.kind === "image") return query;
+  const stored =
+    by.kind === "several"
+      ? { ...by, queries: by.queries.map((each) => ({ ...each, source: read(each.source) })) }
+      : read(by);
+  if (violations.length > 0) throw invalidFields(violations);
+  return { ...query, by: stored };
 }
 
 /** What a query is made of is no hit. */
@@ -166,15 +190,19 @@ async function storedVectors(
     { vector: true, metadata: "none", document: false },
     limits,
   );
-  const vectors = new Map(found.map(({ key, vector }) => [key, vector as PackedVector]));
-  const missing = keyed.find(({ key }) => !vectors.has(key));
-  if (missing) {
-    throw new KindredError(
-      "not-found",
-      `${missing.field}: there is no item with the key ${JSON.stringify(missing.key)} in ${JSON.stringify(collection.name)}`,
-    );
+  const vectors = new Map<string, PackedVector>();
+  const known = new Set<string>();
+  for (const { key, vector } of found) {
+    known.add(key);
+    if (vector) vectors.set(key, vector);
   }
-  return vectors;
+  const missing = keyed.find(({ key }) => !vectors.has(key));
+  if (!missing) return vectors;
+  const named = `the key ${JSON.stringify(missing.key)} in ${JSON.stringify(collection.name)}`;
+  // A row of a user's table may be without.
+  throw known.has(missing.key)
+    ? new KindredError("failed-precondition", `${missing.field}: the item with ${named} has no vector`)
+    : new KindredError("not-found", `${missing.field}: there is no item with ${named}`);
 }
 
 async function vectorOfImage(

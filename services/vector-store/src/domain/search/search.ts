@@ -23,6 +23,7 @@ import {
   queryVector,
   requireFit,
   textsOf,
+  withStoredKeys,
   type EmbeddedTexts,
   type QueryVectorDeps,
   type SearchedCollection,
@@ -82,30 +83,30 @@ export type EmbedAll = (
  */
 export async function search(
   deps: SearchDeps,
-  query: SearchQuery,
+  asked: SearchQuery,
   limits: CallLimits,
   embedAll: EmbedAll = (collection, texts, left) => embedTexts(deps, collection, texts, left),
 ): Promise<SearchResult> {
   const left = countDown(limits);
   const began = performance.now();
-  const prepared = await prepare(deps, query);
-  const { collection, metric } = prepared;
+  const prepared = await prepare(deps, asked);
+  const { query, collection, metric } = prepared;
   const embedded = timed(() => embedAll(collection, textsOf(query), left()));
   // While texts are being embedded, the database finds out how selective the filter is, and what the documents say.
   const [{ value: texts, ms: embedMs }, chosen, matched] = await settled(
     embedded,
-    chooseScan(deps, prepared, query, left()),
-    matchDocuments(deps, prepared, query, left()),
+    chooseScan(deps, prepared, left()),
+    matchDocuments(deps, prepared, left()),
   );
   const vector = await queryVector(deps, collection, query, texts, left());
-  const first = itemQuery(prepared, query, vector, chosen.scan);
+  const first = itemQuery(prepared, vector, chosen.scan);
   const found = await findNearest(deps.search, first, query.threshold, left);
   const fused =
     query.hybrid && matched ? await joinMatches(deps, first, query, found, matched.keys, left()) : found.hits;
   return {
     collection,
     metric,
-    hits: choose(prepared, query, fused),
+    hits: choose(prepared, fused),
     plan: {
       ...chosen,
       scan: found.scan,
@@ -126,23 +127,19 @@ export async function search(
 /** How the search would be answered; texts are embedded for it, and hits are not read. */
 export async function explain(
   deps: SearchDeps,
-  query: SearchQuery,
+  asked: SearchQuery,
   options: { analyze: boolean },
   limits: CallLimits,
 ): Promise<{ collection: Collection; plan: SearchPlan; explained: ExplainedQuery | undefined }> {
   const left = countDown(limits);
-  const prepared = await prepare(deps, query);
-  const { collection } = prepared;
+  const prepared = await prepare(deps, asked);
+  const { query, collection } = prepared;
   const [texts, chosen] = await settled(
     embedTexts(deps, collection, textsOf(query), left()),
-    chooseScan(deps, prepared, query, left()),
+    chooseScan(deps, prepared, left()),
   );
   const vector = await queryVector(deps, collection, query, texts, left());
-  const explained = await deps.search.explain(
-    itemQuery(prepared, query, vector, chosen.scan),
-    options,
-    left(),
-  );
+  const explained = await deps.search.explain(itemQuery(prepared, vector, chosen.scan), options, left());
   const plan = {
     ...chosen,
     inProcess: collection.layout.vector.storage === "json",
@@ -156,14 +153,17 @@ export async function explain(
 
 /** A query with what its collection makes of it. */
 interface Prepared extends SearchedCollection {
+  /** With keys as they are stored. */
+  query: SearchQuery;
   state: SearchState;
   group: Grouping | undefined;
   /** Hits, or groups, of the vectors' list. */
   wanted: number;
 }
 
-async function prepare(deps: SearchDeps, query: SearchQuery): Promise<Prepared> {
-  const collection = await deps.collections.get(query.collection);
+async function prepare(deps: SearchDeps, asked: SearchQuery): Promise<Prepared> {
+  const collection = await deps.collections.get(asked.collection);
+  const query = withStoredKeys(collection, asked);
   const metric = query.metric ?? collection.metric;
   const metrics = metricsOf(collection.elementType);
   if (!metrics.includes(metric)) {
@@ -181,6 +181,7 @@ async function prepare(deps: SearchDeps, query: SearchQuery): Promise<Prepared> 
   }
   const last = query.offset + query.k;
   return {
+    query,
     collection,
     metric,
     state: await deps.search.state(collection),
@@ -203,13 +204,8 @@ interface ChosenScan {
   reasons: string[];
 }
 
-async function chooseScan(
-  deps: SearchDeps,
-  prepared: Prepared,
-  query: SearchQuery,
-  limits: CallLimits,
-): Promise<ChosenScan> {
-  const { collection, metric, state } = prepared;
+async function chooseScan(deps: SearchDeps, prepared: Prepared, limits: CallLimits): Promise<ChosenScan> {
+  const { query, collection, metric, state } = prepared;
   const exact = (reason: string, matchingRows?: number): ChosenScan => ({
     scan: { method: "exact" },
     matchingRows,
@@ -260,8 +256,8 @@ function candidateLimit({ group, state, wanted }: Prepared): number {
   return firstCandidateLimit(wanted, group && { groupSize: group.size, itemsPerGroup });
 }
 
-function itemQuery(prepared: Prepared, query: SearchQuery, vector: PackedVector, scan: ItemScan): ItemQuery {
-  const { collection, metric, group, wanted } = prepared;
+function itemQuery(prepared: Prepared, vector: PackedVector, scan: ItemScan): ItemQuery {
+  const { query, collection, metric, group, wanted } = prepared;
   return {
     collection,
     vector,
@@ -277,8 +273,7 @@ function itemQuery(prepared: Prepared, query: SearchQuery, vector: PackedVector,
 
 async function matchDocuments(
   deps: SearchDeps,
-  { collection, group, state }: Prepared,
-  query: SearchQuery,
+  { query, collection, group, state }: Prepared,
   limits: CallLimits,
 ): Promise<{ keys: string[]; method: string } | undefined> {
   const { hybrid, by } = query;
@@ -318,7 +313,8 @@ async function joinMatches(
 }
 
 /** The hits that the caller asked for, of those that were found. */
-function choose(prepared: Prepared, query: SearchQuery, hits: readonly SearchHit[]): SearchHit[] {
+function choose(prepared: Prepared, hits: readonly SearchHit[]): SearchHit[] {
+  const { query } = prepared;
   const { diversity, offset, k } = query;
   const last = offset + k;
   if (diversity) {
