@@ -19,6 +19,13 @@ import { inProcessSearch } from "./adapters/in-process/in-process-search.ts";
 import { embeddingClient } from "./adapters/peers/embedding-client.ts";
 import { catalogueWriter } from "./adapters/postgres/catalogue-writer.ts";
 import { collectionRepository } from "./adapters/postgres/collection-repository.ts";
+import {
+  itemsOfCurrent,
+  onCurrentCollections,
+  searchOfCurrent,
+  textsOfCurrent,
+} from "./adapters/postgres/current-collections.ts";
+import { namingDocuments } from "./adapters/postgres/document-limit.ts";
 import { entities } from "./adapters/postgres/entities.ts";
 import { imageRepository } from "./adapters/postgres/image-repository.ts";
 import { IndexBuilder } from "./adapters/postgres/index-builder.ts";
@@ -112,6 +119,7 @@ export async function openStore(
   );
   const collections = collectionRepository(db, dataSource);
   const states = searchStates(db);
+  const onCurrent = onCurrentCollections(collections);
   const indexes = opening.use(
     new IndexBuilder({
       db,
@@ -124,12 +132,15 @@ export async function openStore(
   return {
     images: imageRepository(db, dataSource),
     catalogue: pinningCatalogue(catalogueWriter(db), collections),
-    items: pinningItems(itemStore(db), collections),
-    search: searchByStorage({
-      vectors: itemSearch(db, states),
-      json: inProcessSearch(db, { cacheBytes: options.cacheBytes, states }),
-    }),
-    texts: textSearch(db),
+    items: itemsOfCurrent(namingDocuments(pinningItems(itemStore(db), collections), db), onCurrent),
+    search: searchOfCurrent(
+      searchByStorage({
+        vectors: itemSearch(db, states),
+        json: inProcessSearch(db, { cacheBytes: options.cacheBytes, states }),
+      }),
+      onCurrent,
+    ),
+    texts: textsOfCurrent(textSearch(db), onCurrent),
     indexes,
     statistics: statisticsReader(db),
     collections,

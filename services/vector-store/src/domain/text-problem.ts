@@ -4,6 +4,10 @@ import type { JsonObject, JsonValue } from "./image.ts";
 const MAX_TEXT_BYTES = 2 ** 20;
 const MAX_METADATA_BYTES = 2 ** 20;
 
+/** What only the database can tell of a text that full-text search looks in, as the end of a sentence that begins with its field. */
+export const TOO_MANY_WORDS =
+  "must have fewer different words: full-text search takes in at most 1 MiB of them and their places";
+
 /**
  * Why PostgreSQL cannot keep this text, or it is too long, as the end of a sentence that begins with its field; undefined when it
  * can be kept.

@@ -1,4 +1,4 @@
-import { KindredError, messageOf } from "@kindred/errors";
+import { invalidField, KindredError, messageOf } from "@kindred/errors";
 import { sqlStateOf, type Database, type ServerCapabilities } from "@kindred/postgres";
 import type pg from "pg";
 import { COLLECTION } from "../../domain/collection.ts";
@@ -11,6 +11,8 @@ import type {
   PreparedBatch,
   StoredBatch,
 } from "../../domain/ports.ts";
+import { TOO_MANY_WORDS } from "../../domain/text-problem.ts";
+import { isTooManyWords } from "./document-limit.ts";
 import { insertEmbeddings } from "./insert-embeddings.ts";
 import { pinSpace } from "./space-pin.ts";
 
@@ -58,6 +60,7 @@ export function catalogueWriter(db: Database): CatalogueWriter {
           timeoutMs,
         });
       } catch (error) {
+        if (isTooManyWords(error)) throw tooManyWords(batch, error);
         if (!RACES.has(sqlStateOf(error) ?? "")) throw error;
         throw changedMeanwhile(messageOf(error), error);
       }
@@ -89,6 +92,18 @@ export function catalogueWriter(db: Database): CatalogueWriter {
 
 function toKnown(row: { id: string; keys: string[] }): KnownImage {
   return { id: BigInt(row.id), keys: new Set(row.keys) };
+}
+
+/** Which of several images it is only the longest descriptions tell. */
+function tooManyWords({ images }: PreparedBatch, cause: unknown): KindredError {
+  const described = images.flatMap((image) => ("imagePath" in image ? [image] : []));
+  if (images.length === 1) return invalidField("image.description", TOO_MANY_WORDS);
+  const [longest] = described.toSorted((a, b) => b.description.length - a.description.length);
+  return new KindredError(
+    "invalid-argument",
+    `the description of ${JSON.stringify(longest?.imagePath)}, or of another image of the batch, ${TOO_MANY_WORDS}`,
+    { cause },
+  );
 }
 
 function changedMeanwhile(message: string, cause?: unknown): KindredError {

@@ -1,5 +1,5 @@
 import { invalidField, KindredError } from "@kindred/errors";
-import { isUniqueViolation, type Database } from "@kindred/postgres";
+import { isUniqueViolation, sqlStateOf, type Database } from "@kindred/postgres";
 import type { PoolClient } from "pg";
 import type { DataSource, FindOptionsWhere } from "typeorm";
 import { changedCollection, requireMetric, requireSpaceFits } from "../../domain/collection-changes.ts";
@@ -20,6 +20,8 @@ import { translated } from "./translated.ts";
 /** Counting a large table takes long; a caller that gives up ends it at any time. */
 const COUNT_TIMEOUT_MS = 600_000;
 
+const UNDEFINED_TABLE = "42P01";
+
 /** Other replicas change collections too, and so does whoever alters a registered table. */
 const FRESH_MS = 1000;
 
@@ -37,6 +39,7 @@ export function collectionRepository(db: Database, dataSource: DataSource): Coll
     const collections = rows.map((row, i) =>
       toCollection(row, db.schema, columns.get(tableSql(tables[i] as TableName)) ?? []),
     );
+    if (collections.some(({ layout }) => layout.vector.storage !== "json")) await noticeVector(db);
     return collections.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   };
 
@@ -82,7 +85,10 @@ export function collectionRepository(db: Database, dataSource: DataSource): Coll
     list: () => read({}),
 
     create: (collection, limits) =>
-      changing(collection.name, () => db.transaction((client) => create(db, client, collection), limits)),
+      changing(collection.name, async () => {
+        await noticeVector(db);
+        await db.transaction((client) => create(db, client, collection), limits);
+      }),
 
     register: (registration, limits) =>
       changing(registration.name, () =>
@@ -132,14 +138,24 @@ export function collectionRepository(db: Database, dataSource: DataSource): Coll
 
     async statistics(name, options, limits) {
       const collection = await readOne(name);
-      return await db.transaction((client) => readStatistics(client, collection, options), {
-        ...patient(limits),
-        readOnly: true,
-        isolation: "repeatable read",
-        settings: { jit: "off" },
-      });
+      try {
+        return await db.transaction((client) => readStatistics(client, collection, options), {
+          ...patient(limits),
+          readOnly: true,
+          isolation: "repeatable read",
+        });
+      } catch (error) {
+        // It may have been deleted since it was read.
+        if (collection.kind === "managed" && sqlStateOf(error) === UNDEFINED_TABLE) throw noCollection(name);
+        throw error;
+      }
     },
   };
+}
+
+/** pgvector may have been created since the service began; not to be called in a transaction. */
+async function noticeVector(db: Database): Promise<void> {
+  if (!db.capabilities.vector) await db.refreshCapabilities();
 }
 
 async function create(db: Database, client: PoolClient, collection: NewCollection): Promise<void> {

@@ -1,8 +1,11 @@
+import { invalidField } from "@kindred/errors";
 import { isUniqueViolation, repositoryTransaction, type Database } from "@kindred/postgres";
 import { ArrayContains, MoreThan, type DataSource, type FindOptionsWhere } from "typeorm";
 import type { Image, StoredEmbedding } from "../../domain/image.ts";
 import { pathTaken } from "../../domain/path-taken.ts";
 import type { CallLimits, ImageKey, ImageRepository } from "../../domain/ports.ts";
+import { TOO_MANY_WORDS } from "../../domain/text-problem.ts";
+import { isTooManyWords } from "./document-limit.ts";
 import { EmbeddingEntity, ImageEntity, type EmbeddingRow, type ImageRow } from "./entities.ts";
 import { toChangedColumns, toColumns, toImage, toMetadata } from "./image-rows.ts";
 
@@ -46,6 +49,7 @@ export function imageRepository(db: Database, dataSource: DataSource): ImageRepo
       try {
         return await repositoryTransaction(db, insert, limits);
       } catch (error) {
+        if (isTooManyWords(error)) throw invalidField("image.description", TOO_MANY_WORDS);
         if (!isUniqueViolation(error, "images_image_path_key")) throw error;
         throw pathTaken(fields.imagePath, (await find({ imagePath: fields.imagePath }, limits))?.id);
       }
@@ -59,16 +63,19 @@ export function imageRepository(db: Database, dataSource: DataSource): ImageRepo
       return rows.map(toImage);
     },
 
-    update: (id, changes, limits) =>
-      repositoryTransaction(
-        db,
-        async () => {
-          const columns = toChangedColumns(changes);
-          if (Object.keys(columns).length > 0) await images.update({ id: String(id) }, columns);
-          return await findOne({ id });
-        },
-        limits,
-      ),
+    async update(id, changes, limits) {
+      const change = async (): Promise<Image | undefined> => {
+        const columns = toChangedColumns(changes);
+        if (Object.keys(columns).length > 0) await images.update({ id: String(id) }, columns);
+        return await findOne({ id });
+      };
+      try {
+        return await repositoryTransaction(db, change, limits);
+      } catch (error) {
+        if (!isTooManyWords(error)) throw error;
+        throw invalidField("description", TOO_MANY_WORDS);
+      }
+    },
   };
 }
 

@@ -1,10 +1,10 @@
-import { invalidFields, type FieldViolation } from "@kindred/errors";
+import { invalidFields, type FieldViolation, invalidField, isKindredError } from "@kindred/errors";
 import type { Filter } from "../filter.ts";
 import type { JsonObject } from "../image.ts";
 import type { CollectionRepository, ItemStore } from "../item-ports.ts";
 import type { CallLimits } from "../ports.ts";
 import { retryAborted } from "../retry-aborted.ts";
-import { metadataProblem, textProblem } from "../text-problem.ts";
+import { metadataProblem, textProblem, TOO_MANY_WORDS } from "../text-problem.ts";
 import { readKeys, requireDistinct } from "./read-items.ts";
 import { requireOwnMetadata, requireWritable } from "./writable.ts";
 
@@ -43,9 +43,17 @@ export async function updateMetadata(
     metadata: changes.metadata[i],
     document: changes.documents[i],
   }));
-  return await retryAborted(() =>
-    deps.items.updateMetadata(collection, rows, { merge: changes.merge }, limits),
-  );
+  try {
+    return await retryAborted(() =>
+      deps.items.updateMetadata(collection, rows, { merge: changes.merge }, limits),
+    );
+  } catch (error) {
+    const position =
+      isKindredError(error) && error.kind === "invalid-argument"
+        ? keys.indexOf(error.metadata["key"] ?? "")
+        : -1;
+    throw position === -1 ? error : invalidField(`documents[${position}]`, TOO_MANY_WORDS);
+  }
 }
 
 function checkValues({ keys, metadata, documents }: MetadataChanges): void {

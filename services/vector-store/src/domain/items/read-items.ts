@@ -90,7 +90,11 @@ export async function* exportItems(
     ? Math.max(1, Math.min(EXPORT_ROWS, Math.floor(EXPORT_BYTES / (4 * collection.dimensions))))
     : EXPORT_ROWS;
   const after = request.afterKey === "" ? undefined : readKeys(collection, [request.afterKey], "after_key");
-  yield* deps.items.export(collection, { filter, afterKey: after?.[0], batchSize, projection }, left());
+  const query = { filter, afterKey: after?.[0], batchSize, projection };
+  for await (const items of deps.items.export(collection, query, left())) {
+    // Vectors travel one after the other: rows of a user's table that have none would shift the others.
+    yield projection.vector ? items.filter(({ vector }) => vector !== undefined) : items;
+  }
 }
 
 /** @throws KindredError invalid-argument for a key that is there twice. */

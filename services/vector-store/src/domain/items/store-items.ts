@@ -1,8 +1,10 @@
-import { isKindredError } from "@kindred/errors";
+import { invalidField, isKindredError } from "@kindred/errors";
 import type { ItemStore } from "../item-ports.ts";
+import type { ItemRow } from "../item.ts";
 import { keyTaken } from "../key-taken.ts";
 import type { CallLimits } from "../ports.ts";
 import { retryAborted } from "../retry-aborted.ts";
+import { TOO_MANY_WORDS } from "../text-problem.ts";
 import type { ItemBatch, RejectedRow } from "./new-items.ts";
 import {
   checkBatch,
@@ -49,15 +51,28 @@ export async function storeBatch(
     const stored = await retryAborted(() => deps.items.store(items, limits));
     return { ...stored, skipped: prepared.skipped + stored.skipped.length, rejected };
   } catch (error) {
-    throw positioned(error, batch, prepared);
+    const row = isKindredError(error) ? items.rows.findIndex(({ key }) => key === error.metadata["key"]) : -1;
+    if (!isKindredError(error) || row === -1) throw error;
+    const position = prepared.positions[row] as number;
+    const { key } = items.rows[row] as ItemRow;
+    if (error.kind === "already-exists")
+      throw keyTaken(items.collection.name, key, `${batch.fields.items}.keys[${position}]`);
+    if (error.kind !== "invalid-argument") throw error;
+    const column = batch.items.documents[position] ? "documents" : "texts";
+    if (batch.badRows === "reject-batch")
+      throw invalidField(`${batch.fields.items}.${column}[${position}]`, TOO_MANY_WORDS);
+    const refused = { position, key, reason: `${column} ${TOO_MANY_WORDS}` };
+    return await storeBatch(deps, batch, without(prepared, row, refused), limits);
   }
 }
 
-/** Says where in the request the key is that is taken. */
-function positioned(error: unknown, batch: ItemBatch, { items, positions }: PreparedItemBatch): unknown {
-  if (!isKindredError(error) || error.kind !== "already-exists") return error;
-  const row = items.rows.findIndex(({ key }) => key === error.metadata["key"]);
-  if (row === -1) return error;
-  const { key } = items.rows[row] as { key: string };
-  return keyTaken(items.collection.name, key, `${batch.fields.items}.keys[${positions[row]}]`);
+/** The others, when the database has refused a row. */
+function without(prepared: PreparedItemBatch, row: number, refused: RejectedRow): PreparedItemBatch {
+  const { items, positions, rejected } = prepared;
+  return {
+    ...prepared,
+    items: { ...items, rows: items.rows.toSpliced(row, 1) },
+    positions: positions.toSpliced(row, 1),
+    rejected: [...rejected, refused].toSorted((a, b) => a.position - b.position),
+  };
 }
