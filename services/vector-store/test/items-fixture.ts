@@ -46,3 +46,37 @@ export function vectorOf(number: number, dimensions = 4, seed = 1): number[] {
   const random = randomNumbers(number * 31 + seed);
   return Array.from({ length: dimensions }, () => Math.fround(random() - 0.5));
 }
+
+/** Asks for vectors too. */
+export const WHOLE = { vector: true };
+
+/** More rows than this come by COPY where the server takes it. */
+export const COPIED = 600;
+
+/** All items of the collection "things" by key; vectors as numbers. */
+export async function storedItems({
+  vectors: service,
+}: Pick<Fixture, "vectors">): Promise<{ key: string; vector: number[]; metadata: unknown }[]> {
+  const answers = await Array.fromAsync(service.export({ collection: "things", projection: WHOLE }));
+  return answers.flatMap(({ items }) => {
+    const vectors = Buffer.from(items?.vectors ?? []);
+    const bytes = vectors.length / Math.max(1, items?.keys.length ?? 0);
+    return (items?.keys ?? []).map((key, row) => ({
+      key,
+      vector: Array.from({ length: bytes / 4 }, (_, i) => vectors.readFloatLE(row * bytes + 4 * i)),
+      metadata: items?.metadata[row],
+    }));
+  });
+}
+
+/** What the names of the tables of the collection "things" begin with. */
+export async function tablesOf({ db }: Pick<Fixture, "db">): Promise<string> {
+  const { rows } = await db.query<{ id: number }>("SELECT id FROM collections WHERE name = 'things'");
+  return `collection_${rows[0]?.id}`;
+}
+
+/** @returns whether the database has pgvector; says so where a test cannot run for want of it. */
+export function hasVector({ db }: Pick<Fixture, "db">): boolean {
+  if (!db.capabilities.vector) process.stderr.write("not run: needs pgvector\n");
+  return db.capabilities.vector !== undefined;
+}
