@@ -14,12 +14,15 @@ import { startStack, type Stack } from "@kindred/testing";
 // What the README tells people to type does what it says: its code blocks are run as they stand, but for the ports.
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+const blocksOf = (text: string) =>
+  [...text.matchAll(/^```(sh|ts)\n([\s\S]*?)^```$/gm)].map(([, language, code]) => ({
+    language,
+    code: code as string,
+  }));
 const readme = readFileSync(join(root, "README.md"), "utf8");
 const section = readme.slice(readme.indexOf("## A first search"), readme.indexOf("## What is in it"));
-const blocks = [...section.matchAll(/^```(sh|ts)\n([\s\S]*?)^```$/gm)].map(([, language, code]) => ({
-  language,
-  code: code as string,
-}));
+const blocks = blocksOf(section);
+const vectorStoreBlocks = blocksOf(readFileSync(join(root, "services/vector-store/README.md"), "utf8"));
 
 let stack: Stack;
 let folder: string;
@@ -113,15 +116,45 @@ test("OpenAI's API", async () => {
   expect(reply.data.map(({ embedding }) => embedding.length)).toEqual([384]);
 });
 
-test("grpcurl", async () => {
+async function hasGrpcurl(): Promise<boolean> {
   try {
     await promisify(execFile)("grpcurl", ["-version"]);
+    return true;
   } catch {
-    process.stderr.write("not run: the README's grpcurl commands; grpcurl is not on PATH\n");
-    return;
+    process.stderr.write("not run: grpcurl's commands of the README; it is not on PATH\n");
+    return false;
   }
+}
+
+test("grpcurl", async () => {
+  if (!(await hasGrpcurl())) return;
   const output = await shell(blockWith("grpcurl -plaintext"));
   expect(output).toContain("kindred.vector_store.v1.SearchService");
   expect(output).toContain("gallery/pets/");
   expect(output).toContain('"status": "SERVING"');
 });
+
+test("what the vector store's README shows of collections", async () => {
+  const [create, ingest, filter, hybrid] = vectorStoreBlocks.map(({ code }) => code);
+  expect(vectorStoreBlocks).toHaveLength(4);
+  const keysOf = (reply: string): string[] =>
+    (JSON.parse(reply) as { hits: { key: string }[] }).hits.map(({ key }) => key);
+
+  const created = await shell(create as string);
+  expect(created).toContain('{"inserted":"3"}');
+  const found = created.slice(created.indexOf('{"hits"'));
+  expect(keysOf(found)).toEqual(["rain", "sun"]);
+  const { hits } = JSON.parse(found) as { hits: { similarity: number }[] };
+  expect(hits.map(({ similarity }) => similarity.toFixed(3))).toEqual(["0.356", "0.253"]);
+
+  expect(keysOf(await shell(filter as string))).toEqual(["rain", "sea"]);
+
+  if (!(await hasGrpcurl())) return;
+  expect((await shell(ingest as string)).replaceAll(/\s/g, "")).toBe(
+    '{"sequence":"1","inserted":"1","skipped":"1"}{"sequence":"2","inserted":"1"}',
+  );
+  const joined = await shell(hybrid as string);
+  expect(keysOf(joined)).toEqual(["sea", "sun", "snow"]);
+  const { hits: ranked } = JSON.parse(joined) as { hits: { textRank?: number; fusedScore: number }[] };
+  expect(ranked.map(({ textRank }) => textRank !== undefined)).toEqual([true, true, false]);
+}, 60_000);
