@@ -179,9 +179,9 @@ describe("diverse searches", () => {
 
   test.each(METRICS)("by %s take what is near and unlike each other", async (name, metric) => {
     for (const query of [
-      [1, 0.13],
-      [0.3, 1],
-      [1, 0.9],
+      [1, 0.137],
+      [0.317, 1.03],
+      [1.1, 0.913],
     ]) {
       for (const lambda of [0.2, 0.5, 0.8, 1]) {
         const reply = await fixture.search.search({

@@ -3,6 +3,20 @@ import { vectorBytes, type Collection, type Metric } from "./collection.ts";
 /** A vector as it travels: little-endian float32, or packed bits. It may be a view of a larger message, at any offset. */
 export type PackedVector = Uint8Array;
 
+/** Packed numbers, as they are computed with. */
+export function unpackFloats(packed: PackedVector): Float32Array {
+  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
+  return Float32Array.from({ length: packed.byteLength / 4 }, (_, i) => view.getFloat32(4 * i, true));
+}
+
+/** The reverse: each number becomes the nearest float32. */
+export function packFloats(values: Float32Array | Float64Array): PackedVector {
+  const packed = new Uint8Array(4 * values.length);
+  const view = new DataView(packed.buffer);
+  for (const [i, value] of values.entries()) view.setFloat32(4 * i, value, true);
+  return packed;
+}
+
 /**
  * Why these bytes are no vector that can be compared with the collection's, as the end of a sentence that begins with the
  * field's name; undefined when they are one. Zero vectors have no direction: their cosine distance is NaN.

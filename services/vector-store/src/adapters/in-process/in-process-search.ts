@@ -4,14 +4,14 @@ import { countDown } from "../../domain/call-limits.ts";
 import type { Metric } from "../../domain/collection.ts";
 import { distanceFrom, squaredNorms, type DenseMetric } from "../../domain/exact-distance.ts";
 import type { ItemHit, ItemQuery, ItemSearch, NearestItems } from "../../domain/item-ports.ts";
-import type { PackedVector } from "../../domain/packed-vector.ts";
+import { packFloats, unpackFloats, type PackedVector } from "../../domain/packed-vector.ts";
 import type { CallLimits } from "../../domain/ports.ts";
 import { groupValues, hitParts } from "../postgres/json-hits.ts";
 import { cursorRows, pagedRows, rowsByKey, withSnapshot, type Queryable } from "../postgres/json-vectors.ts";
 import { countStatement } from "../postgres/filter-condition.ts";
 import { searchStates, type SearchStates } from "../postgres/search-state.ts";
 import { tableVersion } from "../postgres/vector-changes.ts";
-import { Breather } from "./breathe.ts";
+import { Breather } from "../../domain/breathe.ts";
 import { groupNearest } from "./group-nearest.ts";
 import { blockRows, VectorLoader } from "./load-vectors.ts";
 import { parseVectors, scanMatching, scanRemembered, scanStored, type Scanned } from "./scan.ts";
@@ -133,7 +133,7 @@ async function withinLimits<T>(
 
 function scanQuery(query: ItemQuery) {
   return {
-    vector: unpack(query.vector),
+    vector: unpackFloats(query.vector),
     metric: denseMetric(query.metric),
     limit: query.candidateLimit,
     excludedKeys: new Set(query.excludedKeys),
@@ -144,18 +144,6 @@ function denseMetric(metric: Metric): DenseMetric {
   if (metric === "hamming" || metric === "jaccard")
     throw new TypeError(`${metric} distances are for bits, which are not kept as JSON`);
   return metric;
-}
-
-function unpack(packed: PackedVector): Float32Array {
-  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
-  return Float32Array.from({ length: packed.byteLength / 4 }, (_, i) => view.getFloat32(4 * i, true));
-}
-
-function pack(values: Float32Array): PackedVector {
-  const packed = new Uint8Array(values.byteLength);
-  const view = new DataView(packed.buffer);
-  for (const [i, value] of values.entries()) view.setFloat32(4 * i, value, true);
-  return packed;
 }
 
 async function answer(client: Queryable, query: ItemQuery, scanned: Scanned): Promise<NearestItems> {
@@ -180,7 +168,7 @@ async function answer(client: Queryable, query: ItemQuery, scanned: Scanned): Pr
 function vectorOf(json: string | undefined, dimensions: number): PackedVector | undefined {
   return json === undefined
     ? undefined
-    : pack(Float32Array.from(JSON.parse(json) as number[]).subarray(0, dimensions));
+    : packFloats(Float32Array.from(JSON.parse(json) as number[]).subarray(0, dimensions));
 }
 
 async function distancesOf(
@@ -197,7 +185,7 @@ async function distancesOf(
   const norms = new Float32Array(count);
   squaredNorms(values, dimensions, { first: 0, end: count }, norms);
   const distances = new Float64Array(count);
-  distanceFrom(unpack(query.vector), denseMetric(query.metric))(
+  distanceFrom(unpackFloats(query.vector), denseMetric(query.metric))(
     { values, norms, count },
     0,
     count,
@@ -215,7 +203,7 @@ async function distancesOf(
         key,
         distance: distances[i] as number,
         group: groups?.get(key),
-        vector: projection.vector ? pack(vector) : undefined,
+        vector: projection.vector ? packFloats(vector) : undefined,
       },
     ];
   });

@@ -11,7 +11,7 @@ import {
   type JsonVectorRows,
 } from "../postgres/json-vectors.ts";
 import { noteChanges, tableVersion } from "../postgres/vector-changes.ts";
-import { Breather } from "./breathe.ts";
+import { Breather } from "../../domain/breathe.ts";
 import { parseVectors } from "./scan.ts";
 import { SharedWork } from "./shared-work.ts";
 import type { RememberedVectors, Room, VectorCache } from "./vector-cache.ts";

@@ -3,7 +3,7 @@ import { distanceFrom, squaredNorms, type DenseMetric } from "../../domain/exact
 import { readJsonVector } from "../../domain/json-vector.ts";
 import { TopCandidates } from "../../domain/top-candidates.ts";
 import type { JsonVectorRows } from "../postgres/json-vectors.ts";
-import type { Breather } from "./breathe.ts";
+import type { Breather } from "../../domain/breathe.ts";
 import type { RememberedVectors } from "./vector-cache.ts";
 
 /** An item by its key. */

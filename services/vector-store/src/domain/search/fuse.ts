@@ -44,5 +44,5 @@ export function fuse(
       const textRank = ranks[1].get(identity);
       return { ...hit, textRank, fusedScore: share(ranks[0].get(identity), 1) + share(textRank, textWeight) };
     })
-    .sort((a, b) => b.fusedScore - a.fusedScore || b.similarity - a.similarity || order(a.key, b.key));
+    .toSorted((a, b) => b.fusedScore - a.fusedScore || b.similarity - a.similarity || order(a.key, b.key));
 }

@@ -6,7 +6,7 @@ import type { ItemStore } from "../item-ports.ts";
 import { readKey } from "../items/key-form.ts";
 import { IMAGE_ID_FIELD } from "../layout.ts";
 import { noImage } from "../no-image.ts";
-import { vectorProblem, type PackedVector } from "../packed-vector.ts";
+import { packFloats, unpackFloats, vectorProblem, type PackedVector } from "../packed-vector.ts";
 import type { CallLimits, EmbeddingPort, ImageRepository } from "../ports.ts";
 import type { QuerySource, SearchQuery, WeightedSource } from "./search-query.ts";
 
@@ -239,7 +239,7 @@ async function weightedSum(
   const stored = await storedVectors(deps, collection, sources, limits);
   const sum = new Float64Array(collection.dimensions);
   for (const { source, weight } of queries) {
-    const values = floatsOf(vectorOf(source, texts, stored));
+    const values = unpackFloats(vectorOf(source, texts, stored));
     // A stored zero vector points nowhere.
     const scale = weight / (lengthOf(values) || 1);
     for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + scale * (values[i] as number);
@@ -249,19 +249,7 @@ async function weightedSum(
   if (length < 1e-6 * queries.reduce((total, { weight }) => total + Math.abs(weight), 0)) {
     throw invalidField("several.queries", "cancel each other out: there is no direction left to search in");
   }
-  return packed(sum.map((value) => value / length));
-}
-
-/** Packed little-endian float32 values as numbers. */
-export function floatsOf(vector: PackedVector): Float32Array {
-  const view = new DataView(vector.buffer, vector.byteOffset, vector.byteLength);
-  return Float32Array.from({ length: vector.byteLength / 4 }, (_, i) => view.getFloat32(4 * i, true));
-}
-
-function packed(values: Float64Array): PackedVector {
-  const view = new DataView(new ArrayBuffer(4 * values.length));
-  for (const [i, value] of values.entries()) view.setFloat32(4 * i, value, true);
-  return new Uint8Array(view.buffer);
+  return packFloats(sum.map((value) => value / length));
 }
 
 function lengthOf(values: Float32Array | Float64Array): number {

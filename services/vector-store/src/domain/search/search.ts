@@ -106,7 +106,7 @@ export async function search(
   return {
     collection,
     metric,
-    hits: choose(prepared, fused),
+    hits: await choose(prepared, fused, limits.signal),
     plan: {
       ...chosen,
       scan: found.scan,
@@ -313,14 +313,18 @@ async function joinMatches(
 }
 
 /** The hits that the caller asked for, of those that were found. */
-function choose(prepared: Prepared, hits: readonly SearchHit[]): SearchHit[] {
+async function choose(
+  prepared: Prepared,
+  hits: readonly SearchHit[],
+  signal: AbortSignal | undefined,
+): Promise<SearchHit[]> {
   const { query } = prepared;
   const { diversity, offset, k } = query;
   const last = offset + k;
   if (diversity) {
     const { metric, collection } = prepared;
     const options = { lambda: diversity.lambda, count: last, metric, dimensions: collection.dimensions };
-    const chosen = diversify(hits, options).slice(offset);
+    const chosen = (await diversify(hits, options, signal)).slice(offset);
     return query.projection.vector ? chosen : chosen.map((hit) => ({ ...hit, vector: undefined }));
   }
   if (!prepared.group) return hits.slice(offset, last);
