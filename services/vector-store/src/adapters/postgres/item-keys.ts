@@ -20,10 +20,37 @@ export async function knownKeys(
   layout: Layout,
   keys: readonly string[],
 ): Promise<ReadonlySet<string>> {
+  return await selectKeys(client, layout, keys, "");
+}
+
+/**
+ * The same for a collection whose key's index has the order of compareKeys. Keys that are all behind those which are there, or
+ * between two of them, are looked up at once and not one by one.
+ * @param keys ascending, at least one
+ */
+export async function knownOfRange(
+  client: Pick<ClientBase, "query">,
+  layout: Layout,
+  keys: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const { type } = layout.key;
+  // It depends on nothing of the row, and so is asked once, before any key.
+  const inRange = `AND (SELECT EXISTS (
+    SELECT 1 FROM ${tableSql(layout.vectors)} v WHERE ${keySql(layout)} BETWEEN $2::${type} AND $3::${type}))`;
+  return await selectKeys(client, layout, keys, inRange, [keys[0], keys.at(-1)]);
+}
+
+async function selectKeys(
+  client: Pick<ClientBase, "query">,
+  layout: Layout,
+  keys: readonly string[],
+  condition: string,
+  values: readonly unknown[] = [],
+): Promise<ReadonlySet<string>> {
   const { rows } = await client.query<{ key: string }>(
     `SELECT ${keySql(layout)}::text AS key FROM ${tableSql(layout.vectors)} v
-      WHERE ${keySql(layout)} = ANY ($1::${layout.key.type}[])`,
-    [keyArray(layout, keys)],
+      WHERE ${keySql(layout)} = ANY ($1::${layout.key.type}[]) ${condition}`,
+    [keyArray(layout, keys), ...values],
   );
   return new Set(rows.map(({ key }) => key));
 }

@@ -9,7 +9,7 @@ import { keyTaken } from "../../domain/key-taken.ts";
 import type { CallLimits } from "../../domain/ports.ts";
 import { rowColumn, type BinaryRows } from "./binary-rows.ts";
 import { JSONB, TEXT } from "./binary-types.ts";
-import { knownKeys } from "./item-keys.ts";
+import { knownKeys, knownOfRange } from "./item-keys.ts";
 import { KEY_TYPES } from "./key-types.ts";
 import { pinSpace } from "./space-pin.ts";
 import { tableSql } from "./sql.ts";
@@ -80,11 +80,10 @@ async function unlessTaken<T>(work: () => Promise<T | undefined>): Promise<T | u
 /** @throws an error of the database that is a unique violation when a key is taken meanwhile */
 async function copyNew(client: PoolClient, db: Database, writing: Writing): Promise<StoredItems> {
   const { collection, onConflict } = writing;
-  const known = await knownKeys(
-    client,
-    collection.layout,
-    writing.rows.map(({ key }) => key),
-  );
+  const keys = writing.rows.map(({ key }) => key);
+  // A user's text may have an index of another order.
+  const lookUp = collection.kind === "managed" ? knownOfRange : knownKeys;
+  const known = await lookUp(client, collection.layout, keys);
   if (known.size === 0) {
     await copyStraight(client, collection, writing.rows);
     return { inserted: writing.rows.length, replaced: 0, skipped: [] };
