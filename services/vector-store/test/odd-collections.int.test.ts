@@ -104,6 +104,64 @@ test("a zero vector has no cosine and is no hit by it", async () => {
   expect(keysOf(nearest)).toEqual(["3", "2"]);
 });
 
+test("what a registered table does not take is failed-precondition with its reason", async () => {
+  await register("id integer PRIMARY KEY, v vector(2)", "(1, '[1,0]')");
+  await fixture.db.query("CREATE MATERIALIZED VIEW public.odd_view AS SELECT * FROM public.odd");
+  await fixture.db.query("CREATE UNIQUE INDEX ON public.odd_view (id)");
+  await fixture.collections.registerCollection({
+    table: { schema: "public", table: "odd_view", keyColumn: "id" },
+  });
+  const remove = (collection: string) =>
+    fixture.vectors.deleteItems({ collection, which: { case: "keys", value: { keys: ["1"] } } });
+  const upsert = (collection: string) =>
+    fixture.vectors.upsert({ collection, items: { keys: ["1"], vectors: pack([1, 1]) } });
+  for (const call of [remove, upsert]) {
+    expect(await errorOf(call("odd_view"))).toMatchObject({
+      kind: "failed-precondition",
+      message: expect.stringContaining("materialized view"),
+    });
+  }
+  await fixture.db.query("DROP MATERIALIZED VIEW public.odd_view");
+  await fixture.db.query(`
+    CREATE FUNCTION public.odd_never() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'never on Sundays'; END $$`);
+  await fixture.db.query(
+    "CREATE TRIGGER never BEFORE INSERT OR DELETE ON public.odd FOR EACH ROW EXECUTE FUNCTION public.odd_never()",
+  );
+  try {
+    expect(await errorOf(remove("odd"))).toMatchObject({
+      kind: "failed-precondition",
+      message: 'the table of "odd" cannot be written to: never on Sundays',
+    });
+  } finally {
+    await fixture.db.query("DROP FUNCTION public.odd_never CASCADE");
+  }
+});
+
+test("a query that half precision cannot hold is refused by name", async () => {
+  await register("id integer PRIMARY KEY, v halfvec(2)", "(1, '[1,0]')");
+  for (const [number, remedy] of [
+    [1e6, "must hold numbers up to 65504, value 0 is 1000000"],
+    [1e-9, "must not be the zero vector in half precision"],
+  ] as const) {
+    const error = await errorOf(fixture.search.search({ collection: "odd", query: byVector(number, 0) }));
+    expect(error.violations).toEqual([{ field: "vector.data", description: remedy }]);
+  }
+});
+
+test("an index that a killed build has left is not scanned", async () => {
+  await register("id integer PRIMARY KEY, v vector(2)", "(1, '[1,0]'), (2, '[1,1]')");
+  await fixture.db.query("CREATE INDEX killed ON public.odd USING hnsw (v vector_cosine_ops)");
+  const methodOf = async (): Promise<SearchMethod | undefined> => {
+    fixture.store.forgetState();
+    return (await fixture.search.search({ collection: "odd", query: byVector(1, 0), k: 1 })).plan?.method;
+  };
+  expect(await methodOf()).toBe(SearchMethod.HNSW);
+  await fixture.db.query(
+    "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'public.killed'::regclass",
+  );
+  expect(await methodOf()).toBe(SearchMethod.EXACT);
+});
+
 describe("keys that are numbers or UUIDs", () => {
   const UUID = "0a000000-0000-4000-8000-00000000000f";
 

@@ -37,15 +37,23 @@ export function vectorProblem(
   if (elementType === "bit") return bitsProblem(bytes, dimensions);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let squares = 0;
+  let zeroInHalves = true;
   for (let i = 0; i < dimensions; i++) {
     const value = view.getFloat32(4 * i, true);
     if (!Number.isFinite(value)) return `must hold finite numbers only, value ${i} is ${value}`;
     squares += value * value;
+    if (elementType === "halfvec") {
+      const half = Math.f16round(value);
+      if (!Number.isFinite(half)) return `must hold numbers up to 65504, value ${i} is ${value}`;
+      zeroInHalves &&= half === 0;
+    }
   }
-  // pgvector computes in single precision, in which the squares of tiny values vanish and those of huge ones overflow.
-  if (metric === "cosine" && Math.fround(squares) === 0) return "must not be the zero vector";
-  if (Math.fround(squares) === Infinity) return "must have a norm below 1.8e19";
-  return undefined;
+  if (metric === "cosine") {
+    // pgvector computes in single precision, in which the squares of tiny values vanish and those of huge ones overflow.
+    if (Math.fround(squares) === 0) return "must not be the zero vector";
+    if (elementType === "halfvec" && zeroInHalves) return "must not be the zero vector in half precision";
+  }
+  return Math.fround(squares) === Infinity ? "must have a norm below 1.8e19" : undefined;
 }
 
 function bitsProblem(bytes: Uint8Array, dimensions: number): string | undefined {

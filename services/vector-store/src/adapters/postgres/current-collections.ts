@@ -12,6 +12,9 @@ const CHANGED = new Set(["22000", "22P03", "42703", "42804", "42883", "42P01"]);
 /** Of those, what no second look makes better. */
 const GONE = new Set(["42703", "42P01"]);
 
+/** What is no table (a materialized view), and what a trigger of its owner's will not have. */
+const REFUSED = new Set(["42809", "P0001"]);
+
 /** Where the collection is looked at again at once. */
 const RETRY_AFTER_MS = 50;
 
@@ -28,6 +31,7 @@ export function onCurrentCollections(
 ): OnCollection {
   const explained = async (error: unknown, used: Collection): Promise<unknown> => {
     const state = sqlStateOf(error) ?? "";
+    if (used.kind === "registered" && REFUSED.has(state)) return refused(used, error);
     // A vector of another length than the collection's is noticed here, before anybody compares it.
     if (!CHANGED.has(state) && !(error instanceof RangeError)) return error;
     collections.forget();
@@ -58,6 +62,14 @@ export function onCurrentCollections(
       throw await explained(error, collection);
     }
   };
+}
+
+function refused({ name }: Collection, error: unknown): KindredError {
+  return new KindredError(
+    "failed-precondition",
+    `the table of ${JSON.stringify(name)} cannot be written to: ${messageOf(error)}`,
+    { cause: error },
+  );
 }
 
 function unfit({ name }: Collection, error: unknown): KindredError {

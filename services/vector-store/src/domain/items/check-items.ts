@@ -90,23 +90,8 @@ function sourceProblem(collection: Collection, items: NewItems, position: number
     const why = textProblem(items.texts[position] as string, { required: true });
     return why === undefined ? undefined : { column: "texts", why };
   }
-  const why = storedVectorProblem(vectorAt(collection, items, position), collection);
+  const why = vectorProblem(vectorAt(collection, items, position), collection, collection.metric);
   return why === undefined ? undefined : { column: "vectors", why };
-}
-
-/** Rounded to half precision, large values become infinite and small ones zero. */
-function storedVectorProblem(vector: PackedVector, collection: Collection): string | undefined {
-  const problem = vectorProblem(vector, collection, collection.metric);
-  if (problem !== undefined || collection.elementType !== "halfvec") return problem;
-  const view = new DataView(vector.buffer, vector.byteOffset, vector.byteLength);
-  let zero = true;
-  for (let i = 0; i < collection.dimensions; i++) {
-    const value = view.getFloat32(4 * i, true);
-    const half = Math.f16round(value);
-    if (!Number.isFinite(half)) return `must hold numbers up to 65504, value ${i} is ${value}`;
-    zero &&= half === 0;
-  }
-  return zero && collection.metric === "cosine" ? "must not be the zero vector in half precision" : undefined;
 }
 
 /** @throws KindredError for what no row can be blamed for. */
