@@ -1,10 +1,9 @@
 import { once } from "node:events";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { EmbeddingService } from "@kindred/contracts/embedding/v1";
-import { ConflictPolicy, VectorService } from "@kindred/contracts/vector-store/v1";
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { IngestRequestSchema } from "@kindred/contracts/vector-store/v1";
+import { ConflictPolicy, VectorService, type IngestRequestSchema } from "@kindred/contracts/vector-store/v1";
 import { openChannel, packVectors, type Channel } from "@kindred/rpc";
 import { startStack, type Stack } from "@kindred/testing";
 import pg from "pg";
