@@ -13,14 +13,13 @@ import {
 } from "../domain/new-image.ts";
 import { DIMENSIONS } from "../domain/collection.ts";
 import { vectorProblem } from "../domain/packed-vector.ts";
-import { checkMetadata, checkText } from "./text-checks.ts";
+import { checkMetadata, checkText, MAX_SPACE_ID_CHARACTERS } from "./text-checks.ts";
 
 const IMAGE_VECTORS = { elementType: "vector", dimensions: DIMENSIONS } as const;
 const MAX_KEY_CHARACTERS = 200;
 export const MAX_EMBEDDING_TYPE_CHARACTERS = 50;
 export const MAX_MODEL_TYPE_CHARACTERS = 100;
 const MAX_MODEL_NAME_CHARACTERS = 200;
-const MAX_SPACE_ID_CHARACTERS = 1000;
 
 /** The embeddings of a request, or that of the description where there are none. */
 export function readEmbeddings(

@@ -2,6 +2,9 @@ import type { FieldChecks } from "@kindred/rpc";
 import type { JsonObject } from "../domain/image.ts";
 import { metadataProblem } from "../domain/text-problem.ts";
 
+/** Of the id of an embedding space. */
+export const MAX_SPACE_ID_CHARACTERS = 1000;
+
 /** As FieldChecks.text; and no half of a surrogate pair, which JSON can carry and no database can keep. */
 export function checkText(
   checks: FieldChecks,

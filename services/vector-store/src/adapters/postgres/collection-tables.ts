@@ -1,8 +1,9 @@
 import { KindredError } from "@kindred/errors";
-import { escapeIdentifier, escapeLiteral, type PoolClient } from "pg";
+import { escapeIdentifier, type PoolClient } from "pg";
 import { vectorBytes, type Collection } from "../../domain/collection.ts";
 import type { TableName } from "../../domain/layout.ts";
 import { tableSql } from "./sql.ts";
+import { documentVectorSql } from "./text-search-statement.ts";
 
 /** A vector of up to so many bytes stays in its row: the rest of the page is for the key and the headers. */
 const MAX_PLAIN_BYTES = 7000;
@@ -37,10 +38,8 @@ export async function createTables(
     `CREATE INDEX ${index("metadata_idx")} ON ${tableSql(items)} USING gin (metadata jsonb_path_ops)`,
   );
   if (collection.textSearchConfig !== undefined) {
-    const config = `${escapeLiteral(collection.textSearchConfig)}::regconfig`;
-    await client.query(
-      `CREATE INDEX ${index("document_idx")} ON ${tableSql(items)} USING gin (to_tsvector(${config}, coalesce(document, '')))`,
-    );
+    const words = documentVectorSql("document", collection.textSearchConfig);
+    await client.query(`CREATE INDEX ${index("document_idx")} ON ${tableSql(items)} USING gin (${words})`);
   }
 }
 

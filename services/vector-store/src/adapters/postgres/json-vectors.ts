@@ -6,7 +6,7 @@ import type { Filter } from "../../domain/filter.ts";
 import { IMAGE_ID_FIELD, type KeyType, type Layout } from "../../domain/layout.ts";
 import type { CallLimits } from "../../domain/ports.ts";
 import { filterCondition } from "./filter-condition.ts";
-import { columnSql, keySql, startStatement, tableSql, type Statement } from "./sql.ts";
+import { columnSql, keySql, orderedSql, startStatement, tableSql, type Statement } from "./sql.ts";
 
 /** Rows in the order that decides between equal distances: see rankColumns. */
 export interface JsonVectorRows {
@@ -43,9 +43,7 @@ function rankColumns({ kind, layout }: JsonVectorQuery["collection"]): { column:
   return kind === "images" ? [{ column: IMAGE_ID_FIELD, type: "bigint" }, layout.key] : [layout.key];
 }
 
-/** Text by its code points, whatever the collation of the column. */
-const ordered = ({ column, type }: Layout["key"]): string =>
-  `${columnSql("vectors", column)}${type === "text" ? ' COLLATE "C"' : ""}`;
+const ordered = ({ column, type }: Layout["key"]): string => orderedSql(columnSql("vectors", column), type);
 
 /** The column itself and no function of it is selected, so that a sort carries references to vectors and not their texts. */
 function selectStatement(query: JsonVectorQuery, after: RawRow | undefined, limited: boolean): Statement {

@@ -10,6 +10,7 @@ import {
   columnSql,
   itemsJoinSql,
   keySql,
+  orderedSql,
   startStatement,
   tableSql,
   type Parameter,
@@ -52,8 +53,7 @@ export function listStatement(collection: Collection, query: ListQuery): Stateme
   const { values, parameter } = startStatement();
   const { layout } = collection;
   const { filter, afterKey, limit, projection } = query;
-  // Text by code point, whatever the column's own collation is.
-  const key = `${keySql(layout)}${layout.key.type === "text" ? ' COLLATE "C"' : ""}`;
+  const key = orderedSql(keySql(layout), layout.key.type);
   const select = selectSql(collection, projection, parameter);
   const conditions: string[] = [];
   if (filter) conditions.push(filterCondition(filter, layout, parameter, "filter"));

@@ -3,7 +3,7 @@ import type { Collection } from "../../domain/collection.ts";
 import type { Filter } from "../../domain/filter.ts";
 import { filterCondition } from "./filter-condition.ts";
 import { keyArray } from "./item-keys.ts";
-import { keySql, startStatement, tableSql } from "./sql.ts";
+import { keySql, orderedSql, startStatement, tableSql } from "./sql.ts";
 
 /** How many are deleted by one statement: their keys are in memory meanwhile. */
 const BATCH_ROWS = 10_000;
@@ -39,7 +39,7 @@ async function removeVectors(
 ): Promise<string[]> {
   const { values, parameter } = startStatement();
   const key = keySql(layout);
-  const order = `${key}${layout.key.type === "text" ? ' COLLATE "C"' : ""}`;
+  const order = orderedSql(key, layout.key.type);
   const conditions = [
     "keys" in which
       ? `${key} = ANY (${parameter(keyArray(layout, which.keys))}::${layout.key.type}[])`
@@ -54,7 +54,7 @@ async function removeVectors(
      ), gone AS (
        DELETE FROM ${table} v USING doomed d WHERE ${key} = d.key RETURNING ${key} AS key
      )
-     SELECT v.key::text AS key FROM gone v ORDER BY v.key${layout.key.type === "text" ? ' COLLATE "C"' : ""}`,
+     SELECT v.key::text AS key FROM gone v ORDER BY ${orderedSql("v.key", layout.key.type)}`,
     values,
   );
   return rows.map((row) => row.key);

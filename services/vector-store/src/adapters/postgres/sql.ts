@@ -1,5 +1,5 @@
 import { escapeIdentifier } from "pg";
-import type { Layout, TableName, TableRole } from "../../domain/layout.ts";
+import type { KeyType, Layout, TableName, TableRole } from "../../domain/layout.ts";
 
 /** A statement with `$n` for its values. */
 export interface Statement {
@@ -29,6 +29,11 @@ export function columnSql(role: TableRole, column: string): string {
 
 export function keySql({ key }: Pick<Layout, "key">): string {
   return columnSql("vectors", key.column);
+}
+
+/** An expression to order by: text by code point, whatever the column's own collation is. */
+export function orderedSql(sql: string, type: KeyType): string {
+  return type === "text" ? `${sql} COLLATE "C"` : sql;
 }
 
 /** `items i` beside `vectors v`; empty where there is no second table. */

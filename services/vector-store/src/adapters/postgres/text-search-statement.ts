@@ -3,7 +3,15 @@ import type { Filter } from "../../domain/filter.ts";
 import type { Layout } from "../../domain/layout.ts";
 import { documentTable, type Bm25Index } from "./bm25-index.ts";
 import { filterCondition } from "./filter-condition.ts";
-import { columnSql, keySql, startStatement, tableSql, type Parameter, type Statement } from "./sql.ts";
+import {
+  columnSql,
+  keySql,
+  orderedSql,
+  startStatement,
+  tableSql,
+  type Parameter,
+  type Statement,
+} from "./sql.ts";
 
 /** What to look for in the documents of a collection. */
 export interface TextQuery {
@@ -56,7 +64,7 @@ function fullText(query: Compiling): string {
   return `
     SELECT ${keySql(layout)}::text AS key FROM ${source(query)}
      WHERE ${[`${vector} @@ ${searched}`, `${sql} <> ''`, ...restrictions(query)].join(" AND ")}
-     ORDER BY ts_rank_cd(${vector}, ${searched}) DESC, ${ordered(keySql(layout), layout)} LIMIT ${parameter(query.limit)}`;
+     ORDER BY ts_rank_cd(${vector}, ${searched}) DESC, ${orderedSql(keySql(layout), layout.key.type)} LIMIT ${parameter(query.limit)}`;
 }
 
 function bm25(query: Compiling, index: Bm25Index): string {
@@ -79,7 +87,7 @@ function nearestByIndex(query: Compiling, index: Bm25Index): string {
        ORDER BY ${sql} <@> ${distance} LIMIT ${parameter(limit + excludedKeys.length)}
     ) AS nearest
      WHERE distance < 0${excludedKeys.length > 0 ? ` AND ${isNotExcluded("nearest.key", query)}` : ""}
-     ORDER BY distance, ${ordered("nearest.key", layout)} LIMIT ${parameter(limit)}`;
+     ORDER BY distance, ${orderedSql("nearest.key", layout.key.type)} LIMIT ${parameter(limit)}`;
 }
 
 /** Every document that passes gets its score, which is below 0 where it has any of the words. */
@@ -89,7 +97,7 @@ function scored(query: Compiling, index: Bm25Index): string {
   return `
     SELECT ${keySql(layout)}::text AS key FROM ${source(query)}
      WHERE ${[...restrictions(query), `${score} < 0`].join(" AND ")}
-     ORDER BY ${score} + 0, ${ordered(keySql(layout), layout)} LIMIT ${parameter(limit)}`;
+     ORDER BY ${score} + 0, ${orderedSql(keySql(layout), layout.key.type)} LIMIT ${parameter(limit)}`;
 }
 
 function distanceSql({ text, parameter }: Compiling, { name }: Bm25Index): string {
@@ -111,7 +119,7 @@ function ranked(query: Compiling, index: Bm25Index): string {
     )
     SELECT ${keySql(layout)}::text AS key FROM ${source(query)} JOIN found ON found.key = ${joined}
      ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""}
-     ORDER BY found.score DESC, ${ordered(keySql(layout), layout)} LIMIT ${parameter(limit)}`;
+     ORDER BY found.score DESC, ${orderedSql(keySql(layout), layout.key.type)} LIMIT ${parameter(limit)}`;
 }
 
 /** Vectors with their documents, without those that have none: only then an index of the items' table can begin. */
@@ -136,9 +144,4 @@ function restrictions(query: Compiling): string[] {
 
 function isNotExcluded(key: string, { layout, excludedKeys, parameter }: Compiling): string {
   return `${key} <> ALL (${parameter([...excludedKeys])}::${layout.key.type}[])`;
-}
-
-/** Texts by code point. */
-function ordered(key: string, { key: { type } }: Layout): string {
-  return type === "text" ? `${key} COLLATE "C"` : key;
 }

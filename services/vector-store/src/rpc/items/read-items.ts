@@ -6,10 +6,9 @@ import {
 import type { FieldChecks } from "@kindred/rpc";
 import type { BadRowPolicy, NewItems } from "../../domain/items/new-items.ts";
 import type { ConflictPolicy } from "../../domain/item-ports.ts";
-import { checkText } from "../text-checks.ts";
+import { checkText, MAX_SPACE_ID_CHARACTERS } from "../text-checks.ts";
 
 export const MAX_COLLECTION_CHARACTERS = 63;
-const MAX_SPACE_ID_CHARACTERS = 1000;
 
 const CONFLICTS: Partial<Record<ConflictMessage, ConflictPolicy>> = {
   [ConflictMessage.ERROR]: "error",

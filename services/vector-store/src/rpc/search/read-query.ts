@@ -12,6 +12,7 @@ import { startChecks, type FieldChecks } from "@kindred/rpc";
 import { COLLECTION, type Metric } from "../../domain/collection.ts";
 import { allOf, type Filter } from "../../domain/filter.ts";
 import type { Projection } from "../../domain/item.ts";
+import { MAX_KEY_CHARACTERS } from "../../domain/items/key-form.ts";
 import { MAX_EF_SEARCH, MAX_PROBES } from "../../domain/search/search-plan.ts";
 import {
   CANDIDATES_PER_HIT,
@@ -26,7 +27,7 @@ import {
 import { MAX_EMBEDDING_TYPE_CHARACTERS, MAX_MODEL_TYPE_CHARACTERS } from "../embedding-fields.ts";
 import { MAX_DATASET_CHARACTERS } from "../image-fields.ts";
 import { readFieldPath, readFilter } from "../read-filter.ts";
-import { checkText } from "../text-checks.ts";
+import { checkText, MAX_SPACE_ID_CHARACTERS } from "../text-checks.ts";
 
 const DEFAULT_K = 10;
 const MAX_K = 1000;
@@ -34,8 +35,6 @@ const MAX_K = 1000;
 const MAX_DEPTH = 10_000;
 const MAX_QUERIES = 64;
 const MAX_GROUP_SIZE = 100;
-export const MAX_KEY_CHARACTERS = 512;
-const MAX_SPACE_ID_CHARACTERS = 1000;
 const MAX_PROJECTED_FIELDS = 1000;
 /** k of reciprocal rank fusion, as in the paper. */
 const RANK_CONSTANT = 60;
