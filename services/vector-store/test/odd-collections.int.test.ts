@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { BadRowPolicy, Metric, SearchMethod, type SearchResponse } from "@kindred/contracts/vector-store/v1";
+import type { JsonObject } from "../src/domain/image.ts";
 import { errorOf, openFixture, type Fixture } from "./fixture.ts";
 import { createCollection, pack } from "./items-fixture.ts";
 
@@ -304,6 +305,17 @@ describe("managed collections", () => {
     const { items } = await fixture.vectors.getItems({ collection: "things", keys: ["a"] });
     expect(items[0]?.metadata?.["text"]).toHaveLength(Math.floor(most / 2));
     expect((await errorOf(upsert(2 ** 20))).violations[0]?.field).toBe("items.metadata[0]");
+  });
+
+  test("give back metadata as deep as they may be", async () => {
+    await createCollection(fixture, { dimensions: 1 });
+    const deepest = Array.from({ length: 29 }).reduce<JsonObject>((inner) => ({ inner }), {});
+    const items = { keys: ["a", "b"], vectors: pack([1], [2]), metadata: [deepest, deepest] };
+    await fixture.vectors.upsert({ collection: "things", items });
+    const query = byVector(1);
+    const { results } = await fixture.search.searchBatch({ searches: [{ collection: "things", query }] });
+    const response = results[0]?.result.value as SearchResponse;
+    expect(response.hits.map(({ metadata }) => metadata)).toEqual([deepest, deepest]);
   });
 
   test("take 10,000 items at once, twice", async () => {

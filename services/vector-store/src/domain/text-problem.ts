@@ -33,13 +33,22 @@ export function textProblem(
     : undefined;
 }
 
+/** Readers of protobuf's binary form stop at 100 messages inside each other; an object in an object takes three. */
+const MAX_METADATA_LEVELS = 30;
+
 /** Likewise of metadata. */
 export function metadataProblem(metadata: JsonObject): string | undefined {
+  if (isDeeper(metadata, MAX_METADATA_LEVELS)) return `must be at most ${MAX_METADATA_LEVELS} levels deep`;
   if (!isKeepable(metadata)) return "must hold well-formed text without NUL characters";
   const bytes = Buffer.byteLength(JSON.stringify(metadata));
   return bytes > MAX_METADATA_BYTES
     ? `must be at most ${MAX_METADATA_BYTES} bytes as JSON, has ${bytes}`
     : undefined;
+}
+
+function isDeeper(json: JsonValue, levels: number): boolean {
+  if (typeof json !== "object" || json === null) return false;
+  return levels === 0 || Object.values(json).some((value) => isDeeper(value, levels - 1));
 }
 
 function isKeepable(json: JsonValue): boolean {
