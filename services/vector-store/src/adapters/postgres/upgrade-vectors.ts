@@ -67,6 +67,8 @@ export async function upgradeVectors(
     const report: UpgradeReport = { converted: [], refused: [] };
     for (const table of await jsonTables(client, db.schema))
       await upgradeTable({ client, db, table, onProgress }, report);
+    // The server notices a moment later that a connection is closed; the next upgrade may begin before.
+    if (db.capabilities.advisoryLocks) await client.query("SELECT pg_advisory_unlock_all()");
     return report;
   } catch (error) {
     throw translatePgError(error);
