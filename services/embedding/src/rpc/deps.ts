@@ -21,7 +21,9 @@ export async function openCall(
 ): Promise<ModelLease> {
   using opening = new DisposableStack();
   opening.use(admission.enter());
-  const { name, served } = opening.use(await registry.acquire(wanted.model || registry.nameBySpace(wanted.expectedSpaceId), signal));
+  const { name, served } = opening.use(
+    await registry.acquire(wanted.model || registry.nameBySpace(wanted.expectedSpaceId), signal),
+  );
   const open = opening.move();
   return { name, served, [Symbol.dispose]: () => open.dispose() };
 }

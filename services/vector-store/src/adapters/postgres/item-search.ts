@@ -87,7 +87,7 @@ export function itemSearch(db: Database, states: SearchStates = searchStates(db)
       if (scan.method !== "exact" && rows.length < query.k && iterative() && !goesOn) {
         ({ rows } = await run(true));
       }
-      const hits = toHits(query, rows).sort(nearestFirst(query));
+      const hits = toHits(query, rows).toSorted(nearestFirst(query));
       const candidates = countsCandidates(query) ? Number(rows[0]?.candidates ?? 0) : hits.length;
       // Fewer than were asked for are all that there are.
       const all = scan.method === "exact" && candidates < query.candidateLimit;

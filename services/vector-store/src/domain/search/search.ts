@@ -113,7 +113,8 @@ export async function search(
       inProcess: collection.layout.vector.storage === "json",
       fallback: found.fallback,
       complete: found.complete,
-      rowsScanned: found.rowsScanned,
+      // An exact search under a filter compares what passes it, which was counted.
+      rowsScanned: found.rowsScanned ?? (found.scan.method === "exact" ? chosen.matchingRows : undefined),
       textMethod: matched?.method,
       reasons: found.fallback
         ? [...chosen.reasons, "The index gave too few hits, so that every candidate was compared."]
