@@ -1,46 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { ConflictPolicy, type UpsertRequest } from "@kindred/contracts/vector-store/v1";
-import { fakeVectorStore, type FakeVectorStore } from "../../test/fake-vector-store.ts";
-import { runInProcess } from "../../test/run-in-process.ts";
+import { type FakeVectorStore } from "../../test/fake-vector-store.ts";
+import { floats, linesOf, vectorsFixture } from "../../test/vectors-fixture.ts";
 import { npyHeader } from "../embedding/npy.ts";
 
-let folder: string;
-let cleanup: AsyncDisposableStack;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "kindred-vectors-"));
-  cleanup = new AsyncDisposableStack();
-});
-afterEach(async () => {
-  await cleanup.disposeAsync();
-  rmSync(folder, { recursive: true });
-});
-
-async function service(...args: Parameters<typeof fakeVectorStore>): Promise<FakeVectorStore> {
-  return cleanup.use(await fakeVectorStore(...args));
-}
-
-/** `kindred vectors` against the service. */
-const vectors = (at: Pick<FakeVectorStore, "url">, ...args: string[]) =>
-  runInProcess(["vectors", "--url", at.url, ...args], { KINDRED_HOME: folder });
-
-function fileOf(content: string | Uint8Array, name = "songs.jsonl"): string {
-  const path = join(folder, name);
-  writeFileSync(path, content);
-  return path;
-}
-
-const lineOf = (i: number): string =>
-  JSON.stringify({
-    key: `k${i}`,
-    vector: [i, 0.5, -1],
-    metadata: { year: 1990 + i },
-    document: `Song ${i}.`,
-  });
-const linesOf = (count: number): string => Array.from({ length: count }, (_, i) => `${lineOf(i)}\n`).join("");
-const floats = (...values: number[]): Uint8Array => new Uint8Array(new Float32Array(values).buffer);
+const { service, vectors, fileOf } = vectorsFixture();
 
 describe("one item", () => {
   test("a vector with everything", async () => {

@@ -1,46 +1,12 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { KindredError } from "@kindred/errors";
 import { fakeVectorStore, type FakeVectorStore } from "../../test/fake-vector-store.ts";
-import { runInProcess } from "../../test/run-in-process.ts";
+import { floats, linesOf, vectorsFixture } from "../../test/vectors-fixture.ts";
 import { npyHeader } from "../embedding/npy.ts";
 
-let folder: string;
-let cleanup: AsyncDisposableStack;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "kindred-vectors-"));
-  cleanup = new AsyncDisposableStack();
-});
-afterEach(async () => {
-  await cleanup.disposeAsync();
-  rmSync(folder, { recursive: true });
-});
-
-async function service(...args: Parameters<typeof fakeVectorStore>): Promise<FakeVectorStore> {
-  return cleanup.use(await fakeVectorStore(...args));
-}
-
-/** `kindred vectors` against the service. */
-const vectors = (at: Pick<FakeVectorStore, "url">, ...args: string[]) =>
-  runInProcess(["vectors", "--url", at.url, ...args], { KINDRED_HOME: folder });
-
-function fileOf(content: string | Uint8Array, name = "songs.jsonl"): string {
-  const path = join(folder, name);
-  writeFileSync(path, content);
-  return path;
-}
-
-const lineOf = (i: number): string =>
-  JSON.stringify({
-    key: `k${i}`,
-    vector: [i, 0.5, -1],
-    metadata: { year: 1990 + i },
-    document: `Song ${i}.`,
-  });
-const linesOf = (count: number): string => Array.from({ length: count }, (_, i) => `${lineOf(i)}\n`).join("");
-const floats = (...values: number[]): Uint8Array => new Uint8Array(new Float32Array(values).buffer);
+const { folder, service, vectors, fileOf } = vectorsFixture();
 
 describe("export", () => {
   const filled = async (methods: Parameters<typeof fakeVectorStore>[0] = {}): Promise<FakeVectorStore> => {
@@ -51,7 +17,7 @@ describe("export", () => {
 
   test("to lines of JSON, which are imported as they were", async () => {
     const at = await filled();
-    const path = join(folder, "out.jsonl");
+    const path = join(folder(), "out.jsonl");
     const { code, out } = await vectors(at, "export", "songs", path);
     expect({ code, out }).toEqual({
       code: 0,
@@ -79,7 +45,7 @@ describe("export", () => {
 
   test("to a matrix with its keys", async () => {
     const at = await filled();
-    const [npy, keys] = [join(folder, "v.npy"), join(folder, "keys.txt")];
+    const [npy, keys] = [join(folder(), "v.npy"), join(folder(), "keys.txt")];
     const { code, out } = await vectors(at, "export", "songs", npy, "--keys", keys, "--json");
     expect({ code, report: JSON.parse(out) as unknown }).toMatchObject({
       code: 0,
@@ -117,8 +83,8 @@ describe("export", () => {
         throw new KindredError("internal", "broken");
       },
     });
-    expect((await vectors(at, "export", "songs", join(folder, "out.jsonl"))).code).toBe(1);
-    expect(readdirSync(folder)).toEqual(["songs.jsonl"]);
+    expect((await vectors(at, "export", "songs", join(folder(), "out.jsonl"))).code).toBe(1);
+    expect(readdirSync(folder())).toEqual(["songs.jsonl"]);
   });
 
   test.each<[string, string[], RegExp]>([

@@ -1,7 +1,6 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import {
   BadRowPolicy,
   ConflictPolicy,
@@ -9,44 +8,11 @@ import {
   type UpsertRequest,
 } from "@kindred/contracts/vector-store/v1";
 import { KindredError } from "@kindred/errors";
-import { COLLECTION, fakeVectorStore, store, type FakeVectorStore } from "../../test/fake-vector-store.ts";
-import { runInProcess } from "../../test/run-in-process.ts";
+import { COLLECTION, store, type FakeVectorStore } from "../../test/fake-vector-store.ts";
+import { floats, lineOf, linesOf, vectorsFixture } from "../../test/vectors-fixture.ts";
 import { npyHeader } from "../embedding/npy.ts";
 
-let folder: string;
-let cleanup: AsyncDisposableStack;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "kindred-vectors-"));
-  cleanup = new AsyncDisposableStack();
-});
-afterEach(async () => {
-  await cleanup.disposeAsync();
-  rmSync(folder, { recursive: true });
-});
-
-async function service(...args: Parameters<typeof fakeVectorStore>): Promise<FakeVectorStore> {
-  return cleanup.use(await fakeVectorStore(...args));
-}
-
-/** `kindred vectors` against the service. */
-const vectors = (at: Pick<FakeVectorStore, "url">, ...args: string[]) =>
-  runInProcess(["vectors", "--url", at.url, ...args], { KINDRED_HOME: folder });
-
-function fileOf(content: string | Uint8Array, name = "songs.jsonl"): string {
-  const path = join(folder, name);
-  writeFileSync(path, content);
-  return path;
-}
-
-const lineOf = (i: number): string =>
-  JSON.stringify({
-    key: `k${i}`,
-    vector: [i, 0.5, -1],
-    metadata: { year: 1990 + i },
-    document: `Song ${i}.`,
-  });
-const linesOf = (count: number): string => Array.from({ length: count }, (_, i) => `${lineOf(i)}\n`).join("");
-const floats = (...values: number[]): Uint8Array => new Uint8Array(new Float32Array(values).buffer);
+const { folder, service, vectors, fileOf } = vectorsFixture();
 const keysOf = ({ items }: UpsertRequest): readonly string[] => items?.keys ?? [];
 
 describe("import", () => {
@@ -69,7 +35,7 @@ describe("import", () => {
       },
     });
     expect(at.items.get("k24")).toMatchObject({ vector: floats(24, 0.5, -1), metadata: { year: 2014 } });
-    expect(readdirSync(folder)).toEqual(["songs.jsonl"]);
+    expect(readdirSync(folder())).toEqual(["songs.jsonl"]);
   });
 
   test("texts, numbers as keys, empty lines, and lines without the other members", async () => {
@@ -316,7 +282,7 @@ describe("import", () => {
       at,
       "import",
       "songs",
-      ...args.map((arg) => (arg.includes(".") ? join(folder, arg) : arg)),
+      ...args.map((arg) => (arg.includes(".") ? join(folder(), arg) : arg)),
     );
     expect(outcome).toMatchObject({ code, err: expect.stringMatching(message) });
     expect(at.asked("upsert")).toEqual([]);
