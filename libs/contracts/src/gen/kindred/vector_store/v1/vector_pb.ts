@@ -136,7 +136,8 @@ export type ItemBatch = Message<"kindred.vector_store.v1.ItemBatch"> & {
   texts: string[];
 
   /**
-   * Metadata, one an item, or none at all.
+   * Metadata, one an item, or none at all; at most 1 MiB as JSON each, and 30 levels deep: readers of binary protobuf stop at
+   * 100 messages inside of each other.
    *
    * @generated from field: repeated google.protobuf.Struct metadata = 4;
    */
