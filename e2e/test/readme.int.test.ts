@@ -73,17 +73,24 @@ const blockWith = (words: string): string => {
 };
 
 test("there are the blocks that are tested here, and no others", () => {
-  expect(blocks.map(({ language }) => language)).toEqual(["sh", "ts", "sh", "sh", "sh"]);
+  expect(blocks.map(({ language }) => language)).toEqual(["sh", "sh", "ts", "sh", "sh", "sh"]);
 });
 
 test("the command line", async () => {
-  const output = await shell(blockWith("npx kindred search"));
+  const output = await shell(blockWith("npx kindred import"));
   expect(output).toMatch(/gallery\/pets\/[a-z-]+\.png/);
   expect(output).toMatch(/A red kite|1 image|images added/i);
   expect(output).toMatch(/cosine to 1 [^]*0\.\d{4} .*a kitten taking a nap$/m);
   expect(output).toMatch(/^ all-MiniLM-L6-v2 \(default\) .*ready/m);
   // The gallery, the photo and COCO's picture.
   expect(output).toContain(String(pictures.length + 2));
+}, 60_000);
+
+test("a collection of one's own", async () => {
+  const output = await shell(blockWith("collections create lyrics"));
+  expect(output).toMatch(/^ 1 .* 1 +a slow song about rain /m);
+  expect(output).toMatch(/2 hits .* documents: fts/);
+  expect(output).toMatch(/PostgreSQL's plan[^]*Limit/);
 }, 60_000);
 
 test("the Node client", async () => {
