@@ -46,7 +46,7 @@ interface JestReport {
   numRuntimeErrorTestSuites: number;
 }
 
-const scratch = mkdtempSync(join(tmpdir(), "kindred-test-"));
+const scratch = mkdtempSync(join(tmpdir(), "kindred-report-"));
 const reportPath = join(scratch, "jest.json");
 try {
   const steps: Outcome[] = [];

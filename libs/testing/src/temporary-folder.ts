@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const PREFIX = "kindred-test-";
+/** With the hyphen behind the process id: other folders' random names may begin with digits, too. */
+const OWNED = new RegExp(`^${PREFIX}(\\d+)-`);
 
 /**
  * A folder for a test database, which is removed with all that is in it; everybody may enter, for the database runs
@@ -18,8 +20,8 @@ export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposa
 
 async function removeLeftovers(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
-    const pid = name.startsWith(PREFIX) ? Number.parseInt(name.slice(PREFIX.length), 10) : Number.NaN;
-    if (!Number.isNaN(pid) && !isRunning(pid))
+    const pid = OWNED.exec(name)?.[1];
+    if (pid !== undefined && !isRunning(Number(pid)))
       await rm(join(tmpdir(), name), { recursive: true, force: true });
   }
 }

@@ -85,7 +85,9 @@ export async function startInferenceWorker(
     ended.resolve();
   });
 
+  // onnxruntime cannot be interrupted: a thread that is ended during a run takes the whole process with it when that returns.
   const stop = async () => {
+    await pending?.promise.catch(() => undefined);
     await thread.terminate();
     await ended.promise;
   };
