@@ -4,7 +4,9 @@ import type { PoolClient } from "pg";
 import type { DataSource, FindOptionsWhere } from "typeorm";
 import { changedCollection, requireMetric, requireSpaceFits } from "../../domain/collection-changes.ts";
 import { COLLECTION, noCollection, type Collection } from "../../domain/collection.ts";
+import { countDown } from "../../domain/call-limits.ts";
 import type { CallLimits } from "../../domain/ports.ts";
+import { retryAborted } from "../../domain/retry-aborted.ts";
 import type { CollectionRepository, NewCollection, NewRegistration } from "../../domain/item-ports.ts";
 import { managedLayout, type TableName } from "../../domain/layout.ts";
 import { policyValues, rowLayout, toCollection } from "./collection-rows.ts";
@@ -124,13 +126,17 @@ export function collectionRepository(db: Database, dataSource: DataSource): Coll
           `the collection "${COLLECTION}" is always there: delete its images instead`,
         );
       }
+      const left = countDown(patient(limits));
       try {
-        return await db.transaction(async (client) => {
-          await lockRow(client, name);
-          const gone = collection.kind === "managed" ? await dropTables(client, collection) : 0n;
-          await client.query("DELETE FROM collections WHERE name = $1", [name]);
-          return gone;
-        }, patient(limits));
+        // Searches lock the two tables in the order of their plans, writers in another: each may hold what the other waits for.
+        return await retryAborted(() =>
+          db.transaction(async (client) => {
+            await lockRow(client, name);
+            const gone = collection.kind === "managed" ? await dropTables(client, collection) : 0n;
+            await client.query("DELETE FROM collections WHERE name = $1", [name]);
+            return gone;
+          }, left()),
+        );
       } finally {
         forget();
       }
