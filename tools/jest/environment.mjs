@@ -19,7 +19,20 @@ const SHARED = [
   "BigUint64Array",
 ];
 
+// A timeout here finds what hangs, not what is slow: tests state it for a machine of their own, and CI's is shared.
+const PATIENCE = 4;
+
 export default class extends TestEnvironment {
+  #extended = new WeakSet();
+
+  handleTestEvent(event, state) {
+    const timed =
+      event.name === "hook_start" ? event.hook : event.name === "test_fn_start" ? event.test : undefined;
+    if (timed === undefined || this.#extended.has(timed)) return;
+    this.#extended.add(timed);
+    timed.timeout = (timed.timeout ?? state.testTimeout) * PATIENCE;
+  }
+
   async setup() {
     await super.setup();
     for (const name of SHARED) this.global[name] = globalThis[name];
