@@ -71,10 +71,11 @@ function json({ code, out, err }: Outcome): Record<string, unknown> {
   return JSON.parse(out) as Record<string, unknown>;
 }
 
-function expectCleanEnd({ code, err }: Outcome): void {
+async function expectCleanEnd({ code, err }: Outcome): Promise<void> {
   expect(err).toMatch(/Stopping: [^]*Stopped\.\n$/);
   expect(code).toBe(0);
-  expect(left()).toEqual([]);
+  // A process that was ended takes a moment to go.
+  await until(() => left().length === 0);
   expect(existsSync(join(home, "data/run.json"))).toBe(false);
   expect(existsSync(join(home, "data/up.lock"))).toBe(false);
 }
@@ -164,7 +165,7 @@ test("from an empty home to a search, every command against it, and one Ctrl+C e
   // As a terminal and npm deliver it: to everybody, and more than once.
   command.child.kill("SIGINT");
   command.child.kill("SIGINT");
-  expectCleanEnd(await command.outcome());
+  await expectCleanEnd(await command.outcome());
 }, 240_000);
 
 test("a service killed with SIGKILL is started again; a killed supervisor leaves nothing, and the next start works", async () => {
@@ -186,7 +187,7 @@ test("a service killed with SIGKILL is started again; a killed supervisor leaves
   const second = await up("--no-gallery");
   expect((await kindred(["health"], env)).code).toBe(0);
   second.child.kill("SIGTERM");
-  expectCleanEnd(await second.outcome());
+  await expectCleanEnd(await second.outcome());
 }, 240_000);
 
 describe("ports", () => {
@@ -202,7 +203,8 @@ describe("ports", () => {
         `^error: Port ${port} for the origin is taken by process ${process.pid} \\(.*\\)\\.\n.*--port`,
       ),
     );
-    expect(left()).toEqual([]);
+    // A process that was ended takes a moment to go.
+    await until(() => left().length === 0);
     expect(existsSync(join(home, "data/up.lock"))).toBe(false);
     expect(existsSync(join(home, "data/database"))).toBe(false);
   }, 60_000);
@@ -218,7 +220,8 @@ describe("ports", () => {
     });
     command.child.kill("SIGINT");
     expect((await command.outcome()).code).toBe(0);
-    expect(left()).toEqual([]);
+    // A process that was ended takes a moment to go.
+    await until(() => left().length === 0);
   }, 120_000);
 });
 
@@ -229,7 +232,8 @@ test("stopped while it starts, nothing is left", async () => {
   const { code, err } = await command.outcome();
   expect(code).toBe(130);
   expect(err).toContain("Stopped before it was up; nothing is left running.");
-  expect(left()).toEqual([]);
+  // A process that was ended takes a moment to go.
+  await until(() => left().length === 0);
   expect(existsSync(join(home, "data/up.lock"))).toBe(false);
 }, 60_000);
 
@@ -261,7 +265,8 @@ describe("a start that cannot work is one clear line", () => {
         /^error: The model file .* could not be obtained: cache .*; hub .*; package .*\.$/,
       ),
     ]);
-    expect(left()).toEqual([]);
+    // A process that was ended takes a moment to go.
+    await until(() => left().length === 0);
   }, 120_000);
 
   test("a database that is not there", async () => {
@@ -273,6 +278,7 @@ describe("a start that cannot work is one clear line", () => {
       new RegExp(`error: The database at 127\\.0\\.0\\.1:${port}/kindred cannot be used: .*\n`),
     );
     expect(err).not.toContain("secret");
-    expect(left()).toEqual([]);
+    // A process that was ended takes a moment to go.
+    await until(() => left().length === 0);
   }, 60_000);
 });

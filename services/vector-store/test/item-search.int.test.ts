@@ -9,6 +9,7 @@ import type { Filter } from "../src/domain/filter.ts";
 import type { ItemQuery, ItemScan, ItemSearch } from "../src/domain/item-ports.ts";
 import { imagesLayout, managedLayout } from "../src/domain/layout.ts";
 import { vectorOf, distanceOf, type Numbers } from "./reference-distance.ts";
+import { AUTO_POLICY } from "../src/domain/index-policy.ts";
 
 const SCHEMA = "vector_store";
 const ITEMS = 1500;
@@ -41,9 +42,11 @@ function collectionOf(id: number, elementType: ElementType): Collection {
     metric: elementType === "bit" ? "hamming" : "cosine",
     space: undefined,
     recallTarget: 0.95,
-    indexPolicy: { kind: "auto", m: undefined, efConstruction: undefined, lists: undefined },
+    indexPolicy: AUTO_POLICY,
     textSearchConfig: undefined,
-    layout: managedLayout(SCHEMA, id, elementType),
+    hashPartitions: undefined,
+    reembeddingSpaceId: undefined,
+    layout: managedLayout(SCHEMA, id, 1, elementType),
     createdAt: new Date(),
   };
 }
@@ -130,8 +133,22 @@ function queryOf(elementType: ElementType, numbers: Numbers, changes: Partial<It
   };
 }
 
-const HNSW: ItemScan = { method: "hnsw", indexName: "vectors_hnsw", efSearch: 200, maxScanTuples: 60_000 };
-const IVFFLAT: ItemScan = { method: "ivfflat", indexName: "halfvecs_ivfflat", probes: 20, maxProbes: 20 };
+const HNSW: ItemScan = {
+  method: "hnsw",
+  indexName: "vectors_hnsw",
+  quantization: "none",
+  rerank: undefined,
+  efSearch: 200,
+  maxScanTuples: 60_000,
+};
+const IVFFLAT: ItemScan = {
+  method: "ivfflat",
+  indexName: "halfvecs_ivfflat",
+  quantization: "none",
+  rerank: undefined,
+  probes: 20,
+  maxProbes: 20,
+};
 const byCodePoints = (a: string, b: string): number =>
   Buffer.compare(Buffer.from(a, "utf8"), Buffer.from(b, "utf8"));
 

@@ -5,6 +5,7 @@ import { DATABASE_SCHEMA } from "../src/adapters/postgres/migrations.ts";
 import { COLLECTION, type Collection } from "../src/domain/collection.ts";
 import { imagesLayout, managedLayout } from "../src/domain/layout.ts";
 import { NoteVectorChanges1764288100000 } from "../migrations/1764288100000-note-vector-changes.ts";
+import { AUTO_POLICY } from "../src/domain/index-policy.ts";
 
 /** A collection's item, as tests write it. */
 export interface TestItem {
@@ -35,9 +36,11 @@ export function managedCollection(id: number, dimensions: number, storage: "vect
     metric: "cosine",
     space: undefined,
     recallTarget: 0.95,
-    indexPolicy: { kind: "auto", m: undefined, efConstruction: undefined, lists: undefined },
+    indexPolicy: AUTO_POLICY,
     textSearchConfig: undefined,
-    layout: managedLayout(DATABASE_SCHEMA, id, storage),
+    hashPartitions: undefined,
+    reembeddingSpaceId: undefined,
+    layout: managedLayout(DATABASE_SCHEMA, id, 1, storage),
     createdAt: new Date(0),
   };
 }

@@ -4,6 +4,7 @@ import { databaseSettings, ensureVector, migrate, openDatabase, openDataSource }
 import { silentLogger, testDatabase } from "@kindred/testing";
 import { DATABASE_SCHEMA, migrations } from "../src/adapters/postgres/migrations.ts";
 import { openStore } from "../src/app.ts";
+import { AUTO_POLICY } from "../src/domain/index-policy.ts";
 
 test("a catalogue of the first version keeps what is in it, and can go back", async () => {
   await using database = await testDatabase();
@@ -48,6 +49,8 @@ test("a catalogue of the first version keeps what is in it, and can go back", as
       recallTarget: 0.9,
       elementType: "vector",
       textSearchConfig: "english",
+      hashPartitions: undefined,
+      reembeddingSpaceId: undefined,
       layout: { vector: { storage: "vector" } },
     });
     await store.collections.create(
@@ -58,7 +61,7 @@ test("a catalogue of the first version keeps what is in it, and can go back", as
         metric: "hamming",
         space: undefined,
         recallTarget: 0.95,
-        indexPolicy: { kind: "auto", m: undefined, efConstruction: undefined, lists: undefined },
+        indexPolicy: AUTO_POLICY,
         textSearchConfig: "english",
       },
       {},

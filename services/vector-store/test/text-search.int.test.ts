@@ -13,6 +13,7 @@ import { textSearch } from "../src/adapters/postgres/text-search.ts";
 import type { Collection } from "../src/domain/collection.ts";
 import { imagesLayout, managedLayout, type Layout } from "../src/domain/layout.ts";
 import { errorOf } from "./fixture.ts";
+import { AUTO_POLICY } from "../src/domain/index-policy.ts";
 
 const SCHEMA = "vector_store";
 const CONFIG = "english";
@@ -41,13 +42,15 @@ const collectionOf = (layout: Layout, textSearchConfig: string | undefined = CON
   metric: "cosine",
   space: undefined,
   recallTarget: 0.95,
-  indexPolicy: { kind: "auto", m: undefined, efConstruction: undefined, lists: undefined },
+  indexPolicy: AUTO_POLICY,
+  hashPartitions: undefined,
+  reembeddingSpaceId: undefined,
   textSearchConfig,
   layout,
   createdAt: new Date(),
 });
 
-const managed = managedLayout(SCHEMA, 1, "json");
+const managed = managedLayout(SCHEMA, 1, 1, "json");
 const articles = collectionOf(managed);
 
 async function open(url: string): Promise<Database> {

@@ -121,6 +121,7 @@ export function describePlan(plan: SearchPlan): string[] {
     [SearchMethod.EXACT]: "exact: every row compared",
     [SearchMethod.HNSW]: `HNSW index ${indexName}, ef_search ${efSearch}`,
     [SearchMethod.IVFFLAT]: `IVFFlat index ${indexName}, probes ${probes}`,
+    [SearchMethod.DISKANN]: `DiskANN index ${indexName}, search list of ${plan.searchListSize}`,
     [SearchMethod.EXACT_FALLBACK]: `exact, because index ${indexName} gave too few rows under the filter`,
     [SearchMethod.IN_PROCESS]: "exact, by the store itself (no pgvector)",
   };

@@ -19,7 +19,9 @@ const songs: Collection = {
   recallTarget: 0.95,
   indexPolicy: AUTO_POLICY,
   textSearchConfig: undefined,
-  layout: managedLayout("vector_store", 1, "vector"),
+  hashPartitions: undefined,
+  reembeddingSpaceId: undefined,
+  layout: managedLayout("vector_store", 1, 1, "vector"),
   createdAt: new Date(0),
 };
 const empty = (): Promise<boolean> => Promise.resolve(false);
@@ -35,7 +37,7 @@ test("what is not named stays", async () => {
   );
   expect(changed).toEqual({
     ...songs,
-    indexPolicy: { kind: "hnsw", m: 24, efConstruction: 100, lists: undefined },
+    indexPolicy: { ...AUTO_POLICY, kind: "hnsw", m: 24, efConstruction: 100 },
   });
   const { recallTarget, metric } = await changedCollection(
     songs,

@@ -1,5 +1,6 @@
 import { KindredError } from "@kindred/errors";
 import type { EmbeddingSpace } from "./embedding-space.ts";
+import type { IndexMethod, Quantization } from "./indexes/index-spec.ts";
 import type { Layout } from "./layout.ts";
 
 /** The images catalogue's name: the collection that is always there. */
@@ -19,12 +20,17 @@ export type Metric = "cosine" | "l2" | "inner-product" | "l1" | "hamming" | "jac
 /** Most dimensions that a column of the type can have (pgvector's README). */
 export const MAX_DIMENSIONS: Record<ElementType, number> = { vector: 16_000, halfvec: 16_000, bit: 64_000 };
 
-/** What a collection's vector index should be like; undefined numbers let the store choose. */
+/** What a collection's vector index should be like; what is undefined, the store chooses. */
 export interface IndexPolicy {
-  kind: "auto" | "none" | "hnsw" | "ivfflat";
+  kind: "auto" | "none" | IndexMethod;
   m: number | undefined;
   efConstruction: number | undefined;
   lists: number | undefined;
+  quantization: Quantization | undefined;
+  /** Who begins to build, tune and rebuild: whoever calls, or the store once there are minRows and writing has paused. */
+  maintenance: "manual" | "automatic";
+  /** Undefined: as the service is configured. */
+  minRows: number | undefined;
 }
 
 /** A collection of vectors, and where they are. */
@@ -42,6 +48,10 @@ export interface Collection {
   indexPolicy: IndexPolicy;
   /** PostgreSQL's text search configuration for the documents; undefined when it has none. */
   textSearchConfig: string | undefined;
+  /** Into how many tables the vectors are spread by a hash of the key; undefined when they are in one. */
+  hashPartitions: number | undefined;
+  /** The space that it is being moved into; undefined when it is not. */
+  reembeddingSpaceId: string | undefined;
   layout: Layout;
   createdAt: Date;
 }

@@ -12,10 +12,13 @@ export const AUTO_POLICY: IndexPolicy = {
   m: undefined,
   efConstruction: undefined,
   lists: undefined,
+  quantization: undefined,
+  maintenance: "automatic",
+  minRows: undefined,
 };
 
 /** What is wrong with a policy, by the members' names in the contract. */
-export function policyProblems({ m, efConstruction, lists }: IndexPolicy): FieldViolation[] {
+export function policyProblems({ m, efConstruction, lists, minRows }: IndexPolicy): FieldViolation[] {
   const problems: FieldViolation[] = [];
   const outside = (value: number | undefined, least: number, most: number): boolean =>
     value !== undefined && (value < least || value > most);
@@ -30,6 +33,8 @@ export function policyProblems({ m, efConstruction, lists }: IndexPolicy): Field
   }
   if (outside(lists, 1, MAX_LISTS))
     problems.push({ field: "lists", description: range(`1 to ${MAX_LISTS}`, lists) });
+  if (minRows !== undefined && minRows < 0)
+    problems.push({ field: "min_rows", description: `must be 0 or more; is ${minRows}` });
   return problems;
 }
 

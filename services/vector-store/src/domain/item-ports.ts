@@ -2,9 +2,11 @@ import type { Collection, IndexPolicy, Metric } from "./collection.ts";
 import type { EmbeddingSpace } from "./embedding-space.ts";
 import type { Filter, FieldPath } from "./filter.ts";
 import type { Image, JsonObject } from "./image.ts";
+import type { Quantization } from "./indexes/index-spec.ts";
 import type { GroupValue, Item, ItemRow, Projection } from "./item.ts";
 import type { PackedVector } from "./packed-vector.ts";
 import type { CallLimits } from "./ports.ts";
+import type { RecallCurve } from "./recall/recall.ts";
 import type { VectorIndex } from "./vector-index.ts";
 
 // What collections, their items and searching among them ask of the world. Implementations throw KindredErrors.
@@ -145,10 +147,16 @@ export interface ItemStore {
   refreshStatistics(collection: Collection): Promise<void>;
 }
 
+/** An index that searches can scan. */
+export interface ServingIndex extends VectorIndex {
+  /** What is known of its recall; none before it was tuned. */
+  curves: readonly RecallCurve[];
+}
+
 /** What searching depends on, a second old at most. */
 export interface SearchState {
   /** Valid ones that serve searches, those that serve best first. */
-  indexes: readonly VectorIndex[];
+  indexes: readonly ServingIndex[];
   /** Rows of the vectors' table, as PostgreSQL estimates them. */
   estimatedRows: number;
   /** Rows of the images table for the images catalogue; otherwise the same. */
@@ -157,11 +165,21 @@ export interface SearchState {
   iterativeScans: boolean;
 }
 
+/** A scan of an index, as the planner chooses it. */
+export type IndexScan = {
+  indexName: string;
+  /** What the index holds of the vectors. */
+  quantization: Quantization;
+  /** How many candidates of a binary quantised index are compared again by their whole vectors, at least the candidate limit; otherwise undefined. */
+  rerank: number | undefined;
+} & (
+  | { method: "hnsw"; efSearch: number; maxScanTuples: number }
+  | { method: "ivfflat"; probes: number; maxProbes: number }
+  | { method: "diskann"; searchListSize: number }
+);
+
 /** How candidates are found. */
-export type ItemScan =
-  | { method: "exact" }
-  | { method: "hnsw"; indexName: string; efSearch: number; maxScanTuples: number }
-  | { method: "ivfflat"; indexName: string; probes: number; maxProbes: number };
+export type ItemScan = { method: "exact" } | IndexScan;
 
 /** One statement's worth of searching. */
 export interface ItemQuery {
@@ -179,6 +197,11 @@ export interface ItemQuery {
   candidateLimit: number;
   scan: ItemScan;
   projection: Projection;
+  /**
+   * Only rows whose key's hash falls into this share, above 0 and below 1, of all hashes: a filter for measurements, which passes rows
+   * whatever their vectors are. Undefined: all.
+   */
+  sampledShare?: number | undefined;
 }
 
 export interface ItemHit extends Omit<Item, "updatedAt"> {

@@ -93,10 +93,18 @@ export function imagesLayout(schema: string, storage: "vector" | "json"): Layout
   };
 }
 
-/** Tables that the store makes for a collection. */
-export function managedLayout(schema: string, id: number, storage: Layout["vector"]["storage"]): Layout {
+/**
+ * Tables that the store makes for a collection. The vectors' one is another after each change of the embedding space: a search that
+ * began before the change ends in the table that its query vector is for.
+ */
+export function managedLayout(
+  schema: string,
+  id: number,
+  generation: number,
+  storage: Layout["vector"]["storage"],
+): Layout {
   return {
-    vectors: { schema, name: `collection_${id}_vectors` },
+    vectors: { schema, name: `collection_${id}_vectors${generation === 1 ? "" : `_${generation}`}` },
     key: { column: "key", type: "text" },
     vector: { column: "embedding", storage },
     items: { table: { schema, name: `collection_${id}_items` }, column: "key", on: "key", complete: false },

@@ -12,7 +12,10 @@ import {
 
 const hnsw = (name: string, change: Partial<VectorIndex> = {}): VectorIndex => ({
   name,
+  oid: 1,
   method: "hnsw",
+  quantization: "none",
+  metric: "cosine",
   operatorClass: "vector_cosine_ops",
   valid: true,
   partial: false,
@@ -97,12 +100,13 @@ describe("decideIndexWork", () => {
 
 test("only a whole, valid HNSW index by cosine serves searches", () => {
   expect(servesSearches(hnsw("a"))).toBe(true);
-  for (const change of [
+  const others: Partial<VectorIndex>[] = [
     { valid: false },
     { partial: true },
     { method: "ivfflat" },
     { operatorClass: "vector_l2_ops" },
-  ]) {
+  ];
+  for (const change of others) {
     expect(servesSearches(hnsw("a", change))).toBe(false);
   }
 });

@@ -1,8 +1,15 @@
+import type { Metric } from "./collection.ts";
+import type { IndexMethod, Quantization } from "./indexes/index-spec.ts";
+
 /** A vector index as it is in the database. */
 export interface VectorIndex {
   name: string;
-  /** "hnsw" or "ivfflat". */
-  method: string;
+  /** pg_class.oid: another one after it was built again. */
+  oid: number;
+  method: IndexMethod;
+  quantization: Quantization;
+  /** Searches by it can scan the index. */
+  metric: Metric;
   /** E.g. "vector_cosine_ops". */
   operatorClass: string;
   /** False while it is being built, and for what a killed build leaves behind. */

@@ -8,6 +8,7 @@ import type { Collection } from "../domain/collection.ts";
 import type { CollectionRepository } from "../domain/item-ports.ts";
 import { imagesLayout } from "../domain/layout.ts";
 import { vectorStoreRoutes, type VectorStoreDeps } from "./routes.ts";
+import { AUTO_POLICY } from "../domain/index-policy.ts";
 
 /** Bad input is refused before anything is asked: each of these fails the test when it is. */
 const untouchable = <T>(name: string): T =>
@@ -26,8 +27,10 @@ const IMAGES: Collection = {
   metric: "cosine",
   space: undefined,
   recallTarget: 0.95,
-  indexPolicy: { kind: "auto", m: undefined, efConstruction: undefined, lists: undefined },
+  indexPolicy: AUTO_POLICY,
   textSearchConfig: "english",
+  hashPartitions: undefined,
+  reembeddingSpaceId: undefined,
   layout: imagesLayout("vector_store", "vector"),
   createdAt: new Date(0),
 };

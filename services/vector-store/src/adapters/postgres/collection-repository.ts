@@ -111,7 +111,8 @@ export function collectionRepository(db: Database, dataSource: DataSource): Coll
           if (changed.space) await addSpace(client, changed.space);
           await client.query(
             `UPDATE collections SET metric = $2, recall_target = $3, index_kind = $4, index_m = $5,
-               index_ef_construction = $6, index_lists = $7, space_id = $8 WHERE name = $1`,
+               index_ef_construction = $6, index_lists = $7, index_quantization = $8, index_maintenance = $9,
+               index_min_rows = $10, space_id = $11 WHERE name = $1`,
             [name, ...policyValues(changed), changed.space?.id ?? null],
           );
         }, limits),
@@ -177,8 +178,9 @@ async function create(db: Database, client: PoolClient, collection: NewCollectio
   if (collection.space) await addSpace(client, collection.space);
   const { rows } = await client.query<{ id: number }>(
     `INSERT INTO collections (kind, name, dimensions, element_type, space_id, text_search_config,
-       metric, recall_target, index_kind, index_m, index_ef_construction, index_lists)
-     VALUES ('managed', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`,
+       metric, recall_target, index_kind, index_m, index_ef_construction, index_lists, index_quantization,
+       index_maintenance, index_min_rows)
+     VALUES ('managed', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id`,
     [
       collection.name,
       collection.dimensions,
@@ -189,7 +191,7 @@ async function create(db: Database, client: PoolClient, collection: NewCollectio
     ],
   );
   const storage = vector ? collection.elementType : "json";
-  const layout = managedLayout(db.schema, rows[0]?.id as number, storage);
+  const layout = managedLayout(db.schema, rows[0]?.id as number, 1, storage);
   await createTables(client, { ...collection, textSearchConfig, layout }, vector?.schema);
 }
 
@@ -206,8 +208,9 @@ async function register(db: Database, client: PoolClient, registration: NewRegis
   await client.query(
     `INSERT INTO collections (kind, name, dimensions, element_type, space_id, text_search_config, table_schema, table_name,
        key_column, key_type, vector_column, document_column,
-       metric, recall_target, index_kind, index_m, index_ef_construction, index_lists)
-     VALUES ('registered', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+       metric, recall_target, index_kind, index_m, index_ef_construction, index_lists, index_quantization,
+       index_maintenance, index_min_rows)
+     VALUES ('registered', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
     [
       registration.name,
       dimensions,

@@ -9,7 +9,7 @@ export function rowLayout(row: CollectionRow, schema: string): Layout {
     case "images":
       return imagesLayout(schema, "vector");
     case "managed":
-      return managedLayout(schema, row.id, row.elementType);
+      return managedLayout(schema, row.id, row.vectorsGeneration, row.elementType);
     case "registered":
       return {
         vectors: { schema: row.tableSchema ?? "", name: row.tableName ?? "" },
@@ -46,6 +46,8 @@ export function toCollection(
     recallTarget: row.recallTarget,
     indexPolicy: toPolicy(row),
     textSearchConfig: row.textSearchConfig ?? undefined,
+    hashPartitions: row.hashPartitions ?? undefined,
+    reembeddingSpaceId: row.reembeddingSpaceId ?? undefined,
     layout: {
       ...layout,
       vector: { ...layout.vector, storage },
@@ -76,6 +78,9 @@ function toPolicy(row: CollectionRow): IndexPolicy {
     m: row.indexM ?? undefined,
     efConstruction: row.indexEfConstruction ?? undefined,
     lists: row.indexLists ?? undefined,
+    quantization: row.indexQuantization ?? undefined,
+    maintenance: row.indexMaintenance,
+    minRows: row.indexMinRows === null ? undefined : Number(row.indexMinRows),
   };
 }
 
@@ -85,6 +90,16 @@ export function policyValues({
   recallTarget,
   indexPolicy,
 }: Pick<Collection, "metric" | "recallTarget" | "indexPolicy">): unknown[] {
-  const { kind, m, efConstruction, lists } = indexPolicy;
-  return [metric.replace("-", "_"), recallTarget, kind, m ?? null, efConstruction ?? null, lists ?? null];
+  const { kind, m, efConstruction, lists, quantization, maintenance, minRows } = indexPolicy;
+  return [
+    metric.replace("-", "_"),
+    recallTarget,
+    kind,
+    m ?? null,
+    efConstruction ?? null,
+    lists ?? null,
+    quantization ?? null,
+    maintenance,
+    minRows ?? null,
+  ];
 }

@@ -1,5 +1,6 @@
 import { EntitySchema } from "typeorm";
 import type { Collection, ElementType, IndexPolicy } from "../../domain/collection.ts";
+import type { Quantization } from "../../domain/indexes/index-spec.ts";
 import type { KeyType } from "../../domain/layout.ts";
 
 /** A row of `images` as `pg` gives it: 64-bit integers are text. */
@@ -111,6 +112,14 @@ export interface CollectionRow {
   indexM: number | null;
   indexEfConstruction: number | null;
   indexLists: number | null;
+  indexQuantization: Quantization | null;
+  indexMaintenance: IndexPolicy["maintenance"];
+  /** As PostgreSQL writes it. */
+  indexMinRows: string | null;
+  hashPartitions: number | null;
+  /** Part of the name of a managed collection's vectors' table, but for the first one. */
+  vectorsGeneration: number;
+  reembeddingSpaceId: string | null;
   textSearchConfig: string | null;
   /** This and what follows, as far as it is there, are of registered ones only. */
   tableSchema: string | null;
@@ -137,6 +146,12 @@ export const CollectionEntity = new EntitySchema<CollectionRow>({
     indexM: { name: "index_m", type: "integer", nullable: true },
     indexEfConstruction: { name: "index_ef_construction", type: "integer", nullable: true },
     indexLists: { name: "index_lists", type: "integer", nullable: true },
+    indexQuantization: { name: "index_quantization", type: "text", nullable: true },
+    indexMaintenance: { name: "index_maintenance", type: "text" },
+    indexMinRows: { name: "index_min_rows", type: "bigint", nullable: true },
+    hashPartitions: { name: "hash_partitions", type: "integer", nullable: true },
+    vectorsGeneration: { name: "vectors_generation", type: "integer" },
+    reembeddingSpaceId: { name: "reembedding_space_id", type: "text", nullable: true },
     textSearchConfig: { name: "text_search_config", type: "text", nullable: true },
     tableSchema: { name: "table_schema", type: "text", nullable: true },
     tableName: { name: "table_name", type: "text", nullable: true },

@@ -7,7 +7,7 @@ import { startStatement } from "./sql.ts";
 
 // What the conditions mean is tested on a real server; here, what is asked of it.
 
-const managed = managedLayout("s", 7, "vector");
+const managed = managedLayout("s", 7, 1, "vector");
 const images = imagesLayout("s", "vector");
 
 const eq = (value: Scalar, ...path: string[]): Filter => ({ kind: "eq", path, value });

@@ -1,3 +1,4 @@
+import type { Metric } from "../../domain/collection.ts";
 import { imagesLayout, type TableName } from "../../domain/layout.ts";
 import type { VectorIndex } from "../../domain/vector-index.ts";
 import { tableSql } from "./sql.ts";
@@ -12,9 +13,10 @@ export interface TableIndex extends VectorIndex {
 
 interface IndexRow {
   name: string;
+  oid: number;
   column: string;
   expression: string | null;
-  method: string;
+  method: VectorIndex["method"];
   operator_class: string;
   valid: boolean;
   partial: boolean;
@@ -31,7 +33,7 @@ const DEFAULTS: Record<string, Record<string, string>> = {
 
 /** The index of a partitioned table is as large as those of its partitions are together. */
 const VECTOR_INDEXES = `
-  SELECT c.relname AS name, am.amname AS method, oc.opcname AS operator_class,
+  SELECT c.relname AS name, c.oid::bigint::float8 AS oid, am.amname AS method, oc.opcname AS operator_class,
          a.attname AS column,
          CASE WHEN i.indkey[0] = 0 THEN pg_get_indexdef(c.oid, 1, true) END AS expression,
          i.indisvalid AND i.indisready AS valid, i.indpred IS NOT NULL AS partial,
@@ -62,6 +64,9 @@ export async function vectorIndexes(db: Queryable, table: TableName): Promise<Ta
     return [
       {
         name: row.name,
+        oid: row.oid,
+        quantization: "none",
+        metric: metricOf(row.operator_class),
         column: row.column,
         expression: row.expression ?? undefined,
         method: row.method,
@@ -78,6 +83,20 @@ export async function vectorIndexes(db: Queryable, table: TableName): Promise<Ta
 /** Those of the images catalogue. */
 export function imageIndexes(db: Queryable, schema: string): Promise<TableIndex[]> {
   return vectorIndexes(db, imagesLayout(schema, "vector").vectors);
+}
+
+const METRICS: Record<string, Metric> = {
+  cosine: "cosine",
+  l2: "l2",
+  ip: "inner-product",
+  l1: "l1",
+  hamming: "hamming",
+  jaccard: "jaccard",
+};
+
+/** Of pgvector's names for operator classes, e.g. vector_cosine_ops. */
+function metricOf(operatorClass: string): Metric {
+  return METRICS[operatorClass.split("_").at(1) ?? ""] ?? "l2";
 }
 
 function parseOptions(options: readonly string[]): Record<string, string> {

@@ -130,6 +130,7 @@ export function scanSettings(
     };
     return { ...ways, "hnsw.ef_search": scan.efSearch, ...(options.iterative ? iterative : {}) };
   }
+  if (scan.method === "diskann") return { ...ways, "diskann.query_search_list_size": scan.searchListSize };
   // More probes than the limit would be a warning, and the limit then be raised.
   const iterative = {
     "ivfflat.iterative_scan": "relaxed_order",

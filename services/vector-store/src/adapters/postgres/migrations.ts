@@ -1,6 +1,7 @@
 import { CreateCatalogue1763683200000 } from "../../../migrations/1763683200000-create-catalogue.ts";
 import { Collections1763769600000 } from "../../../migrations/1763769600000-collections.ts";
 import { NoteVectorChanges1764288100000 } from "../../../migrations/1764288100000-note-vector-changes.ts";
+import { OperationsAndRecall1764633600000 } from "../../../migrations/1764633600000-operations-and-recall.ts";
 
 /** The PostgreSQL schema that this service owns. */
 export const DATABASE_SCHEMA = "vector_store";
@@ -10,4 +11,5 @@ export const migrations = [
   CreateCatalogue1763683200000,
   Collections1763769600000,
   NoteVectorChanges1764288100000,
+  OperationsAndRecall1764633600000,
 ];

@@ -59,7 +59,11 @@ async function readState(db: Database, { kind, dimensions, layout }: Collection)
     { readOnly: true, timeoutMs: READ_TIMEOUT_MS },
   );
   const serving = indexes.filter((index) => serves(index, layout.vector.column)).toSorted(byPreference);
-  return { indexes: serving, estimatedRows, estimatedGroups: groups ?? estimatedRows };
+  return {
+    indexes: serving.map((index) => ({ ...index, curves: [] })),
+    estimatedRows,
+    estimatedGroups: groups ?? estimatedRows,
+  };
 }
 
 function serves(index: TableIndex, column: string): boolean {

@@ -95,7 +95,7 @@ async function jsonTables(client: PoolClient, schema: string): Promise<JsonTable
   const tables = rows.map(({ id, name, dimensions }) => ({
     collection: name,
     dimensions,
-    layout: name === COLLECTION ? imagesLayout(schema, "json") : managedLayout(schema, id, "json"),
+    layout: name === COLLECTION ? imagesLayout(schema, "json") : managedLayout(schema, id, 1, "json"),
   }));
   const { rows: found } = await client.query<{ name: string }>(
     `SELECT c.relname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid

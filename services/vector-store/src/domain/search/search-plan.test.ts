@@ -1,7 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { SearchState } from "../item-ports.ts";
-import type { VectorIndex } from "../vector-index.ts";
+import type { IndexScan, SearchState, ServingIndex } from "../item-ports.ts";
 import {
   defaultEfSearch,
   exactRowBound,
@@ -9,21 +8,24 @@ import {
   indexScan,
   MAX_SCAN_TUPLES,
   nextCandidateLimit,
-  type IndexScan,
 } from "./search-plan.ts";
 
 const query = { exact: false, efSearch: undefined, probes: undefined };
-const hnsw: VectorIndex = {
+const hnsw: ServingIndex = {
   name: "h",
+  oid: 1,
   method: "hnsw",
+  quantization: "none",
+  metric: "cosine",
+  curves: [],
   operatorClass: "vector_cosine_ops",
   valid: true,
   partial: false,
   sizeBytes: 1n,
   parameters: { m: "16", ef_construction: "200" },
 };
-const ivfflat: VectorIndex = { ...hnsw, name: "i", method: "ivfflat", parameters: { lists: "100" } };
-const stateOf = (...indexes: VectorIndex[]): SearchState => ({
+const ivfflat: ServingIndex = { ...hnsw, name: "i", method: "ivfflat", parameters: { lists: "100" } };
+const stateOf = (...indexes: ServingIndex[]): SearchState => ({
   indexes,
   estimatedRows: 25_000,
   estimatedGroups: 5000,
@@ -59,6 +61,8 @@ describe("indexScan", () => {
     expect(indexScan({ ...query, probes: 7 }, both)).toEqual({
       method: "ivfflat",
       indexName: "i",
+      quantization: "none",
+      rerank: undefined,
       probes: 7,
       maxProbes: 100,
     });
@@ -103,7 +107,14 @@ describe("candidates", () => {
 });
 
 test("rows that pass a filter are compared one by one up to where the index is cheaper", () => {
-  const scan = { method: "hnsw", indexName: "h", efSearch: 200, maxScanTuples: MAX_SCAN_TUPLES } as const;
+  const scan = {
+    method: "hnsw",
+    indexName: "h",
+    quantization: "none",
+    rerank: undefined,
+    efSearch: 200,
+    maxScanTuples: MAX_SCAN_TUPLES,
+  } as const;
   // Few rows in all: an index scan costs at least ef_search.
   expect(exactRowBound(75, 25_000, scan)).toBe(4331);
   expect(exactRowBound(20, 1000, scan)).toBe(2000);

@@ -1,5 +1,5 @@
 import type { Collection, Metric } from "../collection.ts";
-import type { ItemScan, SearchState } from "../item-ports.ts";
+import type { IndexScan, SearchState } from "../item-ports.ts";
 import type { SearchQuery } from "./search-query.ts";
 import type { VectorIndex } from "../vector-index.ts";
 
@@ -19,9 +19,6 @@ const HNSW_ROW_COST = 10;
 
 /** A search that comes out short looks at so many times as many candidates next. */
 const WIDENING = 8;
-
-/** A scan of an index, as the planner chooses it. */
-export type IndexScan = Exclude<ItemScan, { method: "exact" }>;
 
 /**
  * ef_search that reaches recall@10 of 0.95 on 25,014 COCO captions: 200 for an index with m 16 and ef_construction 200,
@@ -106,11 +103,25 @@ export function indexScan(
   if (index.method === "ivfflat") {
     const lists = Number(index.parameters["lists"]);
     const probes = Math.min(lists, query.probes ?? defaultProbes(lists));
-    return { method: "ivfflat", indexName: index.name, probes, maxProbes: lists };
+    return {
+      method: "ivfflat",
+      indexName: index.name,
+      quantization: index.quantization,
+      rerank: undefined,
+      probes,
+      maxProbes: lists,
+    };
   }
   const efSearch =
     query.efSearch === undefined
       ? defaultEfSearch(index.parameters, options.wanted)
       : Math.min(MAX_EF_SEARCH, Math.max(query.efSearch, options.wanted));
-  return { method: "hnsw", indexName: index.name, efSearch, maxScanTuples: MAX_SCAN_TUPLES };
+  return {
+    method: "hnsw",
+    indexName: index.name,
+    quantization: index.quantization,
+    rerank: undefined,
+    efSearch,
+    maxScanTuples: MAX_SCAN_TUPLES,
+  };
 }

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
 import { KindredError } from "@kindred/errors";
 import type { Collection } from "../collection.ts";
-import type { ItemHit, ItemQuery, SearchState } from "../item-ports.ts";
+import type { ItemHit, ItemQuery, SearchState, ServingIndex } from "../item-ports.ts";
 import { imagesLayout, managedLayout } from "../layout.ts";
 import { searchBatch } from "./search-batch.ts";
 import { explain, search, type SearchDeps } from "./search.ts";
 import type { SearchQuery } from "./search-query.ts";
+import { AUTO_POLICY } from "../index-policy.ts";
 
 const SPACE = {
   id: "fake:m@1:2:mean:l2:9",
@@ -26,9 +27,11 @@ const songs: Collection = {
   metric: "cosine",
   space: SPACE,
   recallTarget: 0.95,
-  indexPolicy: { kind: "auto", m: undefined, efConstruction: undefined, lists: undefined },
+  indexPolicy: AUTO_POLICY,
   textSearchConfig: "english",
-  layout: managedLayout("s", 1, "vector"),
+  hashPartitions: undefined,
+  reembeddingSpaceId: undefined,
+  layout: managedLayout("s", 1, 1, "vector"),
   createdAt: new Date(0),
 };
 const images: Collection = { ...songs, name: "images", kind: "images", layout: imagesLayout("s", "vector") };
@@ -41,9 +44,13 @@ const bits: Collection = {
   space: undefined,
 };
 
-const index = {
+const index: ServingIndex = {
   name: "hnsw",
+  oid: 1,
   method: "hnsw",
+  quantization: "none",
+  metric: "cosine",
+  curves: [],
   operatorClass: "vector_cosine_ops",
   valid: true,
   partial: false,

@@ -1,5 +1,7 @@
 import {
   IndexKind,
+  IndexMaintenance,
+  IndexQuantization,
   Metric as MetricMessage,
   type IndexPolicy as IndexPolicyMessage,
   type TableReference as TableReferenceMessage,
@@ -10,7 +12,7 @@ import { parseSpaceId, SPACE_ID_FORM, type EmbeddingSpace } from "../../domain/e
 import { AUTO_POLICY, policyProblems } from "../../domain/index-policy.ts";
 import type { TableReference } from "../../domain/item-ports.ts";
 import { checkText } from "../text-checks.ts";
-import { INDEX_KINDS, METRICS } from "./enums.ts";
+import { INDEX_KINDS, MAINTENANCES, METRICS, QUANTIZATIONS } from "./enums.ts";
 
 // What requests about collections have in common. Each reader notes what is wrong, and gives what it could make of the rest.
 
@@ -43,15 +45,25 @@ export function readIndexPolicy(
   message: Partial<Pick<IndexPolicyMessage, keyof IndexPolicy>> | undefined,
   field: string,
   checks: FieldChecks,
+  maintenance: IndexPolicy["maintenance"] = "automatic",
 ): IndexPolicy {
-  if (!message) return AUTO_POLICY;
+  if (!message) return { ...AUTO_POLICY, maintenance };
   const kind = INDEX_KINDS.get(message.kind ?? IndexKind.UNSPECIFIED);
   if (!kind) checks.add(`${field}.kind`, `must be a known IndexKind, is ${message.kind}`);
+  const { quantization = IndexQuantization.UNSPECIFIED } = message;
+  if (quantization !== IndexQuantization.UNSPECIFIED && !QUANTIZATIONS.has(quantization))
+    checks.add(`${field}.quantization`, `must be a known IndexQuantization, is ${quantization}`);
+  const wanted = message.maintenance ?? IndexMaintenance.UNSPECIFIED;
+  if (wanted !== IndexMaintenance.UNSPECIFIED && !MAINTENANCES.has(wanted))
+    checks.add(`${field}.maintenance`, `must be a known IndexMaintenance, is ${wanted}`);
   const policy: IndexPolicy = {
     kind: kind ?? "auto",
     m: message.m || undefined,
     efConstruction: message.efConstruction || undefined,
     lists: message.lists || undefined,
+    quantization: QUANTIZATIONS.get(quantization),
+    maintenance: MAINTENANCES.get(wanted) ?? maintenance,
+    minRows: Number(message.minRows ?? 0n) || undefined,
   };
   for (const problem of policyProblems(policy)) checks.add(`${field}.${problem.field}`, problem.description);
   return policy;

@@ -2,9 +2,12 @@ import {
   CollectionKind,
   ElementType as ElementTypeMessage,
   IndexKind,
+  IndexMaintenance,
+  IndexQuantization,
   Metric as MetricMessage,
 } from "@kindred/contracts/vector-store/v1";
 import type { Collection, ElementType, IndexPolicy, Metric } from "../../domain/collection.ts";
+import type { Quantization } from "../../domain/indexes/index-spec.ts";
 
 export const KIND_MESSAGES: Record<Collection["kind"], CollectionKind> = {
   images: CollectionKind.IMAGES,
@@ -37,9 +40,27 @@ export const INDEX_KIND_MESSAGES: Record<IndexPolicy["kind"], IndexKind> = {
   none: IndexKind.NONE,
   hnsw: IndexKind.HNSW,
   ivfflat: IndexKind.IVFFLAT,
+  diskann: IndexKind.DISKANN,
 };
 
 export const INDEX_KINDS = inverse(INDEX_KIND_MESSAGES).set(IndexKind.UNSPECIFIED, "auto");
+
+export const QUANTIZATION_MESSAGES: Record<Quantization, IndexQuantization> = {
+  none: IndexQuantization.NONE,
+  halfvec: IndexQuantization.HALFVEC,
+  binary: IndexQuantization.BINARY,
+};
+
+/** Without the unspecified one, which lets the store choose. */
+export const QUANTIZATIONS = inverse(QUANTIZATION_MESSAGES);
+
+export const MAINTENANCE_MESSAGES: Record<IndexPolicy["maintenance"], IndexMaintenance> = {
+  manual: IndexMaintenance.MANUAL,
+  automatic: IndexMaintenance.AUTOMATIC,
+};
+
+/** Without the unspecified one, which depends on whose the table is. */
+export const MAINTENANCES = inverse(MAINTENANCE_MESSAGES);
 
 function inverse<K extends string, V>(messages: Record<K, V>): Map<V, K> {
   return new Map(Object.entries(messages).map(([name, message]) => [message as V, name as K]));

@@ -2,7 +2,14 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { CollectionSchema } from "@kindred/contracts/vector-store/v1";
 import type { Collection } from "../../domain/collection.ts";
-import { ELEMENT_TYPE_MESSAGES, INDEX_KIND_MESSAGES, KIND_MESSAGES, METRIC_MESSAGES } from "./enums.ts";
+import {
+  ELEMENT_TYPE_MESSAGES,
+  INDEX_KIND_MESSAGES,
+  KIND_MESSAGES,
+  MAINTENANCE_MESSAGES,
+  METRIC_MESSAGES,
+  QUANTIZATION_MESSAGES,
+} from "./enums.ts";
 
 export function toCollectionMessage(collection: Collection): MessageInitShape<typeof CollectionSchema> {
   const { indexPolicy, layout } = collection;
@@ -19,6 +26,9 @@ export function toCollectionMessage(collection: Collection): MessageInitShape<ty
       m: indexPolicy.m ?? 0,
       efConstruction: indexPolicy.efConstruction ?? 0,
       lists: indexPolicy.lists ?? 0,
+      ...(indexPolicy.quantization && { quantization: QUANTIZATION_MESSAGES[indexPolicy.quantization] }),
+      maintenance: MAINTENANCE_MESSAGES[indexPolicy.maintenance],
+      minRows: BigInt(indexPolicy.minRows ?? 0),
     },
     textSearchConfig: collection.textSearchConfig ?? "",
     table: {
@@ -29,6 +39,8 @@ export function toCollectionMessage(collection: Collection): MessageInitShape<ty
       // Documents of the store's own collections are in another table.
       documentColumn: layout.document?.of === "vectors" ? layout.document.column : "",
     },
+    hashPartitions: collection.hashPartitions ?? 0,
+    reembeddingSpaceId: collection.reembeddingSpaceId ?? "",
     storedAsJson: layout.vector.storage === "json",
     createdAt: timestampFromDate(collection.createdAt),
   };

@@ -39,7 +39,7 @@ function readRegistration(request: RegisterCollectionRequest): NewRegistration {
     metric: readMetric(request.metric, "metric", checks),
     space: readSpace(request.spaceId, "space_id", checks),
     recallTarget: readRecallTarget(request.recallTarget ?? DEFAULT_RECALL_TARGET, "recall_target", checks),
-    indexPolicy: readIndexPolicy(request.indexPolicy, "index_policy", checks),
+    indexPolicy: readIndexPolicy(request.indexPolicy, "index_policy", checks, "manual"),
     textSearchConfig: readTextSearchConfig(request.textSearchConfig, "text_search_config", checks),
   };
   checks.throwIfAny();

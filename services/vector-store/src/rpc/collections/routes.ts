@@ -11,7 +11,7 @@ import { updateCollectionRpc } from "./update-collection.ts";
 
 export function collectionRoutes(deps: {
   collections: CollectionRepository;
-}): ServiceImpl<typeof CollectionService> {
+}): Partial<ServiceImpl<typeof CollectionService>> {
   return {
     createCollection: createCollectionRpc(deps),
     registerCollection: registerCollectionRpc(deps),

@@ -78,6 +78,8 @@ function methodOf({ scan, inProcess, fallback }: SearchPlan): SearchMethod {
       return SearchMethod.HNSW;
     case "ivfflat":
       return SearchMethod.IVFFLAT;
+    case "diskann":
+      return SearchMethod.DISKANN;
   }
 }
 

@@ -6,8 +6,10 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { VectorIndex } from "./index_pb.ts";
+import type { IndexPolicy, VectorIndex } from "./index_pb.ts";
 import { file_kindred_vector_store_v1_index } from "./index_pb.ts";
+import type { Operation } from "./operation_pb.ts";
+import { file_kindred_vector_store_v1_operation } from "./operation_pb.ts";
 import type { Metric } from "./search_pb.ts";
 import { file_kindred_vector_store_v1_search } from "./search_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -16,49 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file kindred/vector_store/v1/collection.proto.
  */
 export const file_kindred_vector_store_v1_collection: GenFile = /*@__PURE__*/
-  fileDesc("CihraW5kcmVkL3ZlY3Rvcl9zdG9yZS92MS9jb2xsZWN0aW9uLnByb3RvEhdraW5kcmVkLnZlY3Rvcl9zdG9yZS52MSJyCgtJbmRleFBvbGljeRIwCgRraW5kGAEgASgOMiIua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuSW5kZXhLaW5kEgkKAW0YAiABKAUSFwoPZWZfY29uc3RydWN0aW9uGAMgASgFEg0KBWxpc3RzGAQgASgFInMKDlRhYmxlUmVmZXJlbmNlEg4KBnNjaGVtYRgBIAEoCRINCgV0YWJsZRgCIAEoCRISCgprZXlfY29sdW1uGAMgASgJEhUKDXZlY3Rvcl9jb2x1bW4YBCABKAkSFwoPZG9jdW1lbnRfY29sdW1uGAUgASgJItMDCgpDb2xsZWN0aW9uEgwKBG5hbWUYASABKAkSNQoEa2luZBgCIAEoDjInLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkNvbGxlY3Rpb25LaW5kEhIKCmRpbWVuc2lvbnMYAyABKAUSOgoMZWxlbWVudF90eXBlGAQgASgOMiQua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuRWxlbWVudFR5cGUSLwoGbWV0cmljGAUgASgOMh8ua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuTWV0cmljEhAKCHNwYWNlX2lkGAYgASgJEhUKDXJlY2FsbF90YXJnZXQYByABKAESOgoMaW5kZXhfcG9saWN5GAggASgLMiQua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuSW5kZXhQb2xpY3kSGgoSdGV4dF9zZWFyY2hfY29uZmlnGAkgASgJEjYKBXRhYmxlGAogASgLMicua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuVGFibGVSZWZlcmVuY2USFgoOc3RvcmVkX2FzX2pzb24YCyABKAgSLgoKY3JlYXRlZF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi3AIKF0NyZWF0ZUNvbGxlY3Rpb25SZXF1ZXN0EgwKBG5hbWUYASABKAkSEgoKZGltZW5zaW9ucxgCIAEoBRI6CgxlbGVtZW50X3R5cGUYAyABKA4yJC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5FbGVtZW50VHlwZRIvCgZtZXRyaWMYBCABKA4yHy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5NZXRyaWMSEAoIc3BhY2VfaWQYBSABKAkSGgoNcmVjYWxsX3RhcmdldBgGIAEoAUgAiAEBEjoKDGluZGV4X3BvbGljeRgHIAEoCzIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkluZGV4UG9saWN5Eh8KEnRleHRfc2VhcmNoX2NvbmZpZxgIIAEoCUgBiAEBQhAKDl9yZWNhbGxfdGFyZ2V0QhUKE190ZXh0X3NlYXJjaF9jb25maWciUwoYQ3JlYXRlQ29sbGVjdGlvblJlc3BvbnNlEjcKCmNvbGxlY3Rpb24YASABKAsyIy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5Db2xsZWN0aW9uIsYCChlSZWdpc3RlckNvbGxlY3Rpb25SZXF1ZXN0EgwKBG5hbWUYASABKAkSNgoFdGFibGUYAiABKAsyJy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5UYWJsZVJlZmVyZW5jZRIvCgZtZXRyaWMYAyABKA4yHy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5NZXRyaWMSEAoIc3BhY2VfaWQYBCABKAkSGgoNcmVjYWxsX3RhcmdldBgFIAEoAUgAiAEBEjoKDGluZGV4X3BvbGljeRgGIAEoCzIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkluZGV4UG9saWN5Eh8KEnRleHRfc2VhcmNoX2NvbmZpZxgHIAEoCUgBiAEBQhAKDl9yZWNhbGxfdGFyZ2V0QhUKE190ZXh0X3NlYXJjaF9jb25maWciVQoaUmVnaXN0ZXJDb2xsZWN0aW9uUmVzcG9uc2USNwoKY29sbGVjdGlvbhgBIAEoCzIjLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkNvbGxlY3Rpb24iJAoUR2V0Q29sbGVjdGlvblJlcXVlc3QSDAoEbmFtZRgBIAEoCSJQChVHZXRDb2xsZWN0aW9uUmVzcG9uc2USNwoKY29sbGVjdGlvbhgBIAEoCzIjLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkNvbGxlY3Rpb24iGAoWTGlzdENvbGxlY3Rpb25zUmVxdWVzdCJTChdMaXN0Q29sbGVjdGlvbnNSZXNwb25zZRI4Cgtjb2xsZWN0aW9ucxgBIAMoCzIjLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkNvbGxlY3Rpb24igwEKF1VwZGF0ZUNvbGxlY3Rpb25SZXF1ZXN0EjcKCmNvbGxlY3Rpb24YASABKAsyIy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5Db2xsZWN0aW9uEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJTChhVcGRhdGVDb2xsZWN0aW9uUmVzcG9uc2USNwoKY29sbGVjdGlvbhgBIAEoCzIjLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkNvbGxlY3Rpb24iJwoXRGVsZXRlQ29sbGVjdGlvblJlcXVlc3QSDAoEbmFtZRgBIAEoCSIzChhEZWxldGVDb2xsZWN0aW9uUmVzcG9uc2USFwoPdmVjdG9yc19kZWxldGVkGAEgASgDIj0KHkdldENvbGxlY3Rpb25TdGF0aXN0aWNzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWV4YWN0GAIgASgIIpwCCh9HZXRDb2xsZWN0aW9uU3RhdGlzdGljc1Jlc3BvbnNlEgwKBHJvd3MYASABKAMSEQoJZXN0aW1hdGVkGAIgASgIEhQKDGluZGV4ZWRfcm93cxgDIAEoAxITCgtkZWFkX3R1cGxlcxgEIAEoAxIYChB0YWJsZV9zaXplX2J5dGVzGAUgASgDEhgKEGluZGV4X3NpemVfYnl0ZXMYBiABKAMSNQoHaW5kZXhlcxgHIAMoCzIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlZlY3RvckluZGV4EgwKBHBsYW4YCCABKAkSNAoQbGFzdF9hbmFseXplZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqdAoLRWxlbWVudFR5cGUSHAoYRUxFTUVOVF9UWVBFX1VOU1BFQ0lGSUVEEAASFwoTRUxFTUVOVF9UWVBFX1ZFQ1RPUhABEhgKFEVMRU1FTlRfVFlQRV9IQUxGVkVDEAISFAoQRUxFTUVOVF9UWVBFX0JJVBADKn4KCUluZGV4S2luZBIaChZJTkRFWF9LSU5EX1VOU1BFQ0lGSUVEEAASEwoPSU5ERVhfS0lORF9BVVRPEAESEwoPSU5ERVhfS0lORF9OT05FEAISEwoPSU5ERVhfS0lORF9ITlNXEAMSFgoSSU5ERVhfS0lORF9JVkZGTEFUEAQqigEKDkNvbGxlY3Rpb25LaW5kEh8KG0NPTExFQ1RJT05fS0lORF9VTlNQRUNJRklFRBAAEhoKFkNPTExFQ1RJT05fS0lORF9JTUFHRVMQARIbChdDT0xMRUNUSU9OX0tJTkRfTUFOQUdFRBACEh4KGkNPTExFQ1RJT05fS0lORF9SRUdJU1RFUkVEEAMygQcKEUNvbGxlY3Rpb25TZXJ2aWNlEncKEENyZWF0ZUNvbGxlY3Rpb24SMC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5DcmVhdGVDb2xsZWN0aW9uUmVxdWVzdBoxLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkNyZWF0ZUNvbGxlY3Rpb25SZXNwb25zZRJ9ChJSZWdpc3RlckNvbGxlY3Rpb24SMi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5SZWdpc3RlckNvbGxlY3Rpb25SZXF1ZXN0GjMua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuUmVnaXN0ZXJDb2xsZWN0aW9uUmVzcG9uc2UScwoNR2V0Q29sbGVjdGlvbhItLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkdldENvbGxlY3Rpb25SZXF1ZXN0Gi4ua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuR2V0Q29sbGVjdGlvblJlc3BvbnNlIgOQAgESeQoPTGlzdENvbGxlY3Rpb25zEi8ua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuTGlzdENvbGxlY3Rpb25zUmVxdWVzdBowLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkxpc3RDb2xsZWN0aW9uc1Jlc3BvbnNlIgOQAgESdwoQVXBkYXRlQ29sbGVjdGlvbhIwLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlVwZGF0ZUNvbGxlY3Rpb25SZXF1ZXN0GjEua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuVXBkYXRlQ29sbGVjdGlvblJlc3BvbnNlEncKEERlbGV0ZUNvbGxlY3Rpb24SMC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5EZWxldGVDb2xsZWN0aW9uUmVxdWVzdBoxLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkRlbGV0ZUNvbGxlY3Rpb25SZXNwb25zZRKRAQoXR2V0Q29sbGVjdGlvblN0YXRpc3RpY3MSNy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5HZXRDb2xsZWN0aW9uU3RhdGlzdGljc1JlcXVlc3QaOC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5HZXRDb2xsZWN0aW9uU3RhdGlzdGljc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_kindred_vector_store_v1_index, file_kindred_vector_store_v1_search]);
-
-/**
- * What the vector index of a collection should be like. It is a wish: building is a call of its own.
- *
- * @generated from message kindred.vector_store.v1.IndexPolicy
- */
-export type IndexPolicy = Message<"kindred.vector_store.v1.IndexPolicy"> & {
-  /**
-   * The kind of index.
-   *
-   * @generated from field: kindred.vector_store.v1.IndexKind kind = 1;
-   */
-  kind: IndexKind;
-
-  /**
-   * HNSW's m, 2 to 100; 0 lets the store choose.
-   *
-   * @generated from field: int32 m = 2;
-   */
-  m: number;
-
-  /**
-   * HNSW's ef_construction, at least 2 * m and at most 1,000; 0 lets the store choose.
-   *
-   * @generated from field: int32 ef_construction = 3;
-   */
-  efConstruction: number;
-
-  /**
-   * IVFFlat's lists, 1 to 32,768; 0 lets the store choose.
-   *
-   * @generated from field: int32 lists = 4;
-   */
-  lists: number;
-};
-
-/**
- * Describes the message kindred.vector_store.v1.IndexPolicy.
- * Use `create(IndexPolicySchema)` to create a new message.
- */
-export const IndexPolicySchema: GenMessage<IndexPolicy> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 0);
+  fileDesc("CihraW5kcmVkL3ZlY3Rvcl9zdG9yZS92MS9jb2xsZWN0aW9uLnByb3RvEhdraW5kcmVkLnZlY3Rvcl9zdG9yZS52MSJzCg5UYWJsZVJlZmVyZW5jZRIOCgZzY2hlbWEYASABKAkSDQoFdGFibGUYAiABKAkSEgoKa2V5X2NvbHVtbhgDIAEoCRIVCg12ZWN0b3JfY29sdW1uGAQgASgJEhcKD2RvY3VtZW50X2NvbHVtbhgFIAEoCSKKBAoKQ29sbGVjdGlvbhIMCgRuYW1lGAEgASgJEjUKBGtpbmQYAiABKA4yJy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5Db2xsZWN0aW9uS2luZBISCgpkaW1lbnNpb25zGAMgASgFEjoKDGVsZW1lbnRfdHlwZRgEIAEoDjIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkVsZW1lbnRUeXBlEi8KBm1ldHJpYxgFIAEoDjIfLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLk1ldHJpYxIQCghzcGFjZV9pZBgGIAEoCRIVCg1yZWNhbGxfdGFyZ2V0GAcgASgBEjoKDGluZGV4X3BvbGljeRgIIAEoCzIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkluZGV4UG9saWN5EhoKEnRleHRfc2VhcmNoX2NvbmZpZxgJIAEoCRI2CgV0YWJsZRgKIAEoCzInLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlRhYmxlUmVmZXJlbmNlEhYKDnN0b3JlZF9hc19qc29uGAsgASgIEi4KCmNyZWF0ZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2hhc2hfcGFydGl0aW9ucxgNIAEoBRIcChRyZWVtYmVkZGluZ19zcGFjZV9pZBgOIAEoCSL1AgoXQ3JlYXRlQ29sbGVjdGlvblJlcXVlc3QSDAoEbmFtZRgBIAEoCRISCgpkaW1lbnNpb25zGAIgASgFEjoKDGVsZW1lbnRfdHlwZRgDIAEoDjIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkVsZW1lbnRUeXBlEi8KBm1ldHJpYxgEIAEoDjIfLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLk1ldHJpYxIQCghzcGFjZV9pZBgFIAEoCRIaCg1yZWNhbGxfdGFyZ2V0GAYgASgBSACIAQESOgoMaW5kZXhfcG9saWN5GAcgASgLMiQua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuSW5kZXhQb2xpY3kSHwoSdGV4dF9zZWFyY2hfY29uZmlnGAggASgJSAGIAQESFwoPaGFzaF9wYXJ0aXRpb25zGAkgASgFQhAKDl9yZWNhbGxfdGFyZ2V0QhUKE190ZXh0X3NlYXJjaF9jb25maWciUwoYQ3JlYXRlQ29sbGVjdGlvblJlc3BvbnNlEjcKCmNvbGxlY3Rpb24YASABKAsyIy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5Db2xsZWN0aW9uIsYCChlSZWdpc3RlckNvbGxlY3Rpb25SZXF1ZXN0EgwKBG5hbWUYASABKAkSNgoFdGFibGUYAiABKAsyJy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5UYWJsZVJlZmVyZW5jZRIvCgZtZXRyaWMYAyABKA4yHy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5NZXRyaWMSEAoIc3BhY2VfaWQYBCABKAkSGgoNcmVjYWxsX3RhcmdldBgFIAEoAUgAiAEBEjoKDGluZGV4X3BvbGljeRgGIAEoCzIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkluZGV4UG9saWN5Eh8KEnRleHRfc2VhcmNoX2NvbmZpZxgHIAEoCUgBiAEBQhAKDl9yZWNhbGxfdGFyZ2V0QhUKE190ZXh0X3NlYXJjaF9jb25maWciVQoaUmVnaXN0ZXJDb2xsZWN0aW9uUmVzcG9uc2USNwoKY29sbGVjdGlvbhgBIAEoCzIjLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkNvbGxlY3Rpb24iJAoUR2V0Q29sbGVjdGlvblJlcXVlc3QSDAoEbmFtZRgBIAEoCSJQChVHZXRDb2xsZWN0aW9uUmVzcG9uc2USNwoKY29sbGVjdGlvbhgBIAEoCzIjLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkNvbGxlY3Rpb24iGAoWTGlzdENvbGxlY3Rpb25zUmVxdWVzdCJTChdMaXN0Q29sbGVjdGlvbnNSZXNwb25zZRI4Cgtjb2xsZWN0aW9ucxgBIAMoCzIjLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkNvbGxlY3Rpb24igwEKF1VwZGF0ZUNvbGxlY3Rpb25SZXF1ZXN0EjcKCmNvbGxlY3Rpb24YASABKAsyIy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5Db2xsZWN0aW9uEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJTChhVcGRhdGVDb2xsZWN0aW9uUmVzcG9uc2USNwoKY29sbGVjdGlvbhgBIAEoCzIjLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkNvbGxlY3Rpb24iJwoXRGVsZXRlQ29sbGVjdGlvblJlcXVlc3QSDAoEbmFtZRgBIAEoCSIzChhEZWxldGVDb2xsZWN0aW9uUmVzcG9uc2USFwoPdmVjdG9yc19kZWxldGVkGAEgASgDImIKF1N0YXJ0UmVlbWJlZGRpbmdSZXF1ZXN0EhIKCmNvbGxlY3Rpb24YASABKAkSEAoIc3BhY2VfaWQYAiABKAkSDQoFbW9kZWwYAyABKAkSEgoKcmVxdWVzdF9pZBgEIAEoCSJRChhTdGFydFJlZW1iZWRkaW5nUmVzcG9uc2USNQoJb3BlcmF0aW9uGAEgASgLMiIua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuT3BlcmF0aW9uIj0KHkdldENvbGxlY3Rpb25TdGF0aXN0aWNzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWV4YWN0GAIgASgIIpwCCh9HZXRDb2xsZWN0aW9uU3RhdGlzdGljc1Jlc3BvbnNlEgwKBHJvd3MYASABKAMSEQoJZXN0aW1hdGVkGAIgASgIEhQKDGluZGV4ZWRfcm93cxgDIAEoAxITCgtkZWFkX3R1cGxlcxgEIAEoAxIYChB0YWJsZV9zaXplX2J5dGVzGAUgASgDEhgKEGluZGV4X3NpemVfYnl0ZXMYBiABKAMSNQoHaW5kZXhlcxgHIAMoCzIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlZlY3RvckluZGV4EgwKBHBsYW4YCCABKAkSNAoQbGFzdF9hbmFseXplZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqdAoLRWxlbWVudFR5cGUSHAoYRUxFTUVOVF9UWVBFX1VOU1BFQ0lGSUVEEAASFwoTRUxFTUVOVF9UWVBFX1ZFQ1RPUhABEhgKFEVMRU1FTlRfVFlQRV9IQUxGVkVDEAISFAoQRUxFTUVOVF9UWVBFX0JJVBADKooBCg5Db2xsZWN0aW9uS2luZBIfChtDT0xMRUNUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIaChZDT0xMRUNUSU9OX0tJTkRfSU1BR0VTEAESGwoXQ09MTEVDVElPTl9LSU5EX01BTkFHRUQQAhIeChpDT0xMRUNUSU9OX0tJTkRfUkVHSVNURVJFRBADMvoHChFDb2xsZWN0aW9uU2VydmljZRJ3ChBDcmVhdGVDb2xsZWN0aW9uEjAua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuQ3JlYXRlQ29sbGVjdGlvblJlcXVlc3QaMS5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5DcmVhdGVDb2xsZWN0aW9uUmVzcG9uc2USfQoSUmVnaXN0ZXJDb2xsZWN0aW9uEjIua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuUmVnaXN0ZXJDb2xsZWN0aW9uUmVxdWVzdBozLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlJlZ2lzdGVyQ29sbGVjdGlvblJlc3BvbnNlEnMKDUdldENvbGxlY3Rpb24SLS5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5HZXRDb2xsZWN0aW9uUmVxdWVzdBouLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkdldENvbGxlY3Rpb25SZXNwb25zZSIDkAIBEnkKD0xpc3RDb2xsZWN0aW9ucxIvLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkxpc3RDb2xsZWN0aW9uc1JlcXVlc3QaMC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5MaXN0Q29sbGVjdGlvbnNSZXNwb25zZSIDkAIBEncKEFVwZGF0ZUNvbGxlY3Rpb24SMC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5VcGRhdGVDb2xsZWN0aW9uUmVxdWVzdBoxLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlVwZGF0ZUNvbGxlY3Rpb25SZXNwb25zZRJ3ChBEZWxldGVDb2xsZWN0aW9uEjAua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuRGVsZXRlQ29sbGVjdGlvblJlcXVlc3QaMS5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5EZWxldGVDb2xsZWN0aW9uUmVzcG9uc2USdwoQU3RhcnRSZWVtYmVkZGluZxIwLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlN0YXJ0UmVlbWJlZGRpbmdSZXF1ZXN0GjEua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuU3RhcnRSZWVtYmVkZGluZ1Jlc3BvbnNlEpEBChdHZXRDb2xsZWN0aW9uU3RhdGlzdGljcxI3LmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkdldENvbGxlY3Rpb25TdGF0aXN0aWNzUmVxdWVzdBo4LmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkdldENvbGxlY3Rpb25TdGF0aXN0aWNzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_kindred_vector_store_v1_index, file_kindred_vector_store_v1_operation, file_kindred_vector_store_v1_search]);
 
 /**
  * A table of the user's with vectors in it.
@@ -108,7 +68,7 @@ export type TableReference = Message<"kindred.vector_store.v1.TableReference"> &
  * Use `create(TableReferenceSchema)` to create a new message.
  */
 export const TableReferenceSchema: GenMessage<TableReference> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 1);
+  messageDesc(file_kindred_vector_store_v1_collection, 0);
 
 /**
  * A collection of vectors.
@@ -199,6 +159,20 @@ export type Collection = Message<"kindred.vector_store.v1.Collection"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 12;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * Into how many tables its vectors are spread by a hash of the key; 0 when they are in one.
+   *
+   * @generated from field: int32 hash_partitions = 13;
+   */
+  hashPartitions: number;
+
+  /**
+   * The embedding space that it is being moved into; empty when it is not.
+   *
+   * @generated from field: string reembedding_space_id = 14;
+   */
+  reembeddingSpaceId: string;
 };
 
 /**
@@ -206,7 +180,7 @@ export type Collection = Message<"kindred.vector_store.v1.Collection"> & {
  * Use `create(CollectionSchema)` to create a new message.
  */
 export const CollectionSchema: GenMessage<Collection> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 2);
+  messageDesc(file_kindred_vector_store_v1_collection, 1);
 
 /**
  * Creates a collection.
@@ -270,6 +244,14 @@ export type CreateCollectionRequest = Message<"kindred.vector_store.v1.CreateCol
    * @generated from field: optional string text_search_config = 8;
    */
   textSearchConfig?: string | undefined;
+
+  /**
+   * Spreads the vectors by a hash of the key over so many tables, each with an index of its own: 2 to 256. For collections
+   * whose index does not fit into the memory for its build. 0: one table.
+   *
+   * @generated from field: int32 hash_partitions = 9;
+   */
+  hashPartitions: number;
 };
 
 /**
@@ -277,7 +259,7 @@ export type CreateCollectionRequest = Message<"kindred.vector_store.v1.CreateCol
  * Use `create(CreateCollectionRequestSchema)` to create a new message.
  */
 export const CreateCollectionRequestSchema: GenMessage<CreateCollectionRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 3);
+  messageDesc(file_kindred_vector_store_v1_collection, 2);
 
 /**
  * The collection as created.
@@ -298,7 +280,7 @@ export type CreateCollectionResponse = Message<"kindred.vector_store.v1.CreateCo
  * Use `create(CreateCollectionResponseSchema)` to create a new message.
  */
 export const CreateCollectionResponseSchema: GenMessage<CreateCollectionResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 4);
+  messageDesc(file_kindred_vector_store_v1_collection, 3);
 
 /**
  * Makes a collection of a table.
@@ -362,7 +344,7 @@ export type RegisterCollectionRequest = Message<"kindred.vector_store.v1.Registe
  * Use `create(RegisterCollectionRequestSchema)` to create a new message.
  */
 export const RegisterCollectionRequestSchema: GenMessage<RegisterCollectionRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 5);
+  messageDesc(file_kindred_vector_store_v1_collection, 4);
 
 /**
  * The collection as registered.
@@ -383,7 +365,7 @@ export type RegisterCollectionResponse = Message<"kindred.vector_store.v1.Regist
  * Use `create(RegisterCollectionResponseSchema)` to create a new message.
  */
 export const RegisterCollectionResponseSchema: GenMessage<RegisterCollectionResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 6);
+  messageDesc(file_kindred_vector_store_v1_collection, 5);
 
 /**
  * Gets one collection.
@@ -404,7 +386,7 @@ export type GetCollectionRequest = Message<"kindred.vector_store.v1.GetCollectio
  * Use `create(GetCollectionRequestSchema)` to create a new message.
  */
 export const GetCollectionRequestSchema: GenMessage<GetCollectionRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 7);
+  messageDesc(file_kindred_vector_store_v1_collection, 6);
 
 /**
  * One collection.
@@ -425,7 +407,7 @@ export type GetCollectionResponse = Message<"kindred.vector_store.v1.GetCollecti
  * Use `create(GetCollectionResponseSchema)` to create a new message.
  */
 export const GetCollectionResponseSchema: GenMessage<GetCollectionResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 8);
+  messageDesc(file_kindred_vector_store_v1_collection, 7);
 
 /**
  * Lists all collections.
@@ -440,7 +422,7 @@ export type ListCollectionsRequest = Message<"kindred.vector_store.v1.ListCollec
  * Use `create(ListCollectionsRequestSchema)` to create a new message.
  */
 export const ListCollectionsRequestSchema: GenMessage<ListCollectionsRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 9);
+  messageDesc(file_kindred_vector_store_v1_collection, 8);
 
 /**
  * All collections.
@@ -461,7 +443,7 @@ export type ListCollectionsResponse = Message<"kindred.vector_store.v1.ListColle
  * Use `create(ListCollectionsResponseSchema)` to create a new message.
  */
 export const ListCollectionsResponseSchema: GenMessage<ListCollectionsResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 10);
+  messageDesc(file_kindred_vector_store_v1_collection, 9);
 
 /**
  * Changes a collection.
@@ -490,7 +472,7 @@ export type UpdateCollectionRequest = Message<"kindred.vector_store.v1.UpdateCol
  * Use `create(UpdateCollectionRequestSchema)` to create a new message.
  */
 export const UpdateCollectionRequestSchema: GenMessage<UpdateCollectionRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 11);
+  messageDesc(file_kindred_vector_store_v1_collection, 10);
 
 /**
  * The collection as it is now.
@@ -511,7 +493,7 @@ export type UpdateCollectionResponse = Message<"kindred.vector_store.v1.UpdateCo
  * Use `create(UpdateCollectionResponseSchema)` to create a new message.
  */
 export const UpdateCollectionResponseSchema: GenMessage<UpdateCollectionResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 12);
+  messageDesc(file_kindred_vector_store_v1_collection, 11);
 
 /**
  * Deletes a collection.
@@ -532,7 +514,7 @@ export type DeleteCollectionRequest = Message<"kindred.vector_store.v1.DeleteCol
  * Use `create(DeleteCollectionRequestSchema)` to create a new message.
  */
 export const DeleteCollectionRequestSchema: GenMessage<DeleteCollectionRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 13);
+  messageDesc(file_kindred_vector_store_v1_collection, 12);
 
 /**
  * What was deleted.
@@ -553,7 +535,71 @@ export type DeleteCollectionResponse = Message<"kindred.vector_store.v1.DeleteCo
  * Use `create(DeleteCollectionResponseSchema)` to create a new message.
  */
 export const DeleteCollectionResponseSchema: GenMessage<DeleteCollectionResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_collection, 13);
+
+/**
+ * Moves a collection into another embedding space.
+ *
+ * @generated from message kindred.vector_store.v1.StartReembeddingRequest
+ */
+export type StartReembeddingRequest = Message<"kindred.vector_store.v1.StartReembeddingRequest"> & {
+  /**
+   * "images", or a managed collection.
+   *
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+
+  /**
+   * Id of the space to move into, which the embedding service has to serve:
+   * provider:model@revision:dimensions:pooling:normalization:max_tokens. Either this or model.
+   *
+   * @generated from field: string space_id = 2;
+   */
+  spaceId: string;
+
+  /**
+   * A model of the embedding service, whose space it shall be.
+   *
+   * @generated from field: string model = 3;
+   */
+  model: string;
+
+  /**
+   * Chosen by the caller, unique, at most 200 characters: a second call with it gives the operation of the first one. Empty: none.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.StartReembeddingRequest.
+ * Use `create(StartReembeddingRequestSchema)` to create a new message.
+ */
+export const StartReembeddingRequestSchema: GenMessage<StartReembeddingRequest> = /*@__PURE__*/
   messageDesc(file_kindred_vector_store_v1_collection, 14);
+
+/**
+ * The operation that does it.
+ *
+ * @generated from message kindred.vector_store.v1.StartReembeddingResponse
+ */
+export type StartReembeddingResponse = Message<"kindred.vector_store.v1.StartReembeddingResponse"> & {
+  /**
+   * As it begins.
+   *
+   * @generated from field: kindred.vector_store.v1.Operation operation = 1;
+   */
+  operation?: Operation | undefined;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.StartReembeddingResponse.
+ * Use `create(StartReembeddingResponseSchema)` to create a new message.
+ */
+export const StartReembeddingResponseSchema: GenMessage<StartReembeddingResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_collection, 15);
 
 /**
  * Asks for counts and sizes of a collection.
@@ -581,7 +627,7 @@ export type GetCollectionStatisticsRequest = Message<"kindred.vector_store.v1.Ge
  * Use `create(GetCollectionStatisticsRequestSchema)` to create a new message.
  */
 export const GetCollectionStatisticsRequestSchema: GenMessage<GetCollectionStatisticsRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 15);
+  messageDesc(file_kindred_vector_store_v1_collection, 16);
 
 /**
  * Counts and sizes of a collection.
@@ -639,7 +685,7 @@ export type GetCollectionStatisticsResponse = Message<"kindred.vector_store.v1.G
   indexes: VectorIndex[];
 
   /**
-   * How a search without filter for 10 hits would be answered now: "exact", "hnsw", "ivfflat" or "in_process".
+   * How a search without filter for 10 hits would be answered now: "exact", "hnsw", "ivfflat", "diskann" or "in_process".
    *
    * @generated from field: string plan = 8;
    */
@@ -658,7 +704,7 @@ export type GetCollectionStatisticsResponse = Message<"kindred.vector_store.v1.G
  * Use `create(GetCollectionStatisticsResponseSchema)` to create a new message.
  */
 export const GetCollectionStatisticsResponseSchema: GenMessage<GetCollectionStatisticsResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 16);
+  messageDesc(file_kindred_vector_store_v1_collection, 17);
 
 /**
  * What the numbers of a vector are stored as.
@@ -709,61 +755,6 @@ export const ElementTypeSchema: GenEnum<ElementType> = /*@__PURE__*/
   enumDesc(file_kindred_vector_store_v1_collection, 0);
 
 /**
- * Which vector index a collection should have.
- *
- * @generated from enum kindred.vector_store.v1.IndexKind
- */
-export const IndexKind = {
-  /**
-   * Same as INDEX_KIND_AUTO.
-   *
-   * @generated from enum value: INDEX_KIND_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * The store chooses by size, dimensions and recall target.
-   *
-   * @generated from enum value: INDEX_KIND_AUTO = 1;
-   */
-  AUTO: 1,
-
-  /**
-   * None: searches compare every row.
-   *
-   * @generated from enum value: INDEX_KIND_NONE = 2;
-   */
-  NONE: 2,
-
-  /**
-   * HNSW.
-   *
-   * @generated from enum value: INDEX_KIND_HNSW = 3;
-   */
-  HNSW: 3,
-
-  /**
-   * IVFFlat.
-   *
-   * @generated from enum value: INDEX_KIND_IVFFLAT = 4;
-   */
-  IVFFLAT: 4,
-} as const;
-
-/**
- * Which vector index a collection should have.
- *
- * @generated from enum kindred.vector_store.v1.IndexKind
- */
-export type IndexKind = (typeof IndexKind)[keyof typeof IndexKind] | UnknownEnum;
-
-/**
- * Describes the enum kindred.vector_store.v1.IndexKind.
- */
-export const IndexKindSchema: GenEnum<IndexKind> = /*@__PURE__*/
-  enumDesc(file_kindred_vector_store_v1_collection, 1);
-
-/**
  * Where the vectors of a collection are.
  *
  * @generated from enum kindred.vector_store.v1.CollectionKind
@@ -809,7 +800,7 @@ export type CollectionKind = (typeof CollectionKind)[keyof typeof CollectionKind
  * Describes the enum kindred.vector_store.v1.CollectionKind.
  */
 export const CollectionKindSchema: GenEnum<CollectionKind> = /*@__PURE__*/
-  enumDesc(file_kindred_vector_store_v1_collection, 2);
+  enumDesc(file_kindred_vector_store_v1_collection, 1);
 
 /**
  * Collections of vectors: their shape, the space they live in, and where they are kept. The images catalogue is the
@@ -878,6 +869,18 @@ export const CollectionService: GenService<{
     methodKind: "unary";
     input: typeof DeleteCollectionRequestSchema;
     output: typeof DeleteCollectionResponseSchema;
+  },
+  /**
+   * Begins to move a collection into another embedding space: its texts are embedded again into a table beside the one that
+   * searches use, which serves them until the new one is filled, indexed and checked. FAILED_PRECONDITION where an item has
+   * no text to embed, and for registered tables; ABORTED, with a retry delay, while an index of it is being built.
+   *
+   * @generated from rpc kindred.vector_store.v1.CollectionService.StartReembedding
+   */
+  startReembedding: {
+    methodKind: "unary";
+    input: typeof StartReembeddingRequestSchema;
+    output: typeof StartReembeddingResponseSchema;
   },
   /**
    * Counts and measures a collection.

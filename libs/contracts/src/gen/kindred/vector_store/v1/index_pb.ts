@@ -2,15 +2,21 @@
 // @generated from file kindred/vector_store/v1/index.proto (package kindred.vector_store.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Message } from "@bufbuild/protobuf";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Operation } from "./operation_pb.ts";
+import { file_kindred_vector_store_v1_operation } from "./operation_pb.ts";
+import type { Metric } from "./search_pb.ts";
+import { file_kindred_vector_store_v1_search } from "./search_pb.ts";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file kindred/vector_store/v1/index.proto.
  */
 export const file_kindred_vector_store_v1_index: GenFile = /*@__PURE__*/
-  fileDesc("CiNraW5kcmVkL3ZlY3Rvcl9zdG9yZS92MS9pbmRleC5wcm90bxIXa2luZHJlZC52ZWN0b3Jfc3RvcmUudjEi4wEKC1ZlY3RvckluZGV4EgwKBG5hbWUYASABKAkSDgoGbWV0aG9kGAIgASgJEhYKDm9wZXJhdG9yX2NsYXNzGAMgASgJEg0KBXZhbGlkGAQgASgIEhIKCnNpemVfYnl0ZXMYBSABKAMSSAoKcGFyYW1ldGVycxgGIAMoCzI0LmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlZlY3RvckluZGV4LlBhcmFtZXRlcnNFbnRyeRoxCg9QYXJhbWV0ZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI4ChJFbnN1cmVJbmRleFJlcXVlc3QSCQoBbRgBIAEoBRIXCg9lZl9jb25zdHJ1Y3Rpb24YAiABKAUicAoTRW5zdXJlSW5kZXhSZXNwb25zZRIzCgVpbmRleBgBIAEoCzIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlZlY3RvckluZGV4Eg0KBWJ1aWx0GAIgASgIEhUKDWJ1aWxkX3RpbWVfbXMYAyABKAMiFAoSTGlzdEluZGV4ZXNSZXF1ZXN0IkwKE0xpc3RJbmRleGVzUmVzcG9uc2USNQoHaW5kZXhlcxgBIAMoCzIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlZlY3RvckluZGV4IhYKFEdldFN0YXRpc3RpY3NSZXF1ZXN0Iu0BChVHZXRTdGF0aXN0aWNzUmVzcG9uc2USFAoMdG90YWxfaW1hZ2VzGAEgASgDEhgKEHRvdGFsX2VtYmVkZGluZ3MYAiABKAMSIQoZaW1hZ2VzX3dpdGhvdXRfZW1iZWRkaW5ncxgDIAEoAxIZChFpbWFnZXNfc2l6ZV9ieXRlcxgEIAEoAxIdChVlbWJlZGRpbmdzX3NpemVfYnl0ZXMYBSABKAMSEAoIc3BhY2VfaWQYBiABKAkSNQoHaW5kZXhlcxgHIAMoCzIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlZlY3RvckluZGV4MtwCCgxJbmRleFNlcnZpY2USaAoLRW5zdXJlSW5kZXgSKy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5FbnN1cmVJbmRleFJlcXVlc3QaLC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5FbnN1cmVJbmRleFJlc3BvbnNlEm0KC0xpc3RJbmRleGVzEisua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuTGlzdEluZGV4ZXNSZXF1ZXN0Giwua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuTGlzdEluZGV4ZXNSZXNwb25zZSIDkAIBEnMKDUdldFN0YXRpc3RpY3MSLS5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5HZXRTdGF0aXN0aWNzUmVxdWVzdBouLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkdldFN0YXRpc3RpY3NSZXNwb25zZSIDkAIBYgZwcm90bzM");
+  fileDesc("CiNraW5kcmVkL3ZlY3Rvcl9zdG9yZS92MS9pbmRleC5wcm90bxIXa2luZHJlZC52ZWN0b3Jfc3RvcmUudjEi8AMKC1ZlY3RvckluZGV4EgwKBG5hbWUYASABKAkSDgoGbWV0aG9kGAIgASgJEhYKDm9wZXJhdG9yX2NsYXNzGAMgASgJEg0KBXZhbGlkGAQgASgIEhIKCnNpemVfYnl0ZXMYBSABKAMSSAoKcGFyYW1ldGVycxgGIAMoCzI0LmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlZlY3RvckluZGV4LlBhcmFtZXRlcnNFbnRyeRISCgpjb2xsZWN0aW9uGAcgASgJEkAKDHF1YW50aXphdGlvbhgIIAEoDjIqLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkluZGV4UXVhbnRpemF0aW9uEi8KBm1ldHJpYxgJIAEoDjIfLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLk1ldHJpYxIQCghidWlsZGluZxgKIAEoCBINCgVvd25lZBgLIAEoCBIVCg1yb3dzX2F0X2J1aWxkGAwgASgDEiwKCGJ1aWx0X2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZlZmZvcnQYDiABKAUSDgoGcmVjYWxsGA8gASgBGjEKD1BhcmFtZXRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIoYCCgtJbmRleFBvbGljeRIwCgRraW5kGAEgASgOMiIua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuSW5kZXhLaW5kEgkKAW0YAiABKAUSFwoPZWZfY29uc3RydWN0aW9uGAMgASgFEg0KBWxpc3RzGAQgASgFEkAKDHF1YW50aXphdGlvbhgFIAEoDjIqLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkluZGV4UXVhbnRpemF0aW9uEj4KC21haW50ZW5hbmNlGAYgASgOMikua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuSW5kZXhNYWludGVuYW5jZRIQCghtaW5fcm93cxgHIAEoAyKUAgoJSW5kZXhTcGVjEjAKBGtpbmQYASABKA4yIi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5JbmRleEtpbmQSQAoMcXVhbnRpemF0aW9uGAIgASgOMioua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuSW5kZXhRdWFudGl6YXRpb24SLwoGbWV0cmljGAMgASgOMh8ua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuTWV0cmljEgkKAW0YBCABKAUSFwoPZWZfY29uc3RydWN0aW9uGAUgASgFEg0KBWxpc3RzGAYgASgFEhUKDW51bV9uZWlnaGJvcnMYByABKAUSGAoQc2VhcmNoX2xpc3Rfc2l6ZRgIIAEoBSKnAQoQUGxhbkluZGV4UmVxdWVzdBISCgpjb2xsZWN0aW9uGAEgASgJEjAKBHNwZWMYAiABKAsyIi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5JbmRleFNwZWMSGgoNcmVjYWxsX3RhcmdldBgDIAEoAUgAiAEBEgwKBHJvd3MYBCABKAMSEQoJY2FsaWJyYXRlGAUgASgIQhAKDl9yZWNhbGxfdGFyZ2V0IsUBCg1JbmRleEZvcmVjYXN0EjAKBHNwZWMYASABKAsyIi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5JbmRleFNwZWMSEgoKc2l6ZV9ieXRlcxgCIAEoAxIaChJidWlsZF9tZW1vcnlfYnl0ZXMYAyABKAMSLQoKYnVpbGRfdGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgpjYWxpYnJhdGVkGAUgASgIEg8KB3JlYXNvbnMYBiADKAkiawoOUHJlZmxpZ2h0Q2hlY2sSDAoEbmFtZRgBIAEoCRI6CgdvdXRjb21lGAIgASgOMikua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuUHJlZmxpZ2h0T3V0Y29tZRIPCgdtZXNzYWdlGAMgASgJIuQBChFQbGFuSW5kZXhSZXNwb25zZRI2CgZjaG9zZW4YASABKAsyJi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5JbmRleEZvcmVjYXN0EjwKDGFsdGVybmF0aXZlcxgCIAMoCzImLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkluZGV4Rm9yZWNhc3QSDwoHcmVhc29ucxgDIAMoCRI6CglwcmVmbGlnaHQYBCADKAsyJy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5QcmVmbGlnaHRDaGVjaxIMCgRyb3dzGAUgASgDIp0BChZTdGFydEluZGV4QnVpbGRSZXF1ZXN0EhIKCmNvbGxlY3Rpb24YASABKAkSMAoEc3BlYxgCIAEoCzIiLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkluZGV4U3BlYxIUCgxrZWVwX29uX21pc3MYAyABKAgSEwoLa2VlcF9vdGhlcnMYBCABKAgSEgoKcmVxdWVzdF9pZBgFIAEoCSJQChdTdGFydEluZGV4QnVpbGRSZXNwb25zZRI1CglvcGVyYXRpb24YASABKAsyIi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5PcGVyYXRpb24iVgoYU3RhcnRJbmRleFJlYnVpbGRSZXF1ZXN0EhIKCmNvbGxlY3Rpb24YASABKAkSEgoKaW5kZXhfbmFtZRgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIlIKGVN0YXJ0SW5kZXhSZWJ1aWxkUmVzcG9uc2USNQoJb3BlcmF0aW9uGAEgASgLMiIua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuT3BlcmF0aW9uIlMKFVN0YXJ0SW5kZXhEcm9wUmVxdWVzdBISCgpjb2xsZWN0aW9uGAEgASgJEhIKCmluZGV4X25hbWUYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoCSJPChZTdGFydEluZGV4RHJvcFJlc3BvbnNlEjUKCW9wZXJhdGlvbhgBIAEoCzIiLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLk9wZXJhdGlvbiIqChRBZHZpc2VJbmRleGVzUmVxdWVzdBISCgpjb2xsZWN0aW9uGAEgASgJIk0KFUFkdmlzZUluZGV4ZXNSZXNwb25zZRI0CgZhZHZpY2UYASADKAsyJC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5JbmRleEFkdmljZSKyAQoLSW5kZXhBZHZpY2USEgoKY29sbGVjdGlvbhgBIAEoCRISCgppbmRleF9uYW1lGAIgASgJEjkKCHNldmVyaXR5GAMgASgOMicua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuQWR2aWNlU2V2ZXJpdHkSDAoEcnVsZRgEIAEoCRIPCgdtZXNzYWdlGAUgASgJEg4KBnJlbWVkeRgGIAEoCRIRCglhdXRvbWF0aWMYByABKAgiOAoSRW5zdXJlSW5kZXhSZXF1ZXN0EgkKAW0YASABKAUSFwoPZWZfY29uc3RydWN0aW9uGAIgASgFInAKE0Vuc3VyZUluZGV4UmVzcG9uc2USMwoFaW5kZXgYASABKAsyJC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5WZWN0b3JJbmRleBINCgVidWlsdBgCIAEoCBIVCg1idWlsZF90aW1lX21zGAMgASgDIkEKEkxpc3RJbmRleGVzUmVxdWVzdBISCgpjb2xsZWN0aW9uGAEgASgJEhcKD2FsbF9jb2xsZWN0aW9ucxgCIAEoCCJMChNMaXN0SW5kZXhlc1Jlc3BvbnNlEjUKB2luZGV4ZXMYASADKAsyJC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5WZWN0b3JJbmRleCIWChRHZXRTdGF0aXN0aWNzUmVxdWVzdCLtAQoVR2V0U3RhdGlzdGljc1Jlc3BvbnNlEhQKDHRvdGFsX2ltYWdlcxgBIAEoAxIYChB0b3RhbF9lbWJlZGRpbmdzGAIgASgDEiEKGWltYWdlc193aXRob3V0X2VtYmVkZGluZ3MYAyABKAMSGQoRaW1hZ2VzX3NpemVfYnl0ZXMYBCABKAMSHQoVZW1iZWRkaW5nc19zaXplX2J5dGVzGAUgASgDEhAKCHNwYWNlX2lkGAYgASgJEjUKB2luZGV4ZXMYByADKAsyJC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5WZWN0b3JJbmRleCqWAQoJSW5kZXhLaW5kEhoKFklOREVYX0tJTkRfVU5TUEVDSUZJRUQQABITCg9JTkRFWF9LSU5EX0FVVE8QARITCg9JTkRFWF9LSU5EX05PTkUQAhITCg9JTkRFWF9LSU5EX0hOU1cQAxIWChJJTkRFWF9LSU5EX0lWRkZMQVQQBBIWChJJTkRFWF9LSU5EX0RJU0tBTk4QBSqTAQoRSW5kZXhRdWFudGl6YXRpb24SIgoeSU5ERVhfUVVBTlRJWkFUSU9OX1VOU1BFQ0lGSUVEEAASGwoXSU5ERVhfUVVBTlRJWkFUSU9OX05PTkUQARIeChpJTkRFWF9RVUFOVElaQVRJT05fSEFMRlZFQxACEh0KGUlOREVYX1FVQU5USVpBVElPTl9CSU5BUlkQAyp0ChBJbmRleE1haW50ZW5hbmNlEiEKHUlOREVYX01BSU5URU5BTkNFX1VOU1BFQ0lGSUVEEAASHAoYSU5ERVhfTUFJTlRFTkFOQ0VfTUFOVUFMEAESHwobSU5ERVhfTUFJTlRFTkFOQ0VfQVVUT01BVElDEAIqrwEKEFByZWZsaWdodE91dGNvbWUSIQodUFJFRkxJR0hUX09VVENPTUVfVU5TUEVDSUZJRUQQABIcChhQUkVGTElHSFRfT1VUQ09NRV9QQVNTRUQQARIdChlQUkVGTElHSFRfT1VUQ09NRV9XQVJOSU5HEAISHAoYUFJFRkxJR0hUX09VVENPTUVfRkFJTEVEEAMSHQoZUFJFRkxJR0hUX09VVENPTUVfVU5LTk9XThAEKoYBCg5BZHZpY2VTZXZlcml0eRIfChtBRFZJQ0VfU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIYChRBRFZJQ0VfU0VWRVJJVFlfSU5GTxABEhsKF0FEVklDRV9TRVZFUklUWV9XQVJOSU5HEAISHAoYQURWSUNFX1NFVkVSSVRZX0NSSVRJQ0FMEAMynwcKDEluZGV4U2VydmljZRJnCglQbGFuSW5kZXgSKS5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5QbGFuSW5kZXhSZXF1ZXN0Gioua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuUGxhbkluZGV4UmVzcG9uc2UiA5ACARJ0Cg9TdGFydEluZGV4QnVpbGQSLy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TdGFydEluZGV4QnVpbGRSZXF1ZXN0GjAua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuU3RhcnRJbmRleEJ1aWxkUmVzcG9uc2USegoRU3RhcnRJbmRleFJlYnVpbGQSMS5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TdGFydEluZGV4UmVidWlsZFJlcXVlc3QaMi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TdGFydEluZGV4UmVidWlsZFJlc3BvbnNlEnEKDlN0YXJ0SW5kZXhEcm9wEi4ua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuU3RhcnRJbmRleERyb3BSZXF1ZXN0Gi8ua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuU3RhcnRJbmRleERyb3BSZXNwb25zZRJzCg1BZHZpc2VJbmRleGVzEi0ua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuQWR2aXNlSW5kZXhlc1JlcXVlc3QaLi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5BZHZpc2VJbmRleGVzUmVzcG9uc2UiA5ACARJoCgtFbnN1cmVJbmRleBIrLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkVuc3VyZUluZGV4UmVxdWVzdBosLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkVuc3VyZUluZGV4UmVzcG9uc2USbQoLTGlzdEluZGV4ZXMSKy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5MaXN0SW5kZXhlc1JlcXVlc3QaLC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5MaXN0SW5kZXhlc1Jlc3BvbnNlIgOQAgEScwoNR2V0U3RhdGlzdGljcxItLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkdldFN0YXRpc3RpY3NSZXF1ZXN0Gi4ua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuR2V0U3RhdGlzdGljc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_kindred_vector_store_v1_operation, file_kindred_vector_store_v1_search]);
 
 /**
  * A vector index.
@@ -26,7 +32,7 @@ export type VectorIndex = Message<"kindred.vector_store.v1.VectorIndex"> & {
   name: string;
 
   /**
-   * "hnsw" or "ivfflat".
+   * "hnsw", "ivfflat" or "diskann".
    *
    * @generated from field: string method = 2;
    */
@@ -59,6 +65,69 @@ export type VectorIndex = Message<"kindred.vector_store.v1.VectorIndex"> & {
    * @generated from field: map<string, string> parameters = 6;
    */
   parameters: { [key: string]: string };
+
+  /**
+   * The collection that it belongs to.
+   *
+   * @generated from field: string collection = 7;
+   */
+  collection: string;
+
+  /**
+   * What it holds of the vectors.
+   *
+   * @generated from field: kindred.vector_store.v1.IndexQuantization quantization = 8;
+   */
+  quantization: IndexQuantization;
+
+  /**
+   * Searches by this metric can scan it.
+   *
+   * @generated from field: kindred.vector_store.v1.Metric metric = 9;
+   */
+  metric: Metric;
+
+  /**
+   * Whether it is being built at the moment.
+   *
+   * @generated from field: bool building = 10;
+   */
+  building: boolean;
+
+  /**
+   * Whether this service built it, and looks after it.
+   *
+   * @generated from field: bool owned = 11;
+   */
+  owned: boolean;
+
+  /**
+   * Rows when it was built; 0 where that is not known.
+   *
+   * @generated from field: int64 rows_at_build = 12;
+   */
+  rowsAtBuild: bigint;
+
+  /**
+   * When it was built; not set where that is not known.
+   *
+   * @generated from field: google.protobuf.Timestamp built_at = 13;
+   */
+  builtAt?: Timestamp | undefined;
+
+  /**
+   * The effort (see RecallCurve) that meets the collection's recall target; 0 before it was tuned.
+   *
+   * @generated from field: int32 effort = 14;
+   */
+  effort: number;
+
+  /**
+   * recall@10 that was last measured at that effort; 0 before it was.
+   *
+   * @generated from field: double recall = 15;
+   */
+  recall: number;
 };
 
 /**
@@ -67,6 +136,616 @@ export type VectorIndex = Message<"kindred.vector_store.v1.VectorIndex"> & {
  */
 export const VectorIndexSchema: GenMessage<VectorIndex> = /*@__PURE__*/
   messageDesc(file_kindred_vector_store_v1_index, 0);
+
+/**
+ * What the vector index of a collection should be like.
+ *
+ * @generated from message kindred.vector_store.v1.IndexPolicy
+ */
+export type IndexPolicy = Message<"kindred.vector_store.v1.IndexPolicy"> & {
+  /**
+   * The kind of index.
+   *
+   * @generated from field: kindred.vector_store.v1.IndexKind kind = 1;
+   */
+  kind: IndexKind;
+
+  /**
+   * HNSW's m, 2 to 100; 0 lets the store choose.
+   *
+   * @generated from field: int32 m = 2;
+   */
+  m: number;
+
+  /**
+   * HNSW's ef_construction, at least 2 * m and at most 1,000; 0 lets the store choose.
+   *
+   * @generated from field: int32 ef_construction = 3;
+   */
+  efConstruction: number;
+
+  /**
+   * IVFFlat's lists, 1 to 32,768; 0 lets the store choose.
+   *
+   * @generated from field: int32 lists = 4;
+   */
+  lists: number;
+
+  /**
+   * What it holds of the vectors.
+   *
+   * @generated from field: kindred.vector_store.v1.IndexQuantization quantization = 5;
+   */
+  quantization: IndexQuantization;
+
+  /**
+   * Who sees to it.
+   *
+   * @generated from field: kindred.vector_store.v1.IndexMaintenance maintenance = 6;
+   */
+  maintenance: IndexMaintenance;
+
+  /**
+   * Below so many rows there is none unless somebody asks for it; 0 means as the service is configured.
+   *
+   * @generated from field: int64 min_rows = 7;
+   */
+  minRows: bigint;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.IndexPolicy.
+ * Use `create(IndexPolicySchema)` to create a new message.
+ */
+export const IndexPolicySchema: GenMessage<IndexPolicy> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_index, 1);
+
+/**
+ * An index to be built. What is not set, the store chooses.
+ *
+ * @generated from message kindred.vector_store.v1.IndexSpec
+ */
+export type IndexSpec = Message<"kindred.vector_store.v1.IndexSpec"> & {
+  /**
+   * The kind of index; not INDEX_KIND_NONE.
+   *
+   * @generated from field: kindred.vector_store.v1.IndexKind kind = 1;
+   */
+  kind: IndexKind;
+
+  /**
+   * What it holds of the vectors.
+   *
+   * @generated from field: kindred.vector_store.v1.IndexQuantization quantization = 2;
+   */
+  quantization: IndexQuantization;
+
+  /**
+   * Searches by this metric shall scan it; not set: the collection's.
+   *
+   * @generated from field: kindred.vector_store.v1.Metric metric = 3;
+   */
+  metric: Metric;
+
+  /**
+   * HNSW's m, 2 to 100; 0 lets the store choose.
+   *
+   * @generated from field: int32 m = 4;
+   */
+  m: number;
+
+  /**
+   * HNSW's ef_construction, at least 2 * m and at most 1,000; 0 lets the store choose.
+   *
+   * @generated from field: int32 ef_construction = 5;
+   */
+  efConstruction: number;
+
+  /**
+   * IVFFlat's lists, 1 to 32,768; 0 means rows / 1,000 up to a million rows, sqrt(rows) above.
+   *
+   * @generated from field: int32 lists = 6;
+   */
+  lists: number;
+
+  /**
+   * DiskANN's num_neighbors, 10 to 1,000; 0 means vectorscale's default.
+   *
+   * @generated from field: int32 num_neighbors = 7;
+   */
+  numNeighbors: number;
+
+  /**
+   * DiskANN's search_list_size while building, 10 to 1,000; 0 means vectorscale's default.
+   *
+   * @generated from field: int32 search_list_size = 8;
+   */
+  searchListSize: number;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.IndexSpec.
+ * Use `create(IndexSpecSchema)` to create a new message.
+ */
+export const IndexSpecSchema: GenMessage<IndexSpec> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_index, 2);
+
+/**
+ * Asks for a plan.
+ *
+ * @generated from message kindred.vector_store.v1.PlanIndexRequest
+ */
+export type PlanIndexRequest = Message<"kindred.vector_store.v1.PlanIndexRequest"> & {
+  /**
+   * The collection; empty means "images".
+   *
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+
+  /**
+   * What is wished for.
+   *
+   * @generated from field: kindred.vector_store.v1.IndexSpec spec = 2;
+   */
+  spec?: IndexSpec | undefined;
+
+  /**
+   * The recall@10 it is for; not set means the collection's target.
+   *
+   * @generated from field: optional double recall_target = 3;
+   */
+  recallTarget?: number | undefined;
+
+  /**
+   * Plan for so many rows; 0 means as many as there are.
+   *
+   * @generated from field: int64 rows = 4;
+   */
+  rows: bigint;
+
+  /**
+   * Also build an index of a sample, to foretell the time better: takes up to some seconds.
+   *
+   * @generated from field: bool calibrate = 5;
+   */
+  calibrate: boolean;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.PlanIndexRequest.
+ * Use `create(PlanIndexRequestSchema)` to create a new message.
+ */
+export const PlanIndexRequestSchema: GenMessage<PlanIndexRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_index, 3);
+
+/**
+ * An index as it would be.
+ *
+ * @generated from message kindred.vector_store.v1.IndexForecast
+ */
+export type IndexForecast = Message<"kindred.vector_store.v1.IndexForecast"> & {
+  /**
+   * What would be built; every number is set.
+   *
+   * @generated from field: kindred.vector_store.v1.IndexSpec spec = 1;
+   */
+  spec?: IndexSpec | undefined;
+
+  /**
+   * Size on disk in bytes.
+   *
+   * @generated from field: int64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * Memory that the build needs in the database, in bytes: with less it takes many times as long.
+   *
+   * @generated from field: int64 build_memory_bytes = 3;
+   */
+  buildMemoryBytes: bigint;
+
+  /**
+   * How long the build takes.
+   *
+   * @generated from field: google.protobuf.Duration build_time = 4;
+   */
+  buildTime?: Duration | undefined;
+
+  /**
+   * Whether that was measured on a sample of the collection, or on earlier builds; otherwise it is a rule of thumb.
+   *
+   * @generated from field: bool calibrated = 5;
+   */
+  calibrated: boolean;
+
+  /**
+   * What speaks for it, and against it.
+   *
+   * @generated from field: repeated string reasons = 6;
+   */
+  reasons: string[];
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.IndexForecast.
+ * Use `create(IndexForecastSchema)` to create a new message.
+ */
+export const IndexForecastSchema: GenMessage<IndexForecast> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_index, 4);
+
+/**
+ * One thing that a preflight looks at.
+ *
+ * @generated from message kindred.vector_store.v1.PreflightCheck
+ */
+export type PreflightCheck = Message<"kindred.vector_store.v1.PreflightCheck"> & {
+  /**
+   * "maintenance_work_mem", "shared_memory", "disk", "extension", "dimensions", "writers" or "leftovers".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * How it came out.
+   *
+   * @generated from field: kindred.vector_store.v1.PreflightOutcome outcome = 2;
+   */
+  outcome: PreflightOutcome;
+
+  /**
+   * What was found and what would be right.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.PreflightCheck.
+ * Use `create(PreflightCheckSchema)` to create a new message.
+ */
+export const PreflightCheckSchema: GenMessage<PreflightCheck> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_index, 5);
+
+/**
+ * The plan.
+ *
+ * @generated from message kindred.vector_store.v1.PlanIndexResponse
+ */
+export type PlanIndexResponse = Message<"kindred.vector_store.v1.PlanIndexResponse"> & {
+  /**
+   * The index that would be built; not set where none should be, which reasons say.
+   *
+   * @generated from field: kindred.vector_store.v1.IndexForecast chosen = 1;
+   */
+  chosen?: IndexForecast | undefined;
+
+  /**
+   * Other ways, the better ones first.
+   *
+   * @generated from field: repeated kindred.vector_store.v1.IndexForecast alternatives = 2;
+   */
+  alternatives: IndexForecast[];
+
+  /**
+   * Why this one, one sentence a step.
+   *
+   * @generated from field: repeated string reasons = 3;
+   */
+  reasons: string[];
+
+  /**
+   * What a build of it would find.
+   *
+   * @generated from field: repeated kindred.vector_store.v1.PreflightCheck preflight = 4;
+   */
+  preflight: PreflightCheck[];
+
+  /**
+   * Rows that it was planned for.
+   *
+   * @generated from field: int64 rows = 5;
+   */
+  rows: bigint;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.PlanIndexResponse.
+ * Use `create(PlanIndexResponseSchema)` to create a new message.
+ */
+export const PlanIndexResponseSchema: GenMessage<PlanIndexResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_index, 6);
+
+/**
+ * Builds an index.
+ *
+ * @generated from message kindred.vector_store.v1.StartIndexBuildRequest
+ */
+export type StartIndexBuildRequest = Message<"kindred.vector_store.v1.StartIndexBuildRequest"> & {
+  /**
+   * The collection; empty means "images".
+   *
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+
+  /**
+   * What it shall be like.
+   *
+   * @generated from field: kindred.vector_store.v1.IndexSpec spec = 2;
+   */
+  spec?: IndexSpec | undefined;
+
+  /**
+   * Keep it though it misses the collection's recall target: otherwise a build that misses it while another index serves
+   * is removed again, and the operation fails.
+   *
+   * @generated from field: bool keep_on_miss = 3;
+   */
+  keepOnMiss: boolean;
+
+  /**
+   * Leave the store's other indexes of this collection and metric where they are; otherwise the new one takes their place.
+   *
+   * @generated from field: bool keep_others = 4;
+   */
+  keepOthers: boolean;
+
+  /**
+   * Chosen by the caller, unique, at most 200 characters: a second call with it gives the operation of the first one. Empty: none.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.StartIndexBuildRequest.
+ * Use `create(StartIndexBuildRequestSchema)` to create a new message.
+ */
+export const StartIndexBuildRequestSchema: GenMessage<StartIndexBuildRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_index, 7);
+
+/**
+ * The operation that builds it.
+ *
+ * @generated from message kindred.vector_store.v1.StartIndexBuildResponse
+ */
+export type StartIndexBuildResponse = Message<"kindred.vector_store.v1.StartIndexBuildResponse"> & {
+  /**
+   * As it begins.
+   *
+   * @generated from field: kindred.vector_store.v1.Operation operation = 1;
+   */
+  operation?: Operation | undefined;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.StartIndexBuildResponse.
+ * Use `create(StartIndexBuildResponseSchema)` to create a new message.
+ */
+export const StartIndexBuildResponseSchema: GenMessage<StartIndexBuildResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_index, 8);
+
+/**
+ * Builds an index again.
+ *
+ * @generated from message kindred.vector_store.v1.StartIndexRebuildRequest
+ */
+export type StartIndexRebuildRequest = Message<"kindred.vector_store.v1.StartIndexRebuildRequest"> & {
+  /**
+   * The collection; empty means "images".
+   *
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+
+  /**
+   * Its name; empty: the one that searches use.
+   *
+   * @generated from field: string index_name = 2;
+   */
+  indexName: string;
+
+  /**
+   * As in StartIndexBuildRequest.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.StartIndexRebuildRequest.
+ * Use `create(StartIndexRebuildRequestSchema)` to create a new message.
+ */
+export const StartIndexRebuildRequestSchema: GenMessage<StartIndexRebuildRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_index, 9);
+
+/**
+ * The operation that builds it again.
+ *
+ * @generated from message kindred.vector_store.v1.StartIndexRebuildResponse
+ */
+export type StartIndexRebuildResponse = Message<"kindred.vector_store.v1.StartIndexRebuildResponse"> & {
+  /**
+   * As it begins.
+   *
+   * @generated from field: kindred.vector_store.v1.Operation operation = 1;
+   */
+  operation?: Operation | undefined;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.StartIndexRebuildResponse.
+ * Use `create(StartIndexRebuildResponseSchema)` to create a new message.
+ */
+export const StartIndexRebuildResponseSchema: GenMessage<StartIndexRebuildResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_index, 10);
+
+/**
+ * Drops an index.
+ *
+ * @generated from message kindred.vector_store.v1.StartIndexDropRequest
+ */
+export type StartIndexDropRequest = Message<"kindred.vector_store.v1.StartIndexDropRequest"> & {
+  /**
+   * The collection; empty means "images".
+   *
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+
+  /**
+   * Its name.
+   *
+   * @generated from field: string index_name = 2;
+   */
+  indexName: string;
+
+  /**
+   * As in StartIndexBuildRequest.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.StartIndexDropRequest.
+ * Use `create(StartIndexDropRequestSchema)` to create a new message.
+ */
+export const StartIndexDropRequestSchema: GenMessage<StartIndexDropRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_index, 11);
+
+/**
+ * The operation that drops it.
+ *
+ * @generated from message kindred.vector_store.v1.StartIndexDropResponse
+ */
+export type StartIndexDropResponse = Message<"kindred.vector_store.v1.StartIndexDropResponse"> & {
+  /**
+   * As it begins.
+   *
+   * @generated from field: kindred.vector_store.v1.Operation operation = 1;
+   */
+  operation?: Operation | undefined;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.StartIndexDropResponse.
+ * Use `create(StartIndexDropResponseSchema)` to create a new message.
+ */
+export const StartIndexDropResponseSchema: GenMessage<StartIndexDropResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_index, 12);
+
+/**
+ * Asks what should be done.
+ *
+ * @generated from message kindred.vector_store.v1.AdviseIndexesRequest
+ */
+export type AdviseIndexesRequest = Message<"kindred.vector_store.v1.AdviseIndexesRequest"> & {
+  /**
+   * One collection; empty: all of them.
+   *
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.AdviseIndexesRequest.
+ * Use `create(AdviseIndexesRequestSchema)` to create a new message.
+ */
+export const AdviseIndexesRequestSchema: GenMessage<AdviseIndexesRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_index, 13);
+
+/**
+ * What should be done.
+ *
+ * @generated from message kindred.vector_store.v1.AdviseIndexesResponse
+ */
+export type AdviseIndexesResponse = Message<"kindred.vector_store.v1.AdviseIndexesResponse"> & {
+  /**
+   * The most urgent first.
+   *
+   * @generated from field: repeated kindred.vector_store.v1.IndexAdvice advice = 1;
+   */
+  advice: IndexAdvice[];
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.AdviseIndexesResponse.
+ * Use `create(AdviseIndexesResponseSchema)` to create a new message.
+ */
+export const AdviseIndexesResponseSchema: GenMessage<AdviseIndexesResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_index, 14);
+
+/**
+ * One thing that should be done.
+ *
+ * @generated from message kindred.vector_store.v1.IndexAdvice
+ */
+export type IndexAdvice = Message<"kindred.vector_store.v1.IndexAdvice"> & {
+  /**
+   * The collection.
+   *
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+
+  /**
+   * The index; empty where it is about none.
+   *
+   * @generated from field: string index_name = 2;
+   */
+  indexName: string;
+
+  /**
+   * How urgent it is.
+   *
+   * @generated from field: kindred.vector_store.v1.AdviceSeverity severity = 3;
+   */
+  severity: AdviceSeverity;
+
+  /**
+   * Which rule it is, e.g. "missing-index", "invalid-index", "list-drift", "dead-tuples", "recall-below-target".
+   *
+   * @generated from field: string rule = 4;
+   */
+  rule: string;
+
+  /**
+   * What was found, with its numbers.
+   *
+   * @generated from field: string message = 5;
+   */
+  message: string;
+
+  /**
+   * A command of `kindred` or an SQL statement that puts it right; empty where there is none.
+   *
+   * @generated from field: string remedy = 6;
+   */
+  remedy: string;
+
+  /**
+   * Whether the store is going to do it by itself.
+   *
+   * @generated from field: bool automatic = 7;
+   */
+  automatic: boolean;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.IndexAdvice.
+ * Use `create(IndexAdviceSchema)` to create a new message.
+ */
+export const IndexAdviceSchema: GenMessage<IndexAdvice> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_index, 15);
 
 /**
  * What the vector index should be like.
@@ -95,7 +774,7 @@ export type EnsureIndexRequest = Message<"kindred.vector_store.v1.EnsureIndexReq
  * Use `create(EnsureIndexRequestSchema)` to create a new message.
  */
 export const EnsureIndexRequestSchema: GenMessage<EnsureIndexRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_index, 1);
+  messageDesc(file_kindred_vector_store_v1_index, 16);
 
 /**
  * The index that serves searches now.
@@ -130,7 +809,7 @@ export type EnsureIndexResponse = Message<"kindred.vector_store.v1.EnsureIndexRe
  * Use `create(EnsureIndexResponseSchema)` to create a new message.
  */
 export const EnsureIndexResponseSchema: GenMessage<EnsureIndexResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_index, 2);
+  messageDesc(file_kindred_vector_store_v1_index, 17);
 
 /**
  * Lists the vector indexes.
@@ -138,6 +817,19 @@ export const EnsureIndexResponseSchema: GenMessage<EnsureIndexResponse> = /*@__P
  * @generated from message kindred.vector_store.v1.ListIndexesRequest
  */
 export type ListIndexesRequest = Message<"kindred.vector_store.v1.ListIndexesRequest"> & {
+  /**
+   * One collection; empty means "images".
+   *
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+
+  /**
+   * Those of all collections; collection has to be empty then.
+   *
+   * @generated from field: bool all_collections = 2;
+   */
+  allCollections: boolean;
 };
 
 /**
@@ -145,7 +837,7 @@ export type ListIndexesRequest = Message<"kindred.vector_store.v1.ListIndexesReq
  * Use `create(ListIndexesRequestSchema)` to create a new message.
  */
 export const ListIndexesRequestSchema: GenMessage<ListIndexesRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_index, 3);
+  messageDesc(file_kindred_vector_store_v1_index, 18);
 
 /**
  * The vector indexes.
@@ -154,7 +846,7 @@ export const ListIndexesRequestSchema: GenMessage<ListIndexesRequest> = /*@__PUR
  */
 export type ListIndexesResponse = Message<"kindred.vector_store.v1.ListIndexesResponse"> & {
   /**
-   * By name.
+   * By collection and name.
    *
    * @generated from field: repeated kindred.vector_store.v1.VectorIndex indexes = 1;
    */
@@ -166,7 +858,7 @@ export type ListIndexesResponse = Message<"kindred.vector_store.v1.ListIndexesRe
  * Use `create(ListIndexesResponseSchema)` to create a new message.
  */
 export const ListIndexesResponseSchema: GenMessage<ListIndexesResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_index, 4);
+  messageDesc(file_kindred_vector_store_v1_index, 19);
 
 /**
  * Asks for counts and sizes.
@@ -181,7 +873,7 @@ export type GetStatisticsRequest = Message<"kindred.vector_store.v1.GetStatistic
  * Use `create(GetStatisticsRequestSchema)` to create a new message.
  */
 export const GetStatisticsRequestSchema: GenMessage<GetStatisticsRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_index, 5);
+  messageDesc(file_kindred_vector_store_v1_index, 20);
 
 /**
  * Counts and sizes, from one snapshot.
@@ -244,7 +936,261 @@ export type GetStatisticsResponse = Message<"kindred.vector_store.v1.GetStatisti
  * Use `create(GetStatisticsResponseSchema)` to create a new message.
  */
 export const GetStatisticsResponseSchema: GenMessage<GetStatisticsResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_index, 6);
+  messageDesc(file_kindred_vector_store_v1_index, 21);
+
+/**
+ * Which vector index a collection should have.
+ *
+ * @generated from enum kindred.vector_store.v1.IndexKind
+ */
+export const IndexKind = {
+  /**
+   * Same as INDEX_KIND_AUTO.
+   *
+   * @generated from enum value: INDEX_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The store chooses by size, dimensions and recall target.
+   *
+   * @generated from enum value: INDEX_KIND_AUTO = 1;
+   */
+  AUTO: 1,
+
+  /**
+   * None: searches compare every row.
+   *
+   * @generated from enum value: INDEX_KIND_NONE = 2;
+   */
+  NONE: 2,
+
+  /**
+   * HNSW.
+   *
+   * @generated from enum value: INDEX_KIND_HNSW = 3;
+   */
+  HNSW: 3,
+
+  /**
+   * IVFFlat.
+   *
+   * @generated from enum value: INDEX_KIND_IVFFLAT = 4;
+   */
+  IVFFLAT: 4,
+
+  /**
+   * DiskANN, where the extension vectorscale is installed.
+   *
+   * @generated from enum value: INDEX_KIND_DISKANN = 5;
+   */
+  DISKANN: 5,
+} as const;
+
+/**
+ * Which vector index a collection should have.
+ *
+ * @generated from enum kindred.vector_store.v1.IndexKind
+ */
+export type IndexKind = (typeof IndexKind)[keyof typeof IndexKind] | UnknownEnum;
+
+/**
+ * Describes the enum kindred.vector_store.v1.IndexKind.
+ */
+export const IndexKindSchema: GenEnum<IndexKind> = /*@__PURE__*/
+  enumDesc(file_kindred_vector_store_v1_index, 0);
+
+/**
+ * What an index holds of the vectors.
+ *
+ * @generated from enum kindred.vector_store.v1.IndexQuantization
+ */
+export const IndexQuantization = {
+  /**
+   * The store chooses.
+   *
+   * @generated from enum value: INDEX_QUANTIZATION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Vectors as they are stored.
+   *
+   * @generated from enum value: INDEX_QUANTIZATION_NONE = 1;
+   */
+  NONE: 1,
+
+  /**
+   * 16-bit floats: half the size, for vectors of at most 4,000 dimensions.
+   *
+   * @generated from enum value: INDEX_QUANTIZATION_HALFVEC = 2;
+   */
+  HALFVEC: 2,
+
+  /**
+   * One bit a number, its sign; candidates are compared again by their whole vectors. At most 64,000 dimensions.
+   *
+   * @generated from enum value: INDEX_QUANTIZATION_BINARY = 3;
+   */
+  BINARY: 3,
+} as const;
+
+/**
+ * What an index holds of the vectors.
+ *
+ * @generated from enum kindred.vector_store.v1.IndexQuantization
+ */
+export type IndexQuantization = (typeof IndexQuantization)[keyof typeof IndexQuantization] | UnknownEnum;
+
+/**
+ * Describes the enum kindred.vector_store.v1.IndexQuantization.
+ */
+export const IndexQuantizationSchema: GenEnum<IndexQuantization> = /*@__PURE__*/
+  enumDesc(file_kindred_vector_store_v1_index, 1);
+
+/**
+ * Who begins to build, tune and rebuild the indexes of a collection.
+ *
+ * @generated from enum kindred.vector_store.v1.IndexMaintenance
+ */
+export const IndexMaintenance = {
+  /**
+   * INDEX_MAINTENANCE_AUTOMATIC, and INDEX_MAINTENANCE_MANUAL for registered tables.
+   *
+   * @generated from enum value: INDEX_MAINTENANCE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Whoever calls; the store only advises.
+   *
+   * @generated from enum value: INDEX_MAINTENANCE_MANUAL = 1;
+   */
+  MANUAL: 1,
+
+  /**
+   * The store, once there are min_rows rows and writing has paused.
+   *
+   * @generated from enum value: INDEX_MAINTENANCE_AUTOMATIC = 2;
+   */
+  AUTOMATIC: 2,
+} as const;
+
+/**
+ * Who begins to build, tune and rebuild the indexes of a collection.
+ *
+ * @generated from enum kindred.vector_store.v1.IndexMaintenance
+ */
+export type IndexMaintenance = (typeof IndexMaintenance)[keyof typeof IndexMaintenance] | UnknownEnum;
+
+/**
+ * Describes the enum kindred.vector_store.v1.IndexMaintenance.
+ */
+export const IndexMaintenanceSchema: GenEnum<IndexMaintenance> = /*@__PURE__*/
+  enumDesc(file_kindred_vector_store_v1_index, 2);
+
+/**
+ * How a check came out.
+ *
+ * @generated from enum kindred.vector_store.v1.PreflightOutcome
+ */
+export const PreflightOutcome = {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: PREFLIGHT_OUTCOME_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * All is well.
+   *
+   * @generated from enum value: PREFLIGHT_OUTCOME_PASSED = 1;
+   */
+  PASSED: 1,
+
+  /**
+   * The build will go through, but slower or on less than it should have.
+   *
+   * @generated from enum value: PREFLIGHT_OUTCOME_WARNING = 2;
+   */
+  WARNING: 2,
+
+  /**
+   * The build cannot go through.
+   *
+   * @generated from enum value: PREFLIGHT_OUTCOME_FAILED = 3;
+   */
+  FAILED: 3,
+
+  /**
+   * It cannot be found out from here.
+   *
+   * @generated from enum value: PREFLIGHT_OUTCOME_UNKNOWN = 4;
+   */
+  UNKNOWN: 4,
+} as const;
+
+/**
+ * How a check came out.
+ *
+ * @generated from enum kindred.vector_store.v1.PreflightOutcome
+ */
+export type PreflightOutcome = (typeof PreflightOutcome)[keyof typeof PreflightOutcome] | UnknownEnum;
+
+/**
+ * Describes the enum kindred.vector_store.v1.PreflightOutcome.
+ */
+export const PreflightOutcomeSchema: GenEnum<PreflightOutcome> = /*@__PURE__*/
+  enumDesc(file_kindred_vector_store_v1_index, 3);
+
+/**
+ * How urgent something is.
+ *
+ * @generated from enum kindred.vector_store.v1.AdviceSeverity
+ */
+export const AdviceSeverity = {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: ADVICE_SEVERITY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Good to know.
+   *
+   * @generated from enum value: ADVICE_SEVERITY_INFO = 1;
+   */
+  INFO: 1,
+
+  /**
+   * Searches are slower, or less exact, than they could be.
+   *
+   * @generated from enum value: ADVICE_SEVERITY_WARNING = 2;
+   */
+  WARNING: 2,
+
+  /**
+   * Something is broken.
+   *
+   * @generated from enum value: ADVICE_SEVERITY_CRITICAL = 3;
+   */
+  CRITICAL: 3,
+} as const;
+
+/**
+ * How urgent something is.
+ *
+ * @generated from enum kindred.vector_store.v1.AdviceSeverity
+ */
+export type AdviceSeverity = (typeof AdviceSeverity)[keyof typeof AdviceSeverity] | UnknownEnum;
+
+/**
+ * Describes the enum kindred.vector_store.v1.AdviceSeverity.
+ */
+export const AdviceSeveritySchema: GenEnum<AdviceSeverity> = /*@__PURE__*/
+  enumDesc(file_kindred_vector_store_v1_index, 4);
 
 /**
  * Looks after the vector indexes.
@@ -253,7 +1199,59 @@ export const GetStatisticsResponseSchema: GenMessage<GetStatisticsResponse> = /*
  */
 export const IndexService: GenService<{
   /**
-   * Builds the vector index if there is no valid one with these parameters, and waits until it serves searches;
+   * Says which index would be built, how large it would be and how long it would take, why, and what else could be had.
+   * Reads the table, and builds nothing that stays.
+   *
+   * @generated from rpc kindred.vector_store.v1.IndexService.PlanIndex
+   */
+  planIndex: {
+    methodKind: "unary";
+    input: typeof PlanIndexRequestSchema;
+    output: typeof PlanIndexResponseSchema;
+  },
+  /**
+   * Begins to build an index; searches are served meanwhile as before. FAILED_PRECONDITION where the preflight finds that
+   * it cannot be built; ABORTED, with a retry delay, while another operation of the collection runs.
+   *
+   * @generated from rpc kindred.vector_store.v1.IndexService.StartIndexBuild
+   */
+  startIndexBuild: {
+    methodKind: "unary";
+    input: typeof StartIndexBuildRequestSchema;
+    output: typeof StartIndexBuildResponseSchema;
+  },
+  /**
+   * Begins to build an index again as it is: after many changes, or where it is damaged.
+   *
+   * @generated from rpc kindred.vector_store.v1.IndexService.StartIndexRebuild
+   */
+  startIndexRebuild: {
+    methodKind: "unary";
+    input: typeof StartIndexRebuildRequestSchema;
+    output: typeof StartIndexRebuildResponseSchema;
+  },
+  /**
+   * Begins to drop an index; searches that scan it come to their end first.
+   *
+   * @generated from rpc kindred.vector_store.v1.IndexService.StartIndexDrop
+   */
+  startIndexDrop: {
+    methodKind: "unary";
+    input: typeof StartIndexDropRequestSchema;
+    output: typeof StartIndexDropResponseSchema;
+  },
+  /**
+   * Looks over the collections, and says what should be done about their indexes.
+   *
+   * @generated from rpc kindred.vector_store.v1.IndexService.AdviseIndexes
+   */
+  adviseIndexes: {
+    methodKind: "unary";
+    input: typeof AdviseIndexesRequestSchema;
+    output: typeof AdviseIndexesResponseSchema;
+  },
+  /**
+   * Builds the vector index of "images" if there is no valid one with these parameters, and waits until it serves searches;
    * an index with others serves them until it is replaced. Only one build runs at a time across all replicas:
    * ABORTED, with a retry delay, while another one does. The leftover of a killed build is removed first, or
    * taken over where only its last step is missing. A cancelled call cancels the build.

@@ -1,0 +1,91 @@
+import type { CallLimits } from "../ports.ts";
+
+/** Where the queries of a measurement come from. */
+export type QueryOrigin = "recent" | "stored" | "mixed";
+
+/**
+ * How hard an index scan looks: hnsw.ef_search; ivfflat.probes; diskann.query_search_list_size. Of a binary quantised HNSW index also how
+ * many candidates are compared again by their whole vectors, which may be more than ef_search can be (pgvector's limit is 1,000).
+ */
+export type Effort = number;
+
+export interface RecallPoint {
+  effort: Effort;
+  /** Mean recall@k. */
+  recall: number;
+  /** Lower end of its one-sided 95 % interval. */
+  lower: number;
+  /** Median time of a scan, in milliseconds. */
+  ms: number;
+}
+
+/** Recall of an index by effort, as tuning found it. */
+export interface RecallCurve {
+  k: number;
+  /** Share of the rows that pass the filter; 1 without one. */
+  selectivity: number;
+  /** By ascending effort. */
+  points: readonly RecallPoint[];
+  queries: number;
+  recentQueries: number;
+  /** Estimated rows at the time. */
+  rows: number;
+  tunedAt: Date;
+}
+
+export interface RecallMeasurement {
+  id: bigint;
+  collection: string;
+  indexName: string;
+  k: number;
+  effort: Effort;
+  selectivity: number;
+  recall: number;
+  lower: number;
+  upper: number;
+  confidence: number;
+  queries: number;
+  recentQueries: number;
+  /** Medians, in milliseconds. */
+  indexMs: number;
+  exactMs: number;
+  /** Undefined where the effort was named. */
+  recallTarget: number | undefined;
+  rows: number;
+  measuredAt: Date;
+}
+
+export interface RecallEvent {
+  id: bigint;
+  met: boolean;
+  recallTarget: number;
+  measurement: RecallMeasurement;
+  createdAt: Date;
+}
+
+/** What was found out about recall, in the database. */
+export interface RecallStore {
+  /** Curves of a collection's indexes as they are now, by the index's name; those of indexes that were built again are gone. */
+  curves(collection: string, limits: CallLimits): Promise<ReadonlyMap<string, readonly RecallCurve[]>>;
+  /** Takes the place of the index's earlier ones. */
+  keepCurves(
+    collection: string,
+    indexName: string,
+    curves: readonly RecallCurve[],
+    limits: CallLimits,
+  ): Promise<void>;
+  /** Keeps it, and raises an event where it tells that the target is not met any more, or is met again. */
+  keepMeasurement(
+    measurement: Omit<RecallMeasurement, "id" | "measuredAt">,
+    limits: CallLimits,
+  ): Promise<RecallMeasurement>;
+  /** By descending id, below `beforeId`. */
+  measurements(
+    query: { collection: string; indexName: string | undefined; beforeId: bigint | undefined; limit: number },
+    limits: CallLimits,
+  ): Promise<RecallMeasurement[]>;
+  events(
+    query: { collection: string | undefined; beforeId: bigint | undefined; limit: number },
+    limits: CallLimits,
+  ): Promise<RecallEvent[]>;
+}
