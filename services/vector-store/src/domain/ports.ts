@@ -31,6 +31,11 @@ export interface EmbeddingPort {
   ): Promise<{ vectors: Uint8Array; space: EmbeddingSpace }>;
   /** The space that texts are embedded into now. */
   servedSpace(limits: CallLimits): Promise<EmbeddingSpace>;
+  /**
+   * The space with this id, or of this model, which texts can be embedded into.
+   * @throws KindredError failed-precondition when the space is not served; not-found when the model is not
+   */
+  spaceOf(wanted: { spaceId: string } | { model: string }, limits: CallLimits): Promise<EmbeddingSpace>;
 }
 
 export type ImageKey = { id: bigint } | { imagePath: string };

@@ -40,6 +40,26 @@ export function embeddingClient(transport: Transport): EmbeddingPort {
       const { space } = await explained(() => client.info({}, callOptions(limits)));
       return toSpace(space);
     },
+
+    async spaceOf(wanted, limits) {
+      // Embedding is what it is to be served: a model's description does not say which model a space is of.
+      const target = "model" in wanted ? { model: wanted.model } : { expectedSpaceId: wanted.spaceId };
+      const request = { ...target, texts: ["space"], priority: Priority.BULK };
+      try {
+        const reply = await patiently((left) => client.embed(request, callOptions(left)), limits);
+        return toSpace(reply.space);
+      } catch (error) {
+        const notServed =
+          "spaceId" in wanted && isKindredError(error) && error.metadata["served_space_id"] !== undefined;
+        if (!notServed) return await explained(() => Promise.reject(error));
+        throw new KindredError(
+          "failed-precondition",
+          `the embedding service serves no model of the space ${JSON.stringify(wanted.spaceId)}: ` +
+            "`kindred embedding models` lists those that it does",
+          { cause: error },
+        );
+      }
+    },
   };
 }
 

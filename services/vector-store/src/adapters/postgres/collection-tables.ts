@@ -17,16 +17,8 @@ export async function createTables(
   collection: Pick<Collection, "layout" | "dimensions" | "elementType" | "textSearchConfig">,
   vectorSchema: string | undefined,
 ): Promise<void> {
-  const { vectors, items } = tablesOf(collection);
-  await client.query(`
-    CREATE TABLE ${tableSql(vectors)} (
-      key TEXT COLLATE "C" PRIMARY KEY,
-      embedding ${columnType(collection, vectorSchema)} NOT NULL,
-      updated_at TIMESTAMPTZ NOT NULL DEFAULT now()
-    )`);
-  // Statistics of vectors serve no plan, and gathering them is slow.
-  const plain = isPlain(collection) ? "ALTER COLUMN embedding SET STORAGE PLAIN, " : "";
-  await client.query(`ALTER TABLE ${tableSql(vectors)} ${plain}ALTER COLUMN embedding SET STATISTICS 0`);
+  const { items } = tablesOf(collection);
+  await createVectorsTable(client, collection, vectorSchema);
   await client.query(`
     CREATE TABLE ${tableSql(items)} (
       key TEXT COLLATE "C" PRIMARY KEY,
@@ -41,6 +33,24 @@ export async function createTables(
     const words = documentVectorSql("document", collection.textSearchConfig);
     await client.query(`CREATE INDEX ${index("document_idx")} ON ${tableSql(items)} USING gin (${words})`);
   }
+}
+
+/** Makes the table of its vectors alone: the first one, or the next one for another embedding space. */
+export async function createVectorsTable(
+  client: PoolClient,
+  collection: Pick<Collection, "layout" | "dimensions" | "elementType">,
+  vectorSchema: string | undefined,
+): Promise<void> {
+  const { vectors } = collection.layout;
+  await client.query(`
+    CREATE TABLE ${tableSql(vectors)} (
+      key TEXT COLLATE "C" PRIMARY KEY,
+      embedding ${columnType(collection, vectorSchema)} NOT NULL,
+      updated_at TIMESTAMPTZ NOT NULL DEFAULT now()
+    )`);
+  // Statistics of vectors serve no plan, and gathering them is slow.
+  const plain = isPlain(collection) ? "ALTER COLUMN embedding SET STORAGE PLAIN, " : "";
+  await client.query(`ALTER TABLE ${tableSql(vectors)} ${plain}ALTER COLUMN embedding SET STATISTICS 0`);
 }
 
 /** Drops them, and counts the vectors that go: after the lock, so that none is added in between. Where they are gone, there is nothing to do. */
