@@ -8,7 +8,7 @@ import {
   type ServerCapabilities,
 } from "./capabilities.ts";
 import { breaksConnection, sqlStateOf, translatePgError } from "./pg-errors.ts";
-import { clientConfig, ConnectionPool, type ConnectionOptions } from "./pool.ts";
+import { applySession, clientConfig, ConnectionPool, type ConnectionOptions } from "./pool.ts";
 import { prepareSchema } from "./schema.ts";
 import type { DatabaseConfig } from "./settings.ts";
 import { runSingleStatement, type SingleStatement } from "./single-statement.ts";
@@ -42,6 +42,11 @@ export interface Database extends AsyncDisposable {
   /** See runTransaction. */
   transaction<T>(work: (client: PoolClient) => Promise<T>, options?: TransactionOptions): Promise<T>;
   poolStats(): { total: number; idle: number; waiting: number };
+  /**
+   * A connection outside of the pool, with the settings of the pool's, for what lasts: listening, long builds. It is the caller's to end,
+   * and its "error" events are logged. @throws KindredError
+   */
+  openSession(): Promise<Client>;
   /** Looks again which extensions are there, after one was created. */
   refreshCapabilities(): Promise<ServerCapabilities>;
 }
@@ -65,8 +70,9 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
     warnAboutVector(capabilities, logger);
     addVectorSchema(session, capabilities);
     const serial = !capabilities.concurrentSessions;
-    const pool = new ConnectionPool({ config, applicationName, logger, session, sessionBy, serial });
-    return new PooledDatabase(config, schema, logger, pool, capabilities);
+    const connection = { config, applicationName, logger, session, sessionBy };
+    const pool = new ConnectionPool({ ...connection, serial });
+    return new PooledDatabase(connection, schema, pool, capabilities);
   } catch (error) {
     throw translatePgError(error);
   }
@@ -87,9 +93,14 @@ function addVectorSchema(session: Record<string, string>, { vector }: ServerCapa
   if (quoted && !session["search_path"]?.split(",").includes(quoted)) session["search_path"] += `,${quoted}`;
 }
 
-async function withClient<T>(options: ConnectionOptions, work: (client: Client) => Promise<T>): Promise<T> {
+function newClient(options: ConnectionOptions): Client {
   const client = new Client(clientConfig(options));
   client.on("error", (error) => options.logger.debug({ err: error }, "a database connection broke"));
+  return client;
+}
+
+async function withClient<T>(options: ConnectionOptions, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = newClient(options);
   try {
     await client.connect();
     return await work(client);
@@ -137,20 +148,21 @@ class PooledDatabase implements Database {
   readonly schema: string;
   readonly pool: ConnectionPool;
   readonly logger: Logger;
+  readonly #connection: ConnectionOptions;
   readonly #statementTimeout: number;
   #capabilities: ServerCapabilities;
 
   constructor(
-    config: DatabaseConfig,
+    connection: ConnectionOptions,
     schema: string,
-    logger: Logger,
     pool: ConnectionPool,
     capabilities: ServerCapabilities,
   ) {
     this.schema = schema;
-    this.logger = logger;
+    this.logger = connection.logger;
     this.pool = pool;
-    this.#statementTimeout = config.DB_STATEMENT_TIMEOUT;
+    this.#connection = connection;
+    this.#statementTimeout = connection.config.DB_STATEMENT_TIMEOUT;
     this.#capabilities = capabilities;
   }
 
@@ -201,6 +213,18 @@ class PooledDatabase implements Database {
 
   poolStats(): { total: number; idle: number; waiting: number } {
     return this.pool.stats();
+  }
+
+  async openSession(): Promise<Client> {
+    const client = newClient(this.#connection);
+    try {
+      await client.connect();
+      if (this.#connection.sessionBy === "statements") await applySession(client, this.#connection.session);
+      return client;
+    } catch (error) {
+      await client.end();
+      throw translatePgError(error);
+    }
   }
 
   async refreshCapabilities(): Promise<ServerCapabilities> {

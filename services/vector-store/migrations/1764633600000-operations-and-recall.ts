@@ -39,12 +39,13 @@ export class OperationsAndRecall1764633600000 implements MigrationInterface {
         phase TEXT NOT NULL DEFAULT '',
         phase_number INTEGER NOT NULL DEFAULT 0,
         phase_count INTEGER NOT NULL DEFAULT 0,
-        phase_started_at TIMESTAMPTZ,
-        phase_started_done BIGINT NOT NULL DEFAULT 0,
+        measured_since TIMESTAMPTZ,
+        measured_since_done BIGINT NOT NULL DEFAULT 0,
         done BIGINT NOT NULL DEFAULT 0,
         total BIGINT NOT NULL DEFAULT 0,
         unit TEXT NOT NULL DEFAULT '',
         attempts INTEGER NOT NULL DEFAULT 0,
+        setbacks INTEGER NOT NULL DEFAULT 0,
         owner TEXT,
         lease_until TIMESTAMPTZ,
         cancel_requested BOOLEAN NOT NULL DEFAULT false,
@@ -61,6 +62,8 @@ export class OperationsAndRecall1764633600000 implements MigrationInterface {
       CREATE UNIQUE INDEX operations_one_tuning_idx ON operations (collection)
        WHERE finished_at IS NULL AND kind = 'recall_tuning'`);
     await runner.query("CREATE INDEX operations_collection_idx ON operations (collection, id)");
+    // Every process looks every two seconds for what there is to do.
+    await runner.query("CREATE INDEX operations_active_idx ON operations (id) WHERE finished_at IS NULL");
     await runner.query(`
       CREATE TABLE index_builds (
         id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

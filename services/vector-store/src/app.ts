@@ -33,6 +33,8 @@ import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
 import { prepareVector } from "./adapters/postgres/require-vector.ts";
 import { itemSearch } from "./adapters/postgres/item-search.ts";
 import { itemStore } from "./adapters/postgres/item-store.ts";
+import { OperationChanges } from "./adapters/postgres/operation-changes.ts";
+import { operationStore, type PostgresOperationStore } from "./adapters/postgres/operation-store.ts";
 import { statisticsReader } from "./adapters/postgres/statistics.ts";
 import { searchStates } from "./adapters/postgres/search-state.ts";
 import { textSearch } from "./adapters/postgres/text-search.ts";
@@ -104,6 +106,7 @@ export async function createApp(
 }
 
 export interface Store extends Omit<VectorStoreDeps, "embedding">, AsyncDisposable {
+  operations: PostgresOperationStore;
   /** For who changes the catalogue by other ways than this: what was cached of it is read again. */
   forgetState(): void;
 }
@@ -128,8 +131,11 @@ export async function openStore(
       onChange: states.forget,
     }),
   );
+  const changes = opening.use(new OperationChanges(db));
+  const operations = operationStore(db, changes);
   const open = opening.move();
   return {
+    operations,
     images: imageRepository(db, dataSource),
     catalogue: pinningCatalogue(catalogueWriter(db), collections),
     items: itemsOfCurrent(namingDocuments(pinningItems(itemStore(db), collections), db), onCurrent),

@@ -40,6 +40,7 @@ const deps: VectorStoreDeps = {
   images: untouchable("the images"),
   catalogue: untouchable("the catalogue"),
   indexes: untouchable("the indexes"),
+  operations: untouchable("the operations"),
   statistics: untouchable("the statistics"),
   collections: { ...untouchable<CollectionRepository>("the collections"), get: async () => IMAGES },
   items: untouchable("the items"),

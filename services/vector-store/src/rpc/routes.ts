@@ -7,6 +7,7 @@ import {
   VectorService,
 } from "@kindred/contracts/vector-store/v1";
 import type { CollectionRepository, ItemSearch, ItemStore, TextSearch } from "../domain/item-ports.ts";
+import type { OperationStore } from "../domain/operations/operation.ts";
 import type {
   CatalogueWriter,
   EmbeddingPort,
@@ -36,6 +37,7 @@ export interface VectorStoreDeps {
   images: ImageRepository;
   catalogue: CatalogueWriter;
   indexes: VectorIndexes;
+  operations: OperationStore;
   statistics: StatisticsReader;
   collections: CollectionRepository;
   items: ItemStore;
