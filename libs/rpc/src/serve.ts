@@ -27,6 +27,8 @@ export interface ServeOptions {
   tracing?: Tracing;
   /** Plain HTTP on the HTTP port, by method and path, e.g. "POST /v1/embeddings". */
   httpRoutes?: HttpRoutes;
+  /** Called when new calls begin to be refused: ends the calls that would go on for ever, such as streams of what changes. */
+  onDrain?: () => void;
 }
 
 /** A service's two ports. Disposing of it drains it. */
@@ -99,6 +101,7 @@ export async function serve(options: ServeOptions): Promise<RpcServer> {
     if (config.SHUTDOWN_GRACE > 0) await delay(config.SHUTDOWN_GRACE);
     refusing = true;
     health.close();
+    options.onDrain?.();
     const closed = Promise.all([grpc.close(), http.close()]);
     if (await within(closed, config.DRAIN_TIMEOUT)) {
       logger.info("drained");

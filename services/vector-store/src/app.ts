@@ -14,6 +14,7 @@ import {
   observePool,
   startTracing,
   type Logger,
+  type Metrics,
 } from "@kindred/telemetry";
 import { inProcessSearch } from "./adapters/in-process/in-process-search.ts";
 import { embeddingClient } from "./adapters/peers/embedding-client.ts";
@@ -33,15 +34,19 @@ import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
 import { prepareVector } from "./adapters/postgres/require-vector.ts";
 import { itemSearch } from "./adapters/postgres/item-search.ts";
 import { itemStore } from "./adapters/postgres/item-store.ts";
+import { operationClaims } from "./adapters/postgres/operation-claims.ts";
 import { OperationChanges } from "./adapters/postgres/operation-changes.ts";
 import { operationStore, type PostgresOperationStore } from "./adapters/postgres/operation-store.ts";
 import { statisticsReader } from "./adapters/postgres/statistics.ts";
 import { searchStates } from "./adapters/postgres/search-state.ts";
 import { textSearch } from "./adapters/postgres/text-search.ts";
+import { operationMetrics } from "./adapters/telemetry/operation-metrics.ts";
 import type { VectorStoreConfig } from "./config.ts";
 import { COLLECTION } from "./domain/collection.ts";
 import type { CatalogueWriter, EmbeddingPort } from "./domain/ports.ts";
 import type { CollectionRepository, ItemStore } from "./domain/item-ports.ts";
+import type { OperationHandler } from "./domain/operations/operation.ts";
+import { OperationRunner } from "./domain/operations/operation-runner.ts";
 import { searchByStorage } from "./domain/search/by-storage.ts";
 import { vectorStoreRoutes, type VectorStoreDeps } from "./rpc/routes.ts";
 
@@ -71,7 +76,11 @@ export async function createApp(
   observePool(metrics, () => db.poolStats());
   if (config.MIGRATE_ON_START) await migrate(db, { migrations });
   const store = opening.use(
-    await openStore(db, { memoryBytes: buildMemory(config), cacheBytes: config.SEARCH_CACHE_BYTES }),
+    await openStore(db, {
+      memoryBytes: buildMemory(config),
+      cacheBytes: config.SEARCH_CACHE_BYTES,
+      metrics,
+    }),
   );
   const embedding =
     overrides.embedding ??
@@ -94,7 +103,14 @@ export async function createApp(
     }),
   );
   const server = opening.use(
-    await serve({ config, routes: vectorStoreRoutes({ ...store, embedding }), logger, metrics, tracing }),
+    await serve({
+      config,
+      routes: vectorStoreRoutes({ ...store, embedding }),
+      logger,
+      metrics,
+      tracing,
+      onDrain: () => store.operations.endWatches(),
+    }),
   );
   opening.use(followReadiness({ server, probe: () => db.query("SELECT 1"), logger }));
   const open = opening.move();
@@ -114,7 +130,7 @@ export interface Store extends Omit<VectorStoreDeps, "embedding">, AsyncDisposab
 /** What the RPCs need of a database that is migrated. The database stays the caller's. */
 export async function openStore(
   db: Database,
-  options: { memoryBytes: number; cacheBytes: number },
+  options: { memoryBytes: number; cacheBytes: number; metrics?: Metrics },
 ): Promise<Store> {
   await using opening = new AsyncDisposableStack();
   const dataSource = opening.adopt(await openDataSource(db, { entities, migrations }), (opened) =>
@@ -133,6 +149,19 @@ export async function openStore(
   );
   const changes = opening.use(new OperationChanges(db));
   const operations = operationStore(db, changes);
+  // Each part of the store that works for long brings its handlers.
+  const handlers: OperationHandler[] = [];
+  const runner = opening.use(
+    new OperationRunner({
+      claims: operationClaims(db, changes),
+      handlers,
+      log: db.logger,
+      observer: options.metrics && operationMetrics(options.metrics),
+    }),
+  );
+  changes.subscribe((id, wanted) => {
+    if (wanted) runner.wanted(id);
+  });
   const open = opening.move();
   return {
     operations,

@@ -4,6 +4,7 @@ import {
   CollectionService,
   ImageService,
   IndexService,
+  OperationService,
   SearchService,
   VectorService,
 } from "@kindred/contracts/vector-store/v1";
@@ -29,6 +30,7 @@ export interface Fixture extends AsyncDisposable {
   index: Client<typeof IndexService>;
   collections: Client<typeof CollectionService>;
   vectors: Client<typeof VectorService>;
+  operations: Client<typeof OperationService>;
   /** Empties the catalogue, unpins its space and drops its index; all other collections go. */
   clear(): Promise<void>;
 }
@@ -67,6 +69,7 @@ export async function openFixture(
     index: createClient(IndexService, transport),
     collections: createClient(CollectionService, transport),
     vectors: createClient(VectorService, transport),
+    operations: createClient(OperationService, transport),
     clear: async () => {
       await db.query("DROP INDEX IF EXISTS embeddings_embedding_hnsw_idx");
       for (const { name } of await store.collections.list()) {

@@ -9,9 +9,7 @@ const SUM_BYTES = 8;
 
 /** Where the next page begins, bound to the list's filter. Opaque to callers; base64url without padding. */
 export function encodePageToken(filter: ImageFilter, lastId: bigint): string {
-  const position = Buffer.alloc(ID_BYTES);
-  position.writeBigInt64BE(lastId);
-  return seal(imageList(filter), position);
+  return seal(imageList(filter), idBytes(lastId));
 }
 
 /**
@@ -19,10 +17,23 @@ export function encodePageToken(filter: ImageFilter, lastId: bigint): string {
  * @throws KindredError invalid-argument on `page_token` for a token of another list, and for what is none.
  */
 export function decodePageToken(filter: ImageFilter, token: string): bigint {
-  if (token === "") return 0n;
-  const position = open(imageList(filter), token);
-  if (position.length !== ID_BYTES) throw notAToken();
-  return position.readBigInt64BE();
+  return token === "" ? 0n : readId(open(imageList(filter), token));
+}
+
+/** Likewise for operations, which are listed by descending id. */
+export function encodeOperationToken(
+  list: { collection: string | undefined; active: boolean },
+  lastId: bigint,
+): string {
+  return seal(operationList(list), idBytes(lastId));
+}
+
+/** The id before which the page begins; undefined for the empty token. @throws as decodePageToken */
+export function decodeOperationToken(
+  list: { collection: string | undefined; active: boolean },
+  token: string,
+): bigint | undefined {
+  return token === "" ? undefined : readId(open(operationList(list), token));
 }
 
 /** Likewise for the items of a collection, which are listed by key. */
@@ -39,6 +50,21 @@ export function decodeKeyToken(
   token: string,
 ): string | undefined {
   return token === "" ? undefined : open(itemList(list), token).toString();
+}
+
+function idBytes(id: bigint): Buffer {
+  const position = Buffer.alloc(ID_BYTES);
+  position.writeBigInt64BE(id);
+  return position;
+}
+
+function readId(position: Buffer): bigint {
+  if (position.length !== ID_BYTES) throw notAToken();
+  return position.readBigInt64BE();
+}
+
+function operationList({ collection, active }: { collection: string | undefined; active: boolean }): string {
+  return JSON.stringify(["operations", collection ?? null, active]);
 }
 
 function imageList({ sourceDataset, tags }: ImageFilter): string {

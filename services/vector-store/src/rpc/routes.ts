@@ -3,6 +3,7 @@ import {
   CollectionService,
   ImageService,
   IndexService,
+  OperationService,
   SearchService,
   VectorService,
 } from "@kindred/contracts/vector-store/v1";
@@ -27,6 +28,7 @@ import { getStatisticsRpc } from "./get-statistics.ts";
 import { itemRoutes } from "./items/routes.ts";
 import { listImagesRpc } from "./list-images.ts";
 import { listIndexesRpc } from "./list-indexes.ts";
+import { operationRoutes } from "./operations/routes.ts";
 import { explainRpc } from "./search/explain.ts";
 import { searchBatchRpc } from "./search/search-batch.ts";
 import { searchRpc } from "./search/search.ts";
@@ -64,6 +66,7 @@ export function vectorStoreRoutes(deps: VectorStoreDeps): (router: ConnectRouter
       searchBatch: searchBatchRpc(deps),
       explain: explainRpc(deps),
     });
+    router.service(OperationService, operationRoutes(deps));
     router.service(IndexService, {
       ensureIndex: ensureIndexRpc(deps),
       listIndexes: listIndexesRpc(deps),

@@ -1,14 +1,16 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Database } from "@kindred/postgres";
-import type { Client } from "pg";
+import { escapeIdentifier, escapeLiteral, type Client } from "pg";
+import { pause } from "../../domain/operations/pause.ts";
 
 /** How long to wait before listening again, when the connection broke. */
 const RECONNECT_MS = 1000;
 /** A connection that died without a word is noticed by this. */
 const PING_MS = 15_000;
 
-/** Undefined: any of them may have changed. */
-type Listener = (id: bigint | undefined) => void;
+/** @param id undefined: any of them may have changed. @param wanted it waits for a runner: to be begun, to be gone on with, to end */
+type Listener = (id: bigint | undefined, wanted: boolean) => void;
+
+const WANTED = " wanted";
 
 /**
  * Tells at once which operations change, by this process or another one, by LISTEN on a connection of its own. Where sessions cannot
@@ -28,9 +30,14 @@ export class OperationChanges implements AsyncDisposable {
     this.#listening = db.capabilities.preparedStatements ? this.#listen() : Promise.resolve();
   }
 
-  /** For pg_notify: two services in one database have schemas of their own. */
-  get channel(): string {
+  /** Two schemas in one database have channels of their own. */
+  get #channel(): string {
     return `${this.#db.schema}.operations`;
+  }
+
+  /** An expression for a SELECT: with its transaction, everybody is told of the operation whose id the other expression is. */
+  notifySql(id: string, { wanted }: { wanted: boolean }): string {
+    return `pg_notify(${escapeLiteral(this.#channel)}, ${id}::text || '${wanted ? WANTED : ""}')`;
   }
 
   /** Whether changes by other processes are told at the moment. */
@@ -44,9 +51,9 @@ export class OperationChanges implements AsyncDisposable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** For who changed an operation in this process; what was committed with a pg_notify is told by that where it can be. */
-  announce(id: bigint): void {
-    if (!this.#live) this.#tell(id);
+  /** For who changed an operation in this process: after `notifySql`, whose message comes only where sessions can listen. */
+  announce(id: bigint, { wanted }: { wanted: boolean }): void {
+    if (!this.#live) this.#tell(id, wanted);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -54,8 +61,14 @@ export class OperationChanges implements AsyncDisposable {
     await this.#listening;
   }
 
-  #tell(id: bigint | undefined): void {
-    for (const listener of [...this.#listeners]) listener(id);
+  #tell(id: bigint | undefined, wanted: boolean): void {
+    for (const listener of this.#listeners) listener(id, wanted);
+  }
+
+  #told(payload: string | undefined): void {
+    const [id] = (payload ?? "").split(" ");
+    // Anybody may write to a channel.
+    if (id && /^\d{1,18}$/.test(id)) this.#tell(BigInt(id), payload === `${id}${WANTED}`);
   }
 
   async #listen(): Promise<void> {
@@ -70,7 +83,7 @@ export class OperationChanges implements AsyncDisposable {
         broken = true;
       }
       this.#live = false;
-      await delay(RECONNECT_MS, undefined, { signal }).catch(() => undefined);
+      await pause(RECONNECT_MS, signal);
     }
   }
 
@@ -79,12 +92,12 @@ export class OperationChanges implements AsyncDisposable {
     const { signal } = this.#closing;
     const client = await this.#db.openSession();
     try {
-      await client.query(`LISTEN "${this.channel}"`);
-      client.on("notification", ({ payload }) => this.#tell(payload ? BigInt(payload) : undefined));
+      await client.query(`LISTEN ${escapeIdentifier(this.#channel)}`);
+      client.on("notification", ({ payload }) => this.#told(payload));
       this.#live = true;
       onLive();
       // What happened before has not been told.
-      this.#tell(undefined);
+      this.#tell(undefined, true);
       await this.#untilBroken(client, signal);
     } finally {
       await client.end().catch((error: unknown) => this.#db.logger.debug({ err: error }, "a broken session"));
@@ -96,7 +109,7 @@ export class OperationChanges implements AsyncDisposable {
     client.once("end", () => ended.abort());
     const either = AbortSignal.any([signal, ended.signal]);
     while (!either.aborted) {
-      await delay(PING_MS, undefined, { signal: either }).catch(() => undefined);
+      await pause(PING_MS, either);
       if (!either.aborted) await client.query({ text: "SELECT 1", query_timeout: PING_MS } as never);
     }
     if (!signal.aborted) throw new Error("the session that listens has ended");

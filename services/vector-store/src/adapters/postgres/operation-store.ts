@@ -1,10 +1,10 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { KindredError } from "@kindred/errors";
 import type { Database } from "@kindred/postgres";
 import type { PoolClient } from "pg";
 import { countDown } from "../../domain/call-limits.ts";
 import { noCollection } from "../../domain/collection.ts";
 import { operationStanding, operationTitle } from "../../domain/operations/describe-operation.ts";
+import { pause } from "../../domain/operations/pause.ts";
 import type { NewOperation, Operation, OperationStore } from "../../domain/operations/operation.ts";
 import type { CallLimits } from "../../domain/ports.ts";
 import type { OperationChanges } from "./operation-changes.ts";
@@ -55,9 +55,9 @@ export function operationStore(db: Database, changes: OperationChanges): Postgre
     async start(operation, limits) {
       const left = countDown(limits);
       for (let attempt = 1; ; attempt++) {
-        const outcome = await db.transaction((client) => insert(client, changes.channel, operation), left());
+        const outcome = await db.transaction((client) => insert(client, changes, operation), left());
         if (outcome.operation) {
-          changes.announce(outcome.operation.id);
+          changes.announce(outcome.operation.id, { wanted: true });
           return outcome.operation;
         }
         if (outcome.inTheWay || attempt === START_ATTEMPTS) throw busy(operation, outcome.inTheWay);
@@ -85,12 +85,12 @@ export function operationStore(db: Database, changes: OperationChanges): Postgre
         {
           text: `
             WITH changed AS (${cancelStatement("id = $1 AND finished_at IS NULL")})
-            SELECT ${OPERATION_COLUMNS}, pg_notify($2, o.id::text) FROM changed o`,
-          values: [String(id), changes.channel],
+            SELECT ${OPERATION_COLUMNS}, ${changes.notifySql("o.id", { wanted: true })} FROM changed o`,
+          values: [String(id)],
         },
         left(),
       );
-      changes.announce(id);
+      changes.announce(id, { wanted: true });
       if (rows[0]) return toOperation(rows[0]);
       const found = await get(id, left());
       throw new KindredError(
@@ -155,7 +155,11 @@ interface Started {
   inTheWay?: Operation;
 }
 
-async function insert(client: PoolClient, channel: string, operation: NewOperation): Promise<Started> {
+async function insert(
+  client: PoolClient,
+  changes: OperationChanges,
+  operation: NewOperation,
+): Promise<Started> {
   const { collection, kind, requestId } = operation;
   const known = async (): Promise<Operation | undefined> => {
     if (requestId === undefined) return undefined;
@@ -180,14 +184,13 @@ async function insert(client: PoolClient, channel: string, operation: NewOperati
     `WITH o AS (
        INSERT INTO operations (kind, collection, spec, automatic, request_id) VALUES ($1, $2, $3, $4, $5)
        ON CONFLICT DO NOTHING RETURNING *)
-     SELECT ${OPERATION_COLUMNS}, pg_notify($6, o.id::text) FROM o`,
+     SELECT ${OPERATION_COLUMNS}, ${changes.notifySql("o.id", { wanted: true })} FROM o`,
     [
       kindValue(kind),
       collection,
       toJson(operation.spec),
       operation.automatic,
       requestId === undefined ? null : keepable(requestId),
-      channel,
     ],
   );
   if (rows[0]) return { operation: toOperation(rows[0]) };
@@ -255,13 +258,4 @@ function changesOf(
     next: (mostMs, signal) => pause(mostMs, AbortSignal.any([signal, changed.signal])),
     end,
   };
-}
-
-/** Rests until the time is over or the signal is aborted, whichever comes first. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await delay(ms, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
 }
