@@ -20,6 +20,9 @@ export type Metric = "cosine" | "l2" | "inner-product" | "l1" | "hamming" | "jac
 /** Most dimensions that a column of the type can have (pgvector's README). */
 export const MAX_DIMENSIONS: Record<ElementType, number> = { vector: 16_000, halfvec: 16_000, bit: 64_000 };
 
+/** Every statement opens and locks all of them with their indexes. */
+export const MAX_HASH_PARTITIONS = 256;
+
 /** What a collection's vector index should be like; what is undefined, the store chooses. */
 export interface IndexPolicy {
   kind: "auto" | "none" | IndexMethod;

@@ -20,6 +20,8 @@ export interface NewCollection {
   recallTarget: number;
   indexPolicy: IndexPolicy;
   textSearchConfig: string | undefined;
+  /** Undefined: one table. */
+  hashPartitions: number | undefined;
 }
 
 /** A table of the user's; empty parts are found out. */
@@ -31,7 +33,10 @@ export interface TableReference {
   documentColumn: string;
 }
 
-export interface NewRegistration extends Omit<NewCollection, "dimensions" | "elementType" | "metric"> {
+export interface NewRegistration extends Omit<
+  NewCollection,
+  "dimensions" | "elementType" | "metric" | "hashPartitions"
+> {
   /** Undefined: cosine, or Hamming for bits. */
   metric: Metric | undefined;
   table: TableReference;
@@ -233,6 +238,11 @@ export interface ItemSearch {
   state(collection: Collection): Promise<SearchState>;
   /** How many items pass the filter, counted up to `bound`. May be some seconds old. */
   countMatching(collection: Collection, filter: Filter, bound: number, limits: CallLimits): Promise<number>;
+  /**
+   * Which share of the items passes the filter, 0 to 1, of a sample of some thousand. May be some seconds old. Undefined where none can be
+   * taken, e.g. of a foreign table.
+   */
+  passingShare(collection: Collection, filter: Filter, limits: CallLimits): Promise<number | undefined>;
   /** @throws KindredError deadline-exceeded, cancelled, resource-exhausted */
   nearest(query: ItemQuery, limits: CallLimits): Promise<NearestItems>;
   /** The items with these keys as hits, in any order, with their distances; those that are not there are left out. */

@@ -174,13 +174,19 @@ async function create(db: Database, client: PoolClient, collection: NewCollectio
         "or have pgvector installed",
     );
   }
+  if (!vector && collection.hashPartitions !== undefined) {
+    throw new KindredError(
+      "failed-precondition",
+      "without pgvector, vectors are kept as JSON in one table: create the collection without hash_partitions, or have pgvector installed",
+    );
+  }
   const textSearchConfig = await knownConfig(client, collection.textSearchConfig);
   if (collection.space) await addSpace(client, collection.space);
   const { rows } = await client.query<{ id: number }>(
     `INSERT INTO collections (kind, name, dimensions, element_type, space_id, text_search_config,
        metric, recall_target, index_kind, index_m, index_ef_construction, index_lists, index_quantization,
-       index_maintenance, index_min_rows)
-     VALUES ('managed', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id`,
+       index_maintenance, index_min_rows, hash_partitions)
+     VALUES ('managed', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id`,
     [
       collection.name,
       collection.dimensions,
@@ -188,6 +194,7 @@ async function create(db: Database, client: PoolClient, collection: NewCollectio
       collection.space?.id ?? null,
       textSearchConfig ?? null,
       ...policyValues(collection),
+      collection.hashPartitions ?? null,
     ],
   );
   const storage = vector ? collection.elementType : "json";

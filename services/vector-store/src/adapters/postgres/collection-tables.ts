@@ -10,11 +10,12 @@ const MAX_PLAIN_BYTES = 7000;
 
 /**
  * Makes the tables of a managed collection. What changes often is in a table of its own, whose rows are there only for items that have
- * metadata or a document. No foreign key: its trigger would fire for each row of a load.
+ * metadata or a document. No foreign key: its trigger would fire for each row of a load. That table is never partitioned: it has no
+ * index whose build needs memory for all of it.
  */
 export async function createTables(
   client: PoolClient,
-  collection: Pick<Collection, "layout" | "dimensions" | "elementType" | "textSearchConfig">,
+  collection: VectorsShape & Pick<Collection, "textSearchConfig">,
   vectorSchema: string | undefined,
 ): Promise<void> {
   const { items } = tablesOf(collection);
@@ -35,21 +36,35 @@ export async function createTables(
   }
 }
 
-/** Makes the table of its vectors alone: the first one, or the next one for another embedding space. */
+/** What the vectors' table follows from. */
+export type VectorsShape = ColumnShape & Pick<Collection, "hashPartitions">;
+
+/** Makes the table `layout.vectors` of a managed collection, with its partitions: its first one, or that of another generation. */
 export async function createVectorsTable(
   client: PoolClient,
-  collection: Pick<Collection, "layout" | "dimensions" | "elementType">,
+  shape: VectorsShape,
   vectorSchema: string | undefined,
 ): Promise<void> {
-  const { vectors } = collection.layout;
+  const { vectors } = shape.layout;
+  const { hashPartitions } = shape;
   await client.query(`
     CREATE TABLE ${tableSql(vectors)} (
       key TEXT COLLATE "C" PRIMARY KEY,
-      embedding ${columnType(collection, vectorSchema)} NOT NULL,
+      embedding ${columnType(shape, vectorSchema)} NOT NULL,
       updated_at TIMESTAMPTZ NOT NULL DEFAULT now()
-    )`);
-  // Statistics of vectors serve no plan, and gathering them is slow.
-  const plain = isPlain(collection) ? "ALTER COLUMN embedding SET STORAGE PLAIN, " : "";
+    )${hashPartitions === undefined ? "" : " PARTITION BY HASH (key)"}`);
+  if (hashPartitions !== undefined) {
+    const partitions = Array.from(
+      { length: hashPartitions },
+      (_, i) =>
+        `CREATE TABLE ${tableSql({ ...vectors, name: `${vectors.name}_p${i}` })} PARTITION OF ${tableSql(vectors)} ` +
+        `FOR VALUES WITH (MODULUS ${hashPartitions}, REMAINDER ${i})`,
+    );
+    // In one round trip.
+    await client.query(partitions.join(";\n"));
+  }
+  // Statistics of vectors serve no plan, and gathering them is slow. Both settings go on to the partitions that are there.
+  const plain = isPlain(shape) ? "ALTER COLUMN embedding SET STORAGE PLAIN, " : "";
   await client.query(`ALTER TABLE ${tableSql(vectors)} ${plain}ALTER COLUMN embedding SET STATISTICS 0`);
 }
 

@@ -33,7 +33,7 @@ export async function storeItems(
   const writing = toWriting(items);
   const inTransaction = (write: (client: PoolClient) => Promise<StoredItems>): Promise<StoredItems> =>
     db.transaction(async (client) => {
-      if (items.space) await pinSpace(client, items.collection.name, items.space);
+      if (items.space) await pinSpace(client, items.collection.name, items.space, items.collection.space);
       return await write(client);
     }, limits);
   try {
@@ -181,21 +181,31 @@ async function insertVectors(
   const { vectors, key, vector, updatedAt } = collection.layout;
   const [keyColumn, vectorColumn] = [escapeIdentifier(key.column), escapeIdentifier(vector.column)];
   const registered = collection.kind === "registered";
-  const replaced = [vectorColumn];
-  // Of users' tables only what they registered is written.
-  if (updatedAt !== undefined && collection.kind === "managed") replaced.push(escapeIdentifier(updatedAt));
-  const action =
-    onConflict === "replace"
-      ? `UPDATE SET ${replaced.map((column) => `${column} = excluded.${column}`).join(", ")}`
-      : "NOTHING";
+  const replaced = [`${vectorColumn} = excluded.${vectorColumn}`];
+  // A new row was locked by nobody; one that was there is locked before it is updated.
+  let isInserted = "v.xmax = 0";
+  if (registered) {
+    // Those that were there were updated before this; and the user's table may be partitioned.
+    isInserted = "true";
+  } else if (updatedAt !== undefined) {
+    // Of users' tables only what they registered is written.
+    const column = escapeIdentifier(updatedAt);
+    if (collection.hashPartitions === undefined) {
+      replaced.push(`${column} = excluded.${column}`);
+    } else {
+      // What goes through a partitioned table shows no xmax. A new row has the time of the transaction, others a moment later.
+      replaced.push(`${column} = excluded.${column} + interval '1 microsecond'`);
+      isInserted = `v.${column} = now()`;
+    }
+  }
+  const action = onConflict === "replace" ? `UPDATE SET ${replaced.join(", ")}` : "NOTHING";
   const updated = registered && onConflict === "replace" ? await updateVectors(client, writing, source) : [];
   const isNew = `WHERE NOT EXISTS (SELECT FROM ${tableSql(vectors)} o WHERE o.${keyColumn} = r.${keyColumn})`;
-  // A new row was locked by nobody; one that was there is locked before it is updated.
   const { rows } = await client.query<WrittenVector>(
     `INSERT INTO ${tableSql(vectors)} AS v (${keyColumn}, ${vectorColumn})
      SELECT r.${keyColumn}, r.${vectorColumn} FROM ${source.from("r")} ${registered ? isNew : ""} ORDER BY ${orderSql(collection)}
      ON CONFLICT (${keyColumn}) DO ${action}
-     RETURNING v.${keyColumn}::text AS key, v.xmax = 0 AS inserted`,
+     RETURNING v.${keyColumn}::text AS key, ${isInserted} AS inserted`,
     source.values,
   );
   return [...updated, ...rows];

@@ -31,6 +31,7 @@ async function problemsOf(call: Promise<unknown>): Promise<string[]> {
 }
 
 const NAME_RULE = "must be 1 to 63 of a-z, 0-9 and _, beginning with a letter";
+const PARTITIONS_RULE = "must be 2 to 256, or 0 for one table";
 const SPACE = "local:m@1:384:mean:l2:256";
 
 describe("a new collection", () => {
@@ -106,6 +107,9 @@ describe("a new collection", () => {
       { indexPolicy: { m: 48, efConstruction: 64 } },
       ["index_policy.ef_construction must be 2 * m (96) to 1000, or 0 for the store to choose; is 64"],
     ],
+    ["one partition", { hashPartitions: 1 }, [`hash_partitions ${PARTITIONS_RULE}; is 1`]],
+    ["fewer than none", { hashPartitions: -1 }, [`hash_partitions ${PARTITIONS_RULE}; is -1`]],
+    ["too many of them", { hashPartitions: 257 }, [`hash_partitions ${PARTITIONS_RULE}; is 257`]],
     [
       "NUL in the text search configuration",
       { textSearchConfig: "a\0" },

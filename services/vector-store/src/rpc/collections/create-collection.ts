@@ -1,7 +1,13 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import type { CreateCollectionRequest } from "@kindred/contracts/vector-store/v1";
 import { startChecks, type FieldChecks } from "@kindred/rpc";
-import { MAX_DIMENSIONS, metricsOf, type ElementType, type Metric } from "../../domain/collection.ts";
+import {
+  MAX_DIMENSIONS,
+  MAX_HASH_PARTITIONS,
+  metricsOf,
+  type ElementType,
+  type Metric,
+} from "../../domain/collection.ts";
 import type { EmbeddingSpace } from "../../domain/embedding-space.ts";
 import type { CollectionRepository, NewCollection } from "../../domain/item-ports.ts";
 import { limitsOf } from "../limits.ts";
@@ -39,6 +45,7 @@ function readNewCollection(request: CreateCollectionRequest): NewCollection {
     recallTarget: readRecallTarget(request.recallTarget ?? DEFAULT_RECALL_TARGET, "recall_target", checks),
     indexPolicy: readIndexPolicy(request.indexPolicy, "index_policy", checks),
     textSearchConfig: readTextSearchConfig(request.textSearchConfig, "text_search_config", checks),
+    hashPartitions: readHashPartitions(request.hashPartitions, checks),
   };
   checks.throwIfAny();
   return collection;
@@ -66,6 +73,16 @@ function readDimensions(
     checks.add("dimensions", `must be ${space.dimensions} as in space_id, or 0; is ${dimensions}`);
   }
   return dimensions;
+}
+
+function readHashPartitions(partitions: number, checks: FieldChecks): number | undefined {
+  if (partitions === 0) return undefined;
+  if (partitions < 2 || partitions > MAX_HASH_PARTITIONS)
+    checks.add(
+      "hash_partitions",
+      `must be 2 to ${MAX_HASH_PARTITIONS}, or 0 for one table; is ${partitions}`,
+    );
+  return partitions;
 }
 
 function readFittingMetric(
