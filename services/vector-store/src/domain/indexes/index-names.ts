@@ -69,6 +69,12 @@ export const baseName = (name: string): string => name.replace(SUFFIX, "");
 /** Whether it names something that is only there for a while. */
 export const isTemporary = (name: string): boolean => SUFFIX.test(name);
 
+/** Of the part of an index that is on the partition at `position`, beginning with 0, in the order of the partitions' names. */
+export function partitionIndexName(name: string, position: number): string {
+  const base = baseName(name);
+  return shortened(`${base}_p${position + 1}`) + name.slice(base.length);
+}
+
 /** The first of `name`, `name_2`, … that is free. */
 export function freeName(name: string, isTaken: (candidate: string) => boolean): string {
   for (let i = 1; ; i++) {

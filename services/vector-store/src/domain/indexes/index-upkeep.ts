@@ -1,6 +1,7 @@
 import type { Collection } from "../collection.ts";
 import type { CallLimits } from "../ports.ts";
 import type { VectorIndex } from "../vector-index.ts";
+import type { BuiltIndex, StepContext } from "./index-ports.ts";
 import type { IndexSpec } from "./index-spec.ts";
 
 // What looking after indexes needs of the database beside building them.
@@ -33,8 +34,18 @@ export interface IndexUpkeep {
     names: { from: string; to: string; retired: string },
     signal: AbortSignal,
   ): Promise<void>;
-  /** Builds the index again as it is. Does nothing where there is none. What an earlier try has left is removed first. */
-  rebuild(collection: Collection, name: string, step: UpkeepStep): Promise<{ rows: number; buildMs: number }>;
+  /**
+   * Builds the index again as it is, while others read and write where the server can do that; one build at a time among all replicas.
+   * What an earlier try has left is removed first.
+   * @param memoryBytes what the build needs; undefined: as the server is set
+   * @throws KindredError not-found
+   */
+  rebuild(
+    collection: Collection,
+    name: string,
+    memoryBytes: number | undefined,
+    step: StepContext,
+  ): Promise<BuiltIndex>;
   /** Brings the planner's statistics of the vectors' table up to date. */
   analyze(collection: Collection, signal: AbortSignal): Promise<void>;
   /**
@@ -43,12 +54,6 @@ export interface IndexUpkeep {
    * @returns the names of those that are gone now
    */
   removeLeftovers(collection: Collection, signal: AbortSignal | undefined): Promise<string[]>;
-}
-
-export interface UpkeepStep {
-  signal: AbortSignal;
-  report(progress: { detail: string; done: number; total: number; unit: string }): void;
-  note(text: string): void;
 }
 
 /** Whether the index is as the spec says. */
