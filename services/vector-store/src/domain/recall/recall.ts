@@ -1,7 +1,7 @@
 import type { CallLimits } from "../ports.ts";
 
-/** Where the queries of a measurement come from. */
-export type QueryOrigin = "recent" | "stored" | "mixed";
+/** Where the queries of a measurement come from; "auto": recent ones as far as there are any, else stored ones. */
+export type QueryOrigin = "auto" | "recent" | "stored" | "mixed";
 
 /**
  * How hard an index scan looks: hnsw.ef_search; ivfflat.probes; diskann.query_search_list_size. Of a binary quantised HNSW index also how
@@ -63,6 +63,12 @@ export interface RecallEvent {
   createdAt: Date;
 }
 
+/** An index as it was when it was measured: built again it has another oid, renamed another name. */
+export interface MeasuredIndex {
+  name: string;
+  oid: number;
+}
+
 /** What was found out about recall, in the database. */
 export interface RecallStore {
   /** Curves of a collection's indexes as they are now, by the index's name; those of indexes that were built again are gone. */
@@ -70,13 +76,13 @@ export interface RecallStore {
   /** Takes the place of the index's earlier ones. */
   keepCurves(
     collection: string,
-    indexName: string,
+    index: MeasuredIndex,
     curves: readonly RecallCurve[],
     limits: CallLimits,
   ): Promise<void>;
   /** Keeps it, and raises an event where it tells that the target is not met any more, or is met again. */
   keepMeasurement(
-    measurement: Omit<RecallMeasurement, "id" | "measuredAt">,
+    measurement: Omit<RecallMeasurement, "id" | "measuredAt"> & { indexOid: number },
     limits: CallLimits,
   ): Promise<RecallMeasurement>;
   /** By descending id, below `beforeId`. */
