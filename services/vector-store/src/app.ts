@@ -136,7 +136,12 @@ export async function openStore(
   const dataSource = opening.adopt(await openDataSource(db, { entities, migrations }), (opened) =>
     opened.destroy(),
   );
-  const collections = collectionRepository(db, dataSource);
+  const changes = opening.use(new OperationChanges(db));
+  const operations = operationStore(db, changes);
+  opening.defer(() => operations.endWatches());
+  const collections = collectionRepository(db, dataSource, (name, limits) =>
+    operations.cancelAll(name, "its collection was deleted", limits),
+  );
   const states = searchStates(db);
   const onCurrent = onCurrentCollections(collections);
   const indexes = opening.use(
@@ -147,8 +152,6 @@ export async function openStore(
       onChange: states.forget,
     }),
   );
-  const changes = opening.use(new OperationChanges(db));
-  const operations = operationStore(db, changes);
   // Each part of the store that works for long brings its handlers.
   const handlers: OperationHandler[] = [];
   const runner = opening.use(

@@ -27,8 +27,15 @@ const UNDEFINED_TABLE = "42P01";
 /** Other replicas change collections too, and so does whoever alters a registered table. */
 const FRESH_MS = 1000;
 
-/** Collections in this database. The data source stays the caller's. */
-export function collectionRepository(db: Database, dataSource: DataSource): CollectionRepository {
+/**
+ * Collections in this database. The data source stays the caller's.
+ * @param endOperations asks the operations of a collection that is about to go to end: they hold locks on its tables
+ */
+export function collectionRepository(
+  db: Database,
+  dataSource: DataSource,
+  endOperations: (name: string, limits: CallLimits) => Promise<void>,
+): CollectionRepository {
   const cached = new Map<string, { collection: Promise<Collection>; at: number }>();
   const forget = (): void => cached.clear();
 
@@ -128,6 +135,7 @@ export function collectionRepository(db: Database, dataSource: DataSource): Coll
         );
       }
       const left = countDown(patient(limits));
+      await endOperations(name, left());
       try {
         // Searches lock the two tables in the order of their plans, writers in another: each may hold what the other waits for.
         return await retryAborted(() =>

@@ -27,6 +27,8 @@ const LOOK_EVERY_MS = { live: 5000, otherwise: 500 };
 const START_ATTEMPTS = 5;
 
 export interface PostgresOperationStore extends OperationStore {
+  /** Asks all active operations of a collection to end, and leaves a note why. Doesn't wait for that. */
+  cancelAll(collection: string, note: string, limits: CallLimits): Promise<void>;
   /** Ends all watching with "unavailable", which lets a server drain: clients watch again elsewhere. */
   endWatches(): void;
 }
@@ -99,6 +101,19 @@ export function operationStore(db: Database, changes: OperationChanges): Postgre
       );
     },
 
+    async cancelAll(collection, note, limits) {
+      const { rows } = await db.statement<{ id: string }>(
+        {
+          text: `
+            WITH changed AS (${cancelStatement("collection = $1 AND finished_at IS NULL", "$2::text")})
+            SELECT id, ${changes.notifySql("id", { wanted: true })} FROM changed`,
+          values: [collection, keepable(note)],
+        },
+        limits,
+      );
+      for (const { id } of rows) changes.announce(BigInt(id), { wanted: true });
+    },
+
     async *watch(id, limits) {
       const left = countDown(limits);
       const over = AbortSignal.any([closing.signal, ...(limits.signal ? [limits.signal] : [])]);
@@ -136,7 +151,7 @@ export function operationStore(db: Database, changes: OperationChanges): Postgre
  * Ends at once what nobody has begun; what somebody has, its runner cleans up after.
  * @param where a condition on `operations`; @param note a parameter with the note to be added, or nothing
  */
-export function cancelStatement(where: string, note?: string): string {
+function cancelStatement(where: string, note?: string): string {
   const unbegun = "owner IS NULL AND attempts = 0";
   return `
     UPDATE operations SET
