@@ -1,96 +1,115 @@
-import { indexBytes, kmeansSamples, valueBytes, type IndexShape } from "./index-size.ts";
+import { DISKANN_NEIGHBORS, indexBytes, kmeansSamples, valueBytes, type IndexShape } from "./index-size.ts";
 import { indexedType, type IndexSpec } from "./index-spec.ts";
 
-// How long builds take: what pgvector does, counted, times what a step of it takes on one core. Constants were fitted to builds on one core
-// of a virtual machine (bench/index-plan.ts); another machine's speed comes in by builds that were timed there.
+// How long builds take. The forms follow from what pgvector and vectorscale do; the constants were fitted to the CPU time of some forty builds of
+// 2,000 to 50,000 rows on one core of a virtual machine of 2025 (bench/index-plan.ts has the like). What another machine makes of them, builds
+// that were timed there tell.
 
 /** What a build has to itself. */
 export interface BuildConditions {
   /** Processes that build: the leader and its workers, as far as there are cores for them. */
   processes: number;
-  /** maintenance_work_mem, in bytes, and what the index would need of it. */
+  /** maintenance_work_mem, in bytes. */
   memoryBytes: number;
+  /** What the build needs of it. */
   neededBytes: number;
 }
 
-/** Beside the work on rows: catalogues, locks, and what CONCURRENTLY waits for. */
-const FIXED_MS = 30;
-/** A second process adds not quite as much as the first one. */
+/** Beside the work on rows: catalogues, locks, and the transactions of CONCURRENTLY. */
+const FIXED_MS = 20;
+/** A second process adds not quite as much as the first one: they share caches, and wait for each other's locks. */
 const PARALLEL_EFFICIENCY = 0.8;
-/** Of inserting into an HNSW graph on disk, which is what happens to rows for which there is no memory (pgvector#300, #807). */
+/** Inserting into a graph on disk takes so many times as long, which is what happens to rows for which there is no memory (pgvector#300, #807). */
 const ON_DISK_FACTOR = 10;
+const WRITE_MS_PER_BYTE = 1.5e-6;
 
 /** By rule of thumb, in milliseconds. */
 export function modelBuildMs(spec: IndexSpec, shape: IndexShape, conditions: BuildConditions): number {
   const speedUp = 1 + PARALLEL_EFFICIENCY * (Math.max(1, conditions.processes) - 1);
-  const write = indexBytes(spec, shape) * WRITE_MS_PER_BYTE;
+  const fixed = FIXED_MS + indexBytes(spec, shape) * WRITE_MS_PER_BYTE;
   switch (spec.method) {
     case "hnsw":
-      return FIXED_MS + write + hnswMs(spec, shape, conditions) / speedUp;
+      return fixed + hnswMs(spec, shape, conditions) / speedUp;
     case "ivfflat": {
-      const { kmeans, assigning } = ivfflatMs(spec, shape);
-      // Only reading and assigning rows is shared among processes.
-      return FIXED_MS + write + kmeans + assigning / speedUp;
+      const { alone, shared } = ivfflatMs(spec, shape);
+      return fixed + alone + shared / speedUp;
     }
     case "diskann":
-      return FIXED_MS + write + diskannMs(spec, shape);
+      return fixed + diskannMs(spec, shape);
   }
 }
 
-const WRITE_MS_PER_BYTE = 2e-6;
+/**
+ * A graph of few rows is looked through as a whole by each insert; from about `half` rows on the search for neighbours sees a smaller and
+ * smaller part of it, until only the number of levels and misses of the processor's caches grow.
+ */
+function growth(rows: number, half: number): number {
+  const deeper = 1 + 0.06 * Math.max(0, Math.log2(rows / 10_000));
+  return (rows / (rows + half)) * deeper;
+}
 
-/** A distance of one number, and what else comes with each distance: finding the element, the heaps. */
-const HNSW_STEP = { vector: 2.0e-7, halfvec: 1.9e-7, bit: 1e-8, base: 1.2e-4 } as const;
+/** What a distance costs: whatever else comes with it, and each of its numbers; 1 is a `vector` of some 340 dimensions. */
+const HNSW_DISTANCE = {
+  vector: { base: 0.42, number: 1.7e-3, half: 3.35 },
+  halfvec: { base: 0.43, number: 1.37e-3, half: 3.35 },
+  // Many are equally far away, and the search ends sooner.
+  bit: { base: 0.45, number: 1e-5, half: 0.9 },
+} as const;
+const HNSW_MS = 2.8e-4;
 
 function hnswMs(
   spec: IndexSpec & { method: "hnsw" },
   shape: IndexShape,
   { memoryBytes, neededBytes }: BuildConditions,
 ): number {
-  const type = indexedType(shape, spec.quantization);
-  const perDistance = HNSW_STEP.base + HNSW_STEP[type] * shape.dimensions;
-  const all = shape.rows * distancesPerInsert(shape.rows, spec) * perDistance;
+  const { m, efConstruction } = spec;
+  const distance = HNSW_DISTANCE[indexedType(shape, spec.quantization)];
+  const perRow =
+    HNSW_MS *
+    efConstruction *
+    m ** 0.82 *
+    growth(shape.rows, distance.half * efConstruction * Math.sqrt(m)) *
+    (distance.base + distance.number * shape.dimensions);
   const inMemory = Math.min(1, memoryBytes / Math.max(1, neededBytes));
-  return all * (inMemory + (1 - inMemory) * ON_DISK_FACTOR);
+  return shape.rows * perRow * (inMemory + (1 - inMemory) * ON_DISK_FACTOR);
 }
 
-/**
- * Distances that inserting a row takes, on average while the graph grows to `rows`: candidates that are looked at, which are a part of all
- * neighbours of ef_construction elements and never more than there are, and the comparisons that choose neighbours.
- */
-function distancesPerInsert(
-  rows: number,
-  { m, efConstruction }: { m: number; efConstruction: number },
-): number {
-  const looked = efConstruction * Math.sqrt(m) * Math.log2(Math.max(2, rows)) * 0.5;
-  const choosing = 4 * m * m;
-  return (looked * rows) / (looked + rows) + choosing;
-}
+const IVFFLAT_DISTANCE_MS = {
+  vector: { base: 5e-6, number: 1e-7 },
+  halfvec: { base: 5e-6, number: 1.3e-7 },
+  bit: { base: 1.2e-5, number: 1e-9 },
+} as const;
+/** Reading a row, quantising it, and sorting it by its list. */
+const IVFFLAT_ROW_MS = { base: 3e-3, quantising: 3e-3, byte: 3e-6 } as const;
+/** Elkan's k-means begins with k-means++, which takes every distance of the samples once, and leaves out most of them later. */
+const KMEANS_PASSES = 1.5;
 
-const IVFFLAT_STEP = { vector: 1.5e-7, halfvec: 2e-7, bit: 1e-8, base: 3e-5 } as const;
-/** Of moving a row into the sort and out of it. */
-const SORT_MS_PER_BYTE = 4e-6;
-const KMEANS_ROUNDS = 8;
-
+/** Only assigning rows to lists is shared among processes. */
 function ivfflatMs(
   spec: IndexSpec & { method: "ivfflat" },
   shape: IndexShape,
-): { kmeans: number; assigning: number } {
+): { alone: number; shared: number } {
   const type = indexedType(shape, spec.quantization);
-  const perDistance = IVFFLAT_STEP.base + IVFFLAT_STEP[type] * shape.dimensions;
-  const samples = kmeansSamples(shape.rows, spec.lists);
-  const sort = shape.rows * valueBytes(type, shape.dimensions) * SORT_MS_PER_BYTE;
+  const { base, number } = IVFFLAT_DISTANCE_MS[type];
+  const perDistance = base + number * shape.dimensions;
+  const perRow =
+    IVFFLAT_ROW_MS.base +
+    (spec.quantization === "none" ? 0 : IVFFLAT_ROW_MS.quantising) +
+    IVFFLAT_ROW_MS.byte * valueBytes(type, shape.dimensions);
   return {
-    kmeans: samples * spec.lists * perDistance * KMEANS_ROUNDS,
-    assigning: shape.rows * spec.lists * perDistance + sort,
+    alone: kmeansSamples(shape.rows, spec.lists) * spec.lists * perDistance * KMEANS_PASSES,
+    shared: shape.rows * (spec.lists * perDistance + perRow),
   };
 }
 
-const DISKANN_STEP = { base: 2e-4, perWord: 5e-7 } as const;
+const DISKANN_MS = 1;
+const DISKANN_HALF = 1500;
+const DISKANN_SEARCH_LIST = 100;
 
-function diskannMs(spec: IndexSpec & { method: "diskann" }, { rows, dimensions }: IndexShape): number {
-  const list = spec.searchListSize ?? 100;
-  const neighbours = spec.numNeighbors ?? 50;
-  const perDistance = DISKANN_STEP.base + DISKANN_STEP.perWord * dimensions;
-  return rows * list * Math.sqrt(neighbours) * perDistance * Math.log2(Math.max(2, rows));
+/** Quantised vectors are so short that their length hardly counts. */
+function diskannMs(spec: IndexSpec & { method: "diskann" }, { rows }: IndexShape): number {
+  const effort =
+    ((spec.searchListSize ?? DISKANN_SEARCH_LIST) / DISKANN_SEARCH_LIST) *
+    ((spec.numNeighbors ?? DISKANN_NEIGHBORS) / DISKANN_NEIGHBORS);
+  return DISKANN_MS * rows * growth(rows, DISKANN_HALF) * effort;
 }
