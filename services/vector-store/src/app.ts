@@ -1,3 +1,4 @@
+import { isKindredError } from "@kindred/errors";
 import { migrate, openDatabase, openDataSource, type Database } from "@kindred/postgres";
 import {
   followReadiness,
@@ -34,6 +35,7 @@ import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
 import { prepareVector } from "./adapters/postgres/require-vector.ts";
 import { itemSearch } from "./adapters/postgres/item-search.ts";
 import { itemStore } from "./adapters/postgres/item-store.ts";
+import { spaceMoves } from "./adapters/postgres/reembedding/space-moves.ts";
 import { operationClaims } from "./adapters/postgres/operation-claims.ts";
 import { OperationChanges } from "./adapters/postgres/operation-changes.ts";
 import { operationStore, type PostgresOperationStore } from "./adapters/postgres/operation-store.ts";
@@ -182,6 +184,7 @@ export async function openStore(
     indexes,
     statistics: statisticsReader(db),
     collections,
+    moves: spaceMoves(db, collections),
     forgetState: () => {
       states.forget();
       collections.forget();
@@ -206,9 +209,15 @@ function pinningCatalogue(catalogue: CatalogueWriter, collections: CollectionRep
   return {
     ...catalogue,
     async store(batch, limits) {
-      const stored = await catalogue.store(batch, limits);
-      if (batch.space && !(await collections.get(COLLECTION)).space) collections.forget();
-      return stored;
+      try {
+        const stored = await catalogue.store(batch, limits);
+        if (batch.space && !(await collections.get(COLLECTION)).space) collections.forget();
+        return stored;
+      } catch (error) {
+        // It may have moved into another space: whoever prepares the batch again should know.
+        if (isKindredError(error) && error.kind === "aborted") collections.forget();
+        throw error;
+      }
     },
   };
 }

@@ -82,6 +82,8 @@ export interface PreparedBatch {
   rows: readonly EmbeddingRow[];
   /** The space of all rows; undefined when there are none. */
   space: EmbeddingSpace | undefined;
+  /** The catalogue's when the batch was prepared; undefined when it had none. */
+  pinned: EmbeddingSpace | undefined;
   onConflict: "skip" | "error";
 }
 

@@ -75,6 +75,7 @@ export async function completeBatch(
     }),
     rows: embedded.rows,
     space: embedded.space,
+    pinned,
     onConflict: batch.onConflict,
   };
 }

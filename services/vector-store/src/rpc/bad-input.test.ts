@@ -46,6 +46,7 @@ const deps: VectorStoreDeps = {
   items: untouchable("the items"),
   search: untouchable("the search"),
   texts: untouchable("the documents"),
+  moves: untouchable("the moves"),
 };
 const transport = createInMemoryTransport(vectorStoreRoutes(deps), { logger: silentLogger() });
 const images = createClient(ImageService, transport);

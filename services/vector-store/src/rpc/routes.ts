@@ -16,6 +16,7 @@ import type {
   StatisticsReader,
   VectorIndexes,
 } from "../domain/ports.ts";
+import type { SpaceMoves } from "../domain/reembedding/reembedding-ports.ts";
 import { addEmbeddingsRpc } from "./add-embeddings.ts";
 import { addImageRpc } from "./add-image.ts";
 import { addImageWithEmbeddingsRpc } from "./add-image-with-embeddings.ts";
@@ -45,6 +46,7 @@ export interface VectorStoreDeps {
   items: ItemStore;
   search: ItemSearch;
   texts: TextSearch;
+  moves: SpaceMoves;
 }
 
 export function vectorStoreRoutes(deps: VectorStoreDeps): (router: ConnectRouter) => void {

@@ -115,7 +115,11 @@ async function store(
   capabilities: ServerCapabilities,
   batch: PreparedBatch,
 ): Promise<StoredBatch> {
-  if (batch.space) await pinSpace(client, COLLECTION, batch.space);
+  if (batch.space) {
+    // A move into another space waits for this transaction from here on, or was before it: what is read next stays so.
+    await client.query("LOCK TABLE images, embeddings IN ROW EXCLUSIVE MODE");
+    await pinSpace(client, COLLECTION, batch.space, batch.pinned);
+  }
   const images = await storeImages(client, batch);
   const ids = images.map((image) => image.id);
   const embeddingIds = batch.space

@@ -6,9 +6,10 @@ import type { CollectionRepository, ItemSearch, ItemStore, TextSearch } from "..
 
 /**
  * What statements fail with when a table is not what its collection said: data of another form (22000, 22P03), no such column,
- * other types of columns, no such operator, no such table.
+ * other types of columns, no such operator, no such table; and a table of vectors of another embedding space that takes nothing any
+ * more (the migration `reembedding`).
  */
-const CHANGED = new Set(["22000", "22P03", "42703", "42804", "42883", "42P01"]);
+const CHANGED = new Set(["22000", "22P03", "42703", "42804", "42883", "42P01", "KV001"]);
 /** Of those, what no second look makes better. */
 const GONE = new Set(["42703", "42P01"]);
 
@@ -23,7 +24,7 @@ type OnCollection = <T>(collection: Collection, work: () => Promise<T>) => Promi
 
 /**
  * A collection is remembered for a moment, in which it may be deleted, `kindred db upgrade-vectors` may replace its column, and the
- * owner of a registered table may do whatever she likes. What then fails is not-found, aborted with a retry delay, or
+ * owner of a registered table may do whatever she likes; or it may have moved into another embedding space. What then fails is not-found, aborted with a retry delay, or
  * failed-precondition; the collection is read again by whoever asks next.
  */
 export function onCurrentCollections(
@@ -31,6 +32,8 @@ export function onCurrentCollections(
 ): OnCollection {
   const explained = async (error: unknown, used: Collection): Promise<unknown> => {
     const state = sqlStateOf(error) ?? "";
+    // Whoever tries again should not see what was remembered.
+    if (isKindredError(error) && error.kind === "aborted") collections.forget();
     if (used.kind === "registered" && REFUSED.has(state)) return refused(used, error);
     // A vector of another length than the collection's is noticed here, before anybody compares it.
     if (!CHANGED.has(state) && !(error instanceof RangeError)) return error;
@@ -109,6 +112,7 @@ export function searchOfCurrent(search: ItemSearch, on: OnCollection): ItemSearc
   return {
     state: (collection) => on(collection, () => search.state(collection)),
     countMatching: (collection, ...rest) => on(collection, () => search.countMatching(collection, ...rest)),
+    passingShare: (collection, ...rest) => on(collection, () => search.passingShare(collection, ...rest)),
     nearest: (query, limits) => on(query.collection, () => search.nearest(query, limits)),
     distances: (query, limits) => on(query.collection, () => search.distances(query, limits)),
     explain: (query, ...rest) => on(query.collection, () => search.explain(query, ...rest)),

@@ -1,5 +1,5 @@
-import { escapeIdentifier } from "pg";
-import type { Collection } from "../../domain/collection.ts";
+import { escapeIdentifier, escapeLiteral } from "pg";
+import { COLLECTION, type Collection } from "../../domain/collection.ts";
 import type { Projection } from "../../domain/item.ts";
 import type { Layout, TableRole } from "../../domain/layout.ts";
 import { columnSql, keySql, tableSql, type Parameter } from "./sql.ts";
@@ -53,6 +53,8 @@ export function hitColumns(collection: Collection, projection: Projection, param
     tables.add("items");
     columns.push(
       ...IMAGE_COLUMNS,
+      // Of the same snapshot as the vectors: see requireSameSpace.
+      `(SELECT c.space_id FROM collections c WHERE c.name = ${escapeLiteral(COLLECTION)}) AS "pinnedSpaceId"`,
       `(SELECT count(*) FROM ${tableSql(layout.vectors)} c WHERE c.image_id = i.id) AS "embeddingCount"`,
     );
   }

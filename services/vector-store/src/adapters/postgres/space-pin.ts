@@ -7,14 +7,16 @@ import { spaceMismatch, type EmbeddingSpace } from "../../domain/embedding-space
  * The first vectors set a collection's space; of several that come at once the first to commit. To be called in the transaction
  * that stores them, before they are.
  * @throws KindredError failed-precondition for another space than the pinned one, and for one whose vectors have another
- *   length; not-found when the collection is gone.
+ *   length; not-found when the collection is gone; aborted when it has another one than the caller knows, because it was moved.
  */
 export async function pinSpace(
   client: pg.PoolClient,
   collection: string,
   space: EmbeddingSpace,
+  known: EmbeddingSpace | undefined,
 ): Promise<void> {
   let pin = await readPin(client, collection);
+  if (known && pin.pinned !== null && pin.pinned !== known.id) throw movedMeanwhile(collection, pin.pinned);
   if (pin.pinned === null) {
     if (pin.dimensions !== space.dimensions) {
       throw new KindredError(
@@ -31,6 +33,15 @@ export async function pinSpace(
     pin = await readPin(client, collection);
   }
   if (pin.pinned !== null && pin.pinned !== space.id) throw spaceMismatch(pin.pinned, space.id, collection);
+}
+
+/** Who prepared something for the space that a collection was in has to prepare it again. */
+export function movedMeanwhile(collection: string, spaceId: string): KindredError {
+  return new KindredError(
+    "aborted",
+    `the collection ${JSON.stringify(collection)} has just moved into the embedding space ${JSON.stringify(spaceId)}: try again`,
+    { retryAfterMs: 20 },
+  );
 }
 
 /** Makes the space known, which collections refer to. */

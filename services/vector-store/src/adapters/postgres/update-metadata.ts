@@ -31,6 +31,8 @@ export async function updateMetadata(
   const { layout } = collection;
   const { items } = layout;
   if (!items) throw new TypeError("the collection's metadata are its own columns");
+  // What writes no vector is not refused by itself where the vectors are in another table by now.
+  await client.query(`DELETE FROM ${tableSql(layout.vectors)} WHERE false`);
   await holdVectors(client, collection, changes);
   const compare = compareKeys(layout.key.type);
   const rows = changes.toSorted((a, b) => compare(a.key, b.key));

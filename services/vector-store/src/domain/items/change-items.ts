@@ -32,28 +32,28 @@ export async function updateMetadata(
   changes: MetadataChanges,
   limits: CallLimits,
 ): Promise<number> {
-  const collection = await deps.collections.get(changes.collection);
-  requireWritable(collection);
-  requireOwnMetadata(collection, "metadata and documents");
-  checkValues(changes);
-  const keys = readKeys(collection, changes.keys, "keys");
-  requireDistinct(keys, "keys");
-  const rows = keys.map((key, i) => ({
-    key,
-    metadata: changes.metadata[i],
-    document: changes.documents[i],
-  }));
-  try {
-    return await retryAborted(() =>
-      deps.items.updateMetadata(collection, rows, { merge: changes.merge }, limits),
-    );
-  } catch (error) {
-    const position =
-      isKindredError(error) && error.kind === "invalid-argument"
-        ? keys.indexOf(error.metadata["key"] ?? "")
-        : -1;
-    throw position === -1 ? error : invalidField(`documents[${position}]`, TOO_MANY_WORDS);
-  }
+  return await retryAborted(async () => {
+    const collection = await deps.collections.get(changes.collection);
+    requireWritable(collection);
+    requireOwnMetadata(collection, "metadata and documents");
+    checkValues(changes);
+    const keys = readKeys(collection, changes.keys, "keys");
+    requireDistinct(keys, "keys");
+    const rows = keys.map((key, i) => ({
+      key,
+      metadata: changes.metadata[i],
+      document: changes.documents[i],
+    }));
+    try {
+      return await deps.items.updateMetadata(collection, rows, { merge: changes.merge }, limits);
+    } catch (error) {
+      const position =
+        isKindredError(error) && error.kind === "invalid-argument"
+          ? keys.indexOf(error.metadata["key"] ?? "")
+          : -1;
+      throw position === -1 ? error : invalidField(`documents[${position}]`, TOO_MANY_WORDS);
+    }
+  });
 }
 
 function checkValues({ keys, metadata, documents }: MetadataChanges): void {
@@ -81,9 +81,11 @@ export async function deleteItems(
   request: { collection: string; which: { keys: readonly string[] } | { filter: Filter } },
   limits: CallLimits,
 ): Promise<number> {
-  const collection = await deps.collections.get(request.collection);
-  requireWritable(collection);
-  const { which } = request;
-  const wanted = "keys" in which ? { keys: readKeys(collection, which.keys, "keys.keys") } : which;
-  return await retryAborted(() => deps.items.remove(collection, wanted, limits));
+  return await retryAborted(async () => {
+    const collection = await deps.collections.get(request.collection);
+    requireWritable(collection);
+    const { which } = request;
+    const wanted = "keys" in which ? { keys: readKeys(collection, which.keys, "keys.keys") } : which;
+    return await deps.items.remove(collection, wanted, limits);
+  });
 }

@@ -50,7 +50,7 @@ export async function* ingestItems(
   ): Promise<NumberedResult> =>
     naming(batch, async () => ({
       sequence: batch.sequence,
-      ...(await storeBatch(deps, batch, prepared, left)),
+      ...(await storeBatch(deps, batch, prepared, { ...left, priority: "bulk" })),
     }));
   try {
     for await (const result of inOrder(batches, { prepare, store }, limits)) {

@@ -6,6 +6,7 @@ import type { CollectionRepository, ItemStore } from "../item-ports.ts";
 import type { Item, Projection } from "../item.ts";
 import { decodeKeyToken, encodeKeyToken } from "../page-token.ts";
 import type { CallLimits } from "../ports.ts";
+import { retryAborted } from "../retry-aborted.ts";
 import { readKey } from "./key-form.ts";
 
 export interface ReadItemsDeps {
@@ -41,11 +42,13 @@ export async function getItems(
   request: { collection: string; keys: readonly string[]; projection: Projection },
   limits: CallLimits,
 ): Promise<Item[]> {
-  const collection = await deps.collections.get(request.collection);
-  const keys = readKeys(collection, request.keys, "keys");
-  const found = await deps.items.get(collection, [...new Set(keys)], request.projection, limits);
-  const byKey = new Map(found.map((item) => [item.key, item]));
-  return keys.map((key) => byKey.get(key)).filter((item) => item !== undefined);
+  return await retryAborted(async () => {
+    const collection = await deps.collections.get(request.collection);
+    const keys = readKeys(collection, request.keys, "keys");
+    const found = await deps.items.get(collection, [...new Set(keys)], request.projection, limits);
+    const byKey = new Map(found.map((item) => [item.key, item]));
+    return keys.map((key) => byKey.get(key)).filter((item) => item !== undefined);
+  });
 }
 
 /**
@@ -65,13 +68,11 @@ export async function scrollItems(
 ): Promise<{ items: Item[]; nextPageToken: string }> {
   const { filter, pageSize, projection } = request;
   const afterKey = decodeKeyToken(request, request.pageToken);
-  const collection = await deps.collections.get(request.collection);
-  // One more than asked for: it tells whether there is a next page.
-  const found = await deps.items.list(
-    collection,
-    { filter, afterKey, limit: pageSize + 1, projection },
-    limits,
-  );
+  const found = await retryAborted(async () => {
+    const collection = await deps.collections.get(request.collection);
+    // One more than asked for: it tells whether there is a next page.
+    return await deps.items.list(collection, { filter, afterKey, limit: pageSize + 1, projection }, limits);
+  });
   const items = found.slice(0, pageSize);
   const last = items.at(-1);
   return { items, nextPageToken: found.length > pageSize && last ? encodeKeyToken(request, last.key) : "" };

@@ -38,8 +38,26 @@ export async function upsertItems(
   return await storeBatch(deps, batch, await completeItems(deps, batch, checked, options), options);
 }
 
-/** Stores a batch that was prepared before. */
+/** Stores a batch that was prepared before; prepares it again when the collection has changed under it. */
 export async function storeBatch(
+  deps: StoreItemsDeps,
+  batch: ItemBatch,
+  prepared: PreparedItemBatch,
+  options: PrepareItemsOptions,
+): Promise<StoredItemBatch> {
+  const spaceId = prepared.items.collection.space?.id;
+  return await retryAborted(async (attempt) => {
+    if (attempt === 1) return await storePrepared(deps, batch, prepared, options);
+    // Vectors that came without a space are of the one that the collection had.
+    const vectors = batch.items.texts.length === 0 && batch.spaceId === "" && spaceId !== undefined;
+    const again = vectors ? { ...batch, spaceId } : batch;
+    const checked = await checkBatch(deps, again, options);
+    const items = await completeItems(deps, again, checked, options);
+    return await storePrepared(deps, again, items, options);
+  });
+}
+
+async function storePrepared(
   deps: { items: Pick<ItemStore, "store"> },
   batch: ItemBatch,
   prepared: PreparedItemBatch,
@@ -48,7 +66,7 @@ export async function storeBatch(
   const { items, rejected } = prepared;
   if (items.rows.length === 0) return { inserted: 0, replaced: 0, skipped: prepared.skipped, rejected };
   try {
-    const stored = await retryAborted(() => deps.items.store(items, limits));
+    const stored = await deps.items.store(items, limits);
     return { ...stored, skipped: prepared.skipped + stored.skipped.length, rejected };
   } catch (error) {
     const row = isKindredError(error) ? items.rows.findIndex(({ key }) => key === error.metadata["key"]) : -1;
@@ -62,7 +80,7 @@ export async function storeBatch(
     if (batch.badRows === "reject-batch")
       throw invalidField(`${batch.fields.items}.${column}[${position}]`, TOO_MANY_WORDS);
     const refused = { position, key, reason: `${column} ${TOO_MANY_WORDS}` };
-    return await storeBatch(deps, batch, without(prepared, row, refused), limits);
+    return await storePrepared(deps, batch, without(prepared, row, refused), limits);
   }
 }
 

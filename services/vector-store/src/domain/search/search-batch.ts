@@ -25,12 +25,14 @@ export async function searchBatch(
   const embedded = new Map<string, Promise<EmbeddedTexts>>();
   const embedTogether = (collection: Collection): Promise<EmbeddedTexts> => {
     const { name } = collection;
+    // It may be in another space when a search is done anew.
+    const shared = `${name}\n${collection.space?.id ?? ""}`;
     const texts = queries.flatMap((query) =>
       isKindredError(query) || query.collection !== name ? [] : textsOf(query),
     );
-    const shared = embedded.get(name) ?? embedTexts(deps, collection, texts, left());
-    embedded.set(name, shared);
-    return shared;
+    const vectors = embedded.get(shared) ?? embedTexts(deps, collection, texts, left());
+    embedded.set(shared, vectors);
+    return vectors;
   };
   const outcomes: SearchOutcome[] = [];
   const waiting = queries.entries();

@@ -4,17 +4,24 @@ import { CollectionService, ElementType, IndexKind, Metric } from "@kindred/cont
 import { isKindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
 import { silentLogger } from "@kindred/testing";
-import type { CollectionRepository } from "../../domain/item-ports.ts";
 import { collectionRoutes } from "./routes.ts";
 
 /** Bad input is refused before anything is asked. */
-const collections = new Proxy({} as CollectionRepository, {
-  get: (_, method) => () => {
-    throw new Error(`the collections were asked: ${String(method)}`);
-  },
-});
+function untouchable<T extends object>(what: string): T {
+  return new Proxy({} as T, {
+    get: (_, method) => () => {
+      throw new Error(`${what} were asked: ${String(method)}`);
+    },
+  });
+}
+const deps: Parameters<typeof collectionRoutes>[0] = {
+  collections: untouchable("the collections"),
+  embedding: untouchable("the embeddings"),
+  moves: untouchable("the moves"),
+  operations: untouchable("the operations"),
+};
 const transport = createInMemoryTransport(
-  (router) => router.service(CollectionService, collectionRoutes({ collections })),
+  (router) => router.service(CollectionService, collectionRoutes(deps)),
   { logger: silentLogger() },
 );
 const client = createClient(CollectionService, transport);
@@ -203,3 +210,29 @@ test.each(["getCollection", "deleteCollection", "getCollectionStatistics"] as co
     expect(await problemsOf(client[method]({ name: "" }))).toEqual([`name ${NAME_RULE}; is ""`]);
   },
 );
+
+describe("a move into another embedding space", () => {
+  test.each<[string, object, string[]]>([
+    ["without a collection", { collection: "" }, [`collection ${NAME_RULE}; is ""`]],
+    ["without a target", { spaceId: "" }, ["space_id is required where no model is given"]],
+    ["with two targets", { model: "minilm" }, ["model cannot be given together with space_id"]],
+    [
+      "into what is no space",
+      { spaceId: "minilm" },
+      ["space_id must have the form provider:model@revision:dimensions:pooling:normalization:max_tokens"],
+    ],
+    [
+      "with a long model",
+      { spaceId: "", model: "m".repeat(201) },
+      ["model must be at most 200 characters, has 201"],
+    ],
+    [
+      "with a long request id",
+      { requestId: "r".repeat(201) },
+      ["request_id must be at most 200 characters, has 201"],
+    ],
+  ])("%s is refused", async (_, bad, problems) => {
+    const good = { collection: "songs", spaceId: SPACE };
+    expect(await problemsOf(client.startReembedding({ ...good, ...bad }))).toEqual(problems);
+  });
+});
