@@ -3,6 +3,7 @@ import { loadConfig } from "@kindred/config";
 import { databaseSettings, ensureVector, migrate, openDatabase, type Database } from "@kindred/postgres";
 import { silentLogger, testDatabase } from "@kindred/testing";
 import { itemSearch } from "../src/adapters/postgres/item-search.ts";
+import { searchStates } from "../src/adapters/postgres/search-state.ts";
 import { migrations } from "../src/adapters/postgres/migrations.ts";
 import { COLLECTION, metricsOf, type Collection, type ElementType } from "../src/domain/collection.ts";
 import type { Filter } from "../src/domain/filter.ts";
@@ -101,7 +102,7 @@ beforeAll(async () => {
   await db.query(
     "CREATE INDEX halfvecs_ivfflat ON collection_2_vectors USING ivfflat (embedding halfvec_l2_ops) WITH (lists = 20)",
   );
-  search = itemSearch(db);
+  search = itemSearch(db, searchStates(db, { curves: async () => new Map() }));
 }, 120_000);
 afterAll(() => opened.disposeAsync());
 

@@ -93,6 +93,9 @@ export function inProcessSearch(
       return Number(rows[0]?.count);
     },
 
+    // It matters to index scans only.
+    passingShare: async () => undefined,
+
     nearest: (query, limits) =>
       withinLimits(limits, async (signal) => {
         const left = countDown(limits);

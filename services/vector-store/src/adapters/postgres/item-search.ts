@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { compareVersions, type Database } from "@kindred/postgres";
 import type { Collection } from "../../domain/collection.ts";
 import type { Filter } from "../../domain/filter.ts";
@@ -20,22 +19,23 @@ import {
   countsCandidates,
   distancesStatement,
   nearestStatement,
+  scannedRows,
   scanSettings,
   type DistanceQuery,
 } from "./item-search-statement.ts";
 import { shownParameters } from "./shown-parameters.ts";
+import { briefMemory, passingShares, statementDigest } from "./passing-share.ts";
 import { searchStates, type SearchStates } from "./search-state.ts";
+import { movedMeanwhile } from "./space-pin.ts";
 import { preparedStatements } from "./prepared-statements.ts";
 import { packedFromColumn } from "./vector-columns.ts";
 
 /** The first pgvector whose index scans go on under a filter. */
 const ITERATIVE_SINCE = "0.8.0";
 
-/** How selective a filter is changes slowly, and a wrong guess costs time only. */
-const COUNT_FRESH_MS = 10_000;
-const MAX_COUNTS = 1000;
-
 interface HitRow extends ImageRow {
+  /** Of the images catalogue only. */
+  pinnedSpaceId?: string | null;
   key: string;
   /** Null for a row of a user's table that has no vector; it sorts last. */
   distance: number | null;
@@ -48,7 +48,8 @@ interface HitRow extends ImageRow {
 
 /** Searches with pgvector, by one statement and one round trip each. */
 export function itemSearch(db: Database, states: SearchStates = searchStates(db)): ItemSearch {
-  const counts = new Map<string, { count: number; bound: number; at: number }>();
+  const counts = briefMemory<{ count: number; bound: number }>();
+  const shares = passingShares(db);
   const statements = preparedStatements(db);
   const iterative = (): boolean =>
     compareVersions(db.capabilities.vector?.version ?? "0", ITERATIVE_SINCE) >= 0;
@@ -58,23 +59,23 @@ export function itemSearch(db: Database, states: SearchStates = searchStates(db)
 
     async countMatching(collection: Collection, filter: Filter, bound: number, limits: CallLimits) {
       const { text, values } = countStatement(filter, collection.layout, bound);
-      const key = digestOf([text, values.slice(0, -1)]);
+      const key = statementDigest(text, values.slice(0, -1));
       const known = counts.get(key);
-      const usable = known && (known.count < known.bound || known.bound >= bound);
-      if (usable && performance.now() - known.at < COUNT_FRESH_MS) return Math.min(known.count, bound);
+      if (known && (known.count < known.bound || known.bound >= bound)) return Math.min(known.count, bound);
       const { rows } = await db.statement<{ count: string }>({ text, values }, { ...limits, readOnly: true });
       const count = Number(rows[0]?.count);
-      counts.delete(key);
-      if (counts.size >= MAX_COUNTS) counts.clear();
-      counts.set(key, { count, bound, at: performance.now() });
+      counts.set(key, { count, bound });
       return count;
     },
+
+    passingShare: (collection, filter, limits) => shares.of(collection, filter, limits),
 
     async nearest(query: ItemQuery, limits: CallLimits): Promise<NearestItems> {
       const { scan } = query;
       const left = countDown(limits);
       const statement = nearestStatement(query);
       const run = (goingOn: boolean): Promise<{ rows: HitRow[] }> =>
+        // Another index has another text, save for one of the same vectors by another method.
         statements.run<HitRow>(statement, scan.method, {
           ...left(),
           readOnly: true,
@@ -119,16 +120,12 @@ export function itemSearch(db: Database, states: SearchStates = searchStates(db)
   };
 }
 
-/** Filters may be long, and a thousand of them are remembered. */
-function digestOf(value: unknown): string {
-  const json = JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? `${part}n` : part));
-  return createHash("sha256").update(json).digest("base64url");
-}
-
 /** Whether one round of an index scan may give fewer rows than are wanted: an iterative scan costs a tenth more. */
-function mayComeShort({ scan, filter, excludedKeys, candidateLimit }: ItemQuery): boolean {
-  if (filter || excludedKeys.length > 0) return true;
-  return scan.method === "ivfflat" || (scan.method === "hnsw" && candidateLimit > scan.efSearch);
+export function mayComeShort(query: ItemQuery): boolean {
+  const { scan, filter, sampledShare, excludedKeys } = query;
+  if (filter || sampledShare !== undefined || excludedKeys.length > 0) return true;
+  // DiskANN's scans always go on.
+  return scan.method !== "hnsw" || scannedRows(query) > scan.efSearch;
 }
 
 /** What the statement leaves in the index's order may have equal distances. */
@@ -140,8 +137,18 @@ function nearestFirst({ collection, group, scan }: ItemQuery): (a: ItemHit, b: I
 
 type Hits = Pick<ItemQuery, "collection" | "projection" | "group">;
 
+/** The images' table keeps its name when they move into another space; others have another table then. */
+const EMBEDDINGS = "embeddings";
+
+/** @throws KindredError aborted when the hits are of another space than the query, which was made before the catalogue moved there */
+function requireSameSpace({ name, space }: Collection, rows: readonly HitRow[]): void {
+  const pinned = rows[0]?.pinnedSpaceId;
+  if (pinned != null && pinned !== space?.id) throw movedMeanwhile(name, pinned);
+}
+
 /** What has no vector is no hit. */
 function toHits(query: Hits, rows: readonly HitRow[]): ItemHit[] {
+  if (query.collection.layout.vectors.name === EMBEDDINGS) requireSameSpace(query.collection, rows);
   return rows.flatMap((row) => (row.distance === null ? [] : [toHit(query, row, row.distance)]));
 }
 

@@ -1,8 +1,12 @@
 import type { Database } from "@kindred/postgres";
-import type { Collection } from "../../domain/collection.ts";
-import type { SearchState } from "../../domain/item-ports.ts";
-import { INDEX_NAME, type VectorIndex } from "../../domain/vector-index.ts";
+import { metricsOf, type Collection } from "../../domain/collection.ts";
+import type { SearchState, ServingIndex } from "../../domain/item-ports.ts";
+import type { RecallStore } from "../../domain/recall/recall.ts";
+import { servesMetric } from "../../domain/search/search-plan.ts";
+import { INDEX_NAME } from "../../domain/vector-index.ts";
 import { vectorIndexes, type TableIndex } from "./index-catalogue.ts";
+import { withoutRivals } from "./index-rivals.ts";
+import { recallStore } from "./recall-store.ts";
 import { bytesPerVector, estimateRows } from "./row-estimate.ts";
 import { tableSql } from "./sql.ts";
 
@@ -14,9 +18,6 @@ const BYTES_PER_IMAGE = 150;
 /** It belongs to no call, whose deadline would end it; somebody who holds a lock on the table can keep it waiting. */
 const READ_TIMEOUT_MS = 2000;
 
-/** Those of whole columns: an index of a cast or a quantisation is not found by the column's own operators. */
-const SERVING = /^(vector|halfvec|bit)_(cosine|l2|ip|l1|hamming|jaccard)_ops$/;
-
 type TableState = Omit<SearchState, "iterativeScans">;
 
 /** What the searches of collections depend on. */
@@ -27,13 +28,17 @@ export interface SearchStates {
   forget(): void;
 }
 
-export function searchStates(db: Database): SearchStates {
+/** @param recall where curves of recall are read from */
+export function searchStates(
+  db: Database,
+  recall: Pick<RecallStore, "curves"> = recallStore(db),
+): SearchStates {
   const kept = new Map<string, { state: Promise<TableState>; at: number }>();
   const of = async (collection: Collection): Promise<TableState> => {
     const key = `${collection.name}\n${tableSql(collection.layout.vectors)}`;
     const known = kept.get(key);
     if (known && performance.now() - known.at < FRESH_MS) return await known.state;
-    const entry = { state: readState(db, collection), at: performance.now() };
+    const entry = { state: readState(db, recall, collection), at: performance.now() };
     if (kept.size >= MAX_KEPT) kept.clear();
     kept.set(key, entry);
     try {
@@ -46,7 +51,12 @@ export function searchStates(db: Database): SearchStates {
   return { of, forget: () => kept.clear() };
 }
 
-async function readState(db: Database, { kind, dimensions, layout }: Collection): Promise<TableState> {
+async function readState(
+  db: Database,
+  recall: Pick<RecallStore, "curves">,
+  collection: Collection,
+): Promise<TableState> {
+  const { kind, dimensions, layout } = collection;
   const { indexes, estimatedRows, groups } = await db.transaction(
     async (client) => ({
       indexes: await vectorIndexes(client, layout.vectors),
@@ -58,27 +68,41 @@ async function readState(db: Database, { kind, dimensions, layout }: Collection)
     }),
     { readOnly: true, timeoutMs: READ_TIMEOUT_MS },
   );
-  const serving = indexes.filter((index) => serves(index, layout.vector.column)).toSorted(byPreference);
+  const limits = { timeoutMs: READ_TIMEOUT_MS };
+  const serving = indexes.filter((index) => serves(index, collection)).toSorted(byPreference);
+  const scanned = await withoutRivals(db, collection, serving, limits);
+  const curves = scanned.length === 0 ? undefined : await recall.curves(collection.name, limits);
   return {
-    indexes: serving.map((index) => ({ ...index, curves: [] })),
+    indexes: scanned.map((index): ServingIndex => ({ ...index, curves: curves?.get(index.name) ?? [] })),
     estimatedRows,
     estimatedGroups: groups ?? estimatedRows,
   };
 }
 
-function serves(index: TableIndex, column: string): boolean {
-  const known = index.method === "hnsw" || index.method === "ivfflat";
-  const whole = index.column === column && index.expression === undefined && !index.partial;
-  return known && whole && index.valid && SERVING.test(index.operatorClass);
+/** Whether searches by some metric find it: a quantised one only where it is of as many dimensions as statements say. */
+function serves(index: TableIndex, collection: Collection): boolean {
+  const { dimensions, layout } = collection;
+  if (!index.searchable || index.column !== layout.vector.column) return false;
+  if (index.dimensions !== undefined && index.dimensions !== dimensions) return false;
+  return metricsOf(collection.elementType).some((metric) => servesMetric(index, metric, collection));
 }
 
-/** HNSW before IVFFlat, this service's own before others, those that were built with more effort before others. */
-function byPreference(a: VectorIndex, b: VectorIndex): number {
-  const rank = (index: VectorIndex): number[] => [
-    Number(index.method === "hnsw"),
+const METHODS: Record<TableIndex["method"], number> = { hnsw: 2, diskann: 1, ivfflat: 0 };
+const QUANTIZATIONS: Record<TableIndex["quantization"], number> = { none: 1, halfvec: 1, binary: 0 };
+
+/**
+ * Where nothing was measured: whole vectors and those of half precision before binary quantised ones, HNSW before DiskANN before
+ * IVFFlat, this service's own before others, those that were built with more effort before others, half precision, which takes half the
+ * time and finds as much (docs/adr/0021), before whole vectors.
+ */
+function byPreference(a: TableIndex, b: TableIndex): number {
+  const rank = (index: TableIndex): number[] => [
+    QUANTIZATIONS[index.quantization],
+    METHODS[index.method],
     Number(index.name === INDEX_NAME),
     Number(index.parameters["ef_construction"] ?? 0),
     Number(index.parameters["m"] ?? 0),
+    Number(index.quantization === "halfvec"),
   ];
   const [left, right] = [rank(a), rank(b)];
   const differing = left.findIndex((value, i) => value !== right[i]);

@@ -8,6 +8,7 @@ export function searchByStorage(ways: { vectors: ItemSearch; json: ItemSearch })
   return {
     state: (collection) => of(collection).state(collection),
     countMatching: (collection, ...rest) => of(collection).countMatching(collection, ...rest),
+    passingShare: (collection, ...rest) => of(collection).passingShare(collection, ...rest),
     nearest: (query, ...rest) => of(query.collection).nearest(query, ...rest),
     distances: (query, ...rest) => of(query.collection).distances(query, ...rest),
     explain: (query, ...rest) => of(query.collection).explain(query, ...rest),

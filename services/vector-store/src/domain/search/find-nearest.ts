@@ -1,5 +1,5 @@
 import { similarityOf } from "../collection.ts";
-import type { ItemHit, ItemQuery, ItemScan, ItemSearch, NearestItems } from "../item-ports.ts";
+import type { IndexScan, ItemHit, ItemQuery, ItemScan, ItemSearch, NearestItems } from "../item-ports.ts";
 import type { CallLimits } from "../ports.ts";
 import { nextCandidateLimit } from "./search-plan.ts";
 
@@ -56,7 +56,7 @@ export async function findNearest(
 const MEMBER_EFFORT = 8;
 
 /** Beyond this a scan of the index is more work than comparing every row. */
-function mostCandidates(scan: Exclude<ItemScan, { method: "exact" }>): number {
+function mostCandidates(scan: IndexScan): number {
   return scan.method === "hnsw" ? scan.maxScanTuples : Infinity;
 }
 

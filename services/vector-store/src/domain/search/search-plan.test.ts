@@ -1,87 +1,52 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { IndexScan, SearchState, ServingIndex } from "../item-ports.ts";
+import { metricsOf } from "../collection.ts";
+import type { VectorIndex } from "../vector-index.ts";
 import {
   defaultEfSearch,
   exactRowBound,
   firstCandidateLimit,
-  indexScan,
   MAX_SCAN_TUPLES,
   nextCandidateLimit,
+  servesMetric,
 } from "./search-plan.ts";
 
-const query = { exact: false, efSearch: undefined, probes: undefined };
-const hnsw: ServingIndex = {
+const whole: VectorIndex = {
   name: "h",
   oid: 1,
   method: "hnsw",
   quantization: "none",
   metric: "cosine",
-  curves: [],
   operatorClass: "vector_cosine_ops",
   valid: true,
   partial: false,
   sizeBytes: 1n,
-  parameters: { m: "16", ef_construction: "200" },
-};
-const ivfflat: ServingIndex = { ...hnsw, name: "i", method: "ivfflat", parameters: { lists: "100" } };
-const stateOf = (...indexes: ServingIndex[]): SearchState => ({
-  indexes,
-  estimatedRows: 25_000,
-  estimatedGroups: 5000,
-  iterativeScans: true,
-});
-const options = {
-  collection: { elementType: "vector" as const },
-  metric: "cosine" as const,
-  state: stateOf(hnsw),
-  wanted: 10,
+  parameters: {},
 };
 
-describe("indexScan", () => {
-  test("takes an index of the metric and the element type, and not against the caller's will", () => {
-    expect(indexScan(query, options)).toMatchObject({ method: "hnsw", indexName: "h", efSearch: 200 });
-    expect(indexScan({ ...query, exact: true }, options)).toBeUndefined();
-    expect(indexScan(query, { ...options, state: stateOf() })).toBeUndefined();
-    expect(indexScan(query, { ...options, metric: "l2" })).toBeUndefined();
-    expect(indexScan(query, { ...options, collection: { elementType: "halfvec" } })).toBeUndefined();
-    const l2 = { ...hnsw, operatorClass: "vector_l2_ops" };
-    expect(indexScan(query, { ...options, metric: "l2", state: stateOf(l2) })).toBeDefined();
+describe("servesMetric", () => {
+  const vectors = { elementType: "vector" } as const;
+  const halves = { elementType: "halfvec" } as const;
+
+  test("by the operator class of what it holds", () => {
+    expect(servesMetric(whole, "cosine", vectors)).toBe(true);
+    expect(servesMetric(whole, "l2", vectors)).toBe(false);
+    expect(servesMetric(whole, "cosine", halves)).toBe(false);
+    const half = { ...whole, quantization: "halfvec", operatorClass: "halfvec_l2_ops" } as const;
+    expect(servesMetric(half, "l2", vectors)).toBe(true);
+    expect(servesMetric(half, "cosine", vectors)).toBe(false);
   });
 
-  test("takes no index that holds some rows only, or that is not valid", () => {
-    for (const change of [{ valid: false }, { partial: true }]) {
-      expect(indexScan(query, { ...options, state: stateOf({ ...hnsw, ...change }) })).toBeUndefined();
-    }
+  test("signs of numbers tell directions, and no lengths", () => {
+    const binary = { ...whole, quantization: "binary", operatorClass: "bit_hamming_ops" } as const;
+    const served = metricsOf("vector").filter((metric) => servesMetric(binary, metric, vectors));
+    expect(served).toEqual(["cosine", "inner-product"]);
+    expect(servesMetric({ ...binary, operatorClass: "bit_jaccard_ops" }, "cosine", vectors)).toBe(false);
   });
 
-  test("whoever names probes or ef_search gets the index that they are for, where there is one", () => {
-    const both = { ...options, state: stateOf(hnsw, ivfflat) };
-    expect(indexScan(query, both)).toMatchObject({ method: "hnsw" });
-    expect(indexScan({ ...query, probes: 7 }, both)).toEqual({
-      method: "ivfflat",
-      indexName: "i",
-      quantization: "none",
-      rerank: undefined,
-      probes: 7,
-      maxProbes: 100,
-    });
-    expect(indexScan({ ...query, probes: 700 }, both)).toMatchObject({ probes: 100 });
-    expect(indexScan({ ...query, probes: 7 }, options)).toMatchObject({ method: "hnsw" });
-    expect(indexScan(query, { ...options, state: stateOf(ivfflat) })).toMatchObject({ probes: 20 });
-  });
-
-  test("ef_search is never below what is wanted, which it caps, and never above pgvector's limit", () => {
-    const count = fc.integer({ min: 1, max: 2000 });
-    fc.assert(
-      fc.property(count, fc.option(fc.integer({ min: 1, max: 1000 })), (wanted, asked) => {
-        const scan = indexScan({ ...query, efSearch: asked ?? undefined }, { ...options, wanted });
-        const { efSearch } = scan as IndexScan & { method: "hnsw" };
-        expect(efSearch).toBeGreaterThanOrEqual(Math.min(1000, wanted));
-        expect(efSearch).toBeLessThanOrEqual(1000);
-        if (asked !== null && asked >= wanted) expect(efSearch).toBe(asked);
-      }),
-    );
+  test("none that holds some rows only, or that is not valid", () => {
+    expect(servesMetric({ ...whole, valid: false }, "cosine", vectors)).toBe(false);
+    expect(servesMetric({ ...whole, partial: true }, "cosine", vectors)).toBe(false);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Collection, Metric } from "../collection.ts";
-import type { IndexScan, SearchState } from "../item-ports.ts";
-import type { SearchQuery } from "./search-query.ts";
+import { indexedType } from "../indexes/index-spec.ts";
+import type { IndexScan } from "../item-ports.ts";
 import type { VectorIndex } from "../vector-index.ts";
 
 /** pgvector's limit of hnsw.ef_search. */
@@ -70,58 +70,21 @@ const OPERATOR_CLASSES: Record<Metric, string> = {
   jaccard: "jaccard_ops",
 };
 
-/** Whether a search by this metric can scan the index. */
-export function servesMetric(
-  index: VectorIndex,
-  metric: Metric,
-  { elementType }: Pick<Collection, "elementType">,
-): boolean {
-  return (
-    index.valid && !index.partial && index.operatorClass === `${elementType}_${OPERATOR_CLASSES[metric]}`
-  );
-}
+/** By what binary quantised vectors can stand in for whole ones: they keep the signs of numbers, which tell of directions, not of lengths. */
+const METRICS_OF_SIGNS: readonly Metric[] = ["cosine", "inner-product"];
 
-/** The scan of an index that could serve the search; undefined when none can, or none is wanted. */
-export function indexScan(
-  query: Pick<SearchQuery, "exact" | "efSearch" | "probes">,
-  options: {
-    collection: Pick<Collection, "elementType">;
-    metric: Metric;
-    state: SearchState;
-    /** Hits, or groups. */
-    wanted: number;
-  },
-): IndexScan | undefined {
-  if (query.exact) return undefined;
-  const serving = options.state.indexes.filter((index) =>
-    servesMetric(index, options.metric, options.collection),
-  );
-  // Whoever names probes wants an IVFFlat index, whoever names ef_search an HNSW one.
-  const wanted = query.probes !== undefined ? "ivfflat" : query.efSearch !== undefined ? "hnsw" : undefined;
-  const index = serving.find(({ method }) => method === wanted) ?? serving[0];
-  if (!index) return undefined;
-  if (index.method === "ivfflat") {
-    const lists = Number(index.parameters["lists"]);
-    const probes = Math.min(lists, query.probes ?? defaultProbes(lists));
-    return {
-      method: "ivfflat",
-      indexName: index.name,
-      quantization: index.quantization,
-      rerank: undefined,
-      probes,
-      maxProbes: lists,
-    };
+/**
+ * Whether a search by this metric can scan the index. One of binary quantised vectors serves cosine and inner product: its candidates are
+ * compared again. Of inner product, that holds as far as vectors are about equally long.
+ */
+export function servesMetric(
+  { valid, partial, quantization, operatorClass }: VectorIndex,
+  metric: Metric,
+  collection: Pick<Collection, "elementType">,
+): boolean {
+  if (!valid || partial) return false;
+  if (quantization === "binary") {
+    return operatorClass === "bit_hamming_ops" && METRICS_OF_SIGNS.includes(metric);
   }
-  const efSearch =
-    query.efSearch === undefined
-      ? defaultEfSearch(index.parameters, options.wanted)
-      : Math.min(MAX_EF_SEARCH, Math.max(query.efSearch, options.wanted));
-  return {
-    method: "hnsw",
-    indexName: index.name,
-    quantization: index.quantization,
-    rerank: undefined,
-    efSearch,
-    maxScanTuples: MAX_SCAN_TUPLES,
-  };
+  return operatorClass === `${indexedType(collection, quantization)}_${OPERATOR_CLASSES[metric]}`;
 }

@@ -66,6 +66,8 @@ export interface SearchQuery {
   efSearch: number | undefined;
   /** ivfflat.probes, 1 to 32,768; undefined lets the store choose. */
   probes: number | undefined;
+  /** recall@k that an index scan should reach, above 0 and at most 1; undefined: the collection's. */
+  recallTarget: number | undefined;
   /** In the images catalogue: a hit for each embedding instead of one for each image. */
   hitPerEmbedding: boolean;
   group: Grouping | undefined;

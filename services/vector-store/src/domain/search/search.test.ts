@@ -84,6 +84,7 @@ function depsOf(
   options: {
     state?: Partial<SearchState>;
     matching?: number;
+    share?: number;
     indexSees?: (row: number) => boolean;
     matches?: string[];
   } = {},
@@ -127,6 +128,7 @@ function depsOf(
     search: {
       state: async () => ({ ...STATE, ...options.state }),
       countMatching: async (_, __, bound) => Math.min(bound, options.matching ?? 0),
+      passingShare: async () => options.share,
       distances: async ({ keys, group }) =>
         keys.map((key) => itemHit(Number(key), group && groups[Number(key)])),
       explain: async () => ({ sql: "SELECT 1", parameters: [], settings: {}, plan: "Result" }),
@@ -160,6 +162,7 @@ const query: SearchQuery = {
   exact: false,
   efSearch: undefined,
   probes: undefined,
+  recallTarget: undefined,
   hitPerEmbedding: false,
   group: undefined,
   hybrid: undefined,

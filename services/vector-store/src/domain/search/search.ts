@@ -5,6 +5,7 @@ import { allOf } from "../filter.ts";
 import type {
   CollectionRepository,
   ExplainedQuery,
+  IndexScan,
   ItemQuery,
   ItemScan,
   ItemSearch,
@@ -28,7 +29,9 @@ import {
   type QueryVectorDeps,
   type SearchedCollection,
 } from "./query-vector.ts";
-import { exactRowBound, firstCandidateLimit, indexScan } from "./search-plan.ts";
+import { chooseIndex, type ChosenIndex } from "./choose-index.ts";
+import { retrySearch } from "./retry-search.ts";
+import { exactRowBound, firstCandidateLimit } from "./search-plan.ts";
 import type { Grouping, Hybrid, SearchQuery } from "./search-query.ts";
 
 export interface SearchDeps extends QueryVectorDeps {
@@ -36,6 +39,8 @@ export interface SearchDeps extends QueryVectorDeps {
   search: ItemSearch;
   texts: TextSearch;
   embedding: Pick<EmbeddingPort, "embed">;
+  /** Undefined: nobody wants to know what is searched for. */
+  recent?: RecentQueries | undefined;
 }
 
 export type SearchHit = RankedHit & Partial<Pick<FusedHit, "fusedScore" | "textRank">>;
@@ -62,8 +67,14 @@ export interface SearchPlan {
   rowsScanned: number | undefined;
   textMethod: string | undefined;
   matchingRows: number | undefined;
+  /** Share of the items that pass the filter, as a sample lets expect; undefined where it was not asked for. */
+  filterSelectivity: number | undefined;
   /** Whether an index scan goes on under the filter. */
   iterative: boolean;
+  /** recall@k that was asked of an index scan; undefined for exact searches, and where the caller named the effort. */
+  recallTarget: number | undefined;
+  /** recall@k that is to be expected: 1 of exact searches; undefined where nothing was measured. */
+  expectedRecall: number | undefined;
   /** The decision in words. */
   reasons: readonly string[];
 }
@@ -88,6 +99,16 @@ export async function search(
   embedAll: EmbedAll = (collection, texts, left) => embedTexts(deps, collection, texts, left),
 ): Promise<SearchResult> {
   const left = countDown(limits);
+  return await retrySearch(deps.collections, asked, (query) => searchOnce(deps, query, left, embedAll));
+}
+
+async function searchOnce(
+  deps: SearchDeps,
+  asked: SearchQuery,
+  left: () => CallLimits,
+  embedAll: EmbedAll,
+): Promise<SearchResult> {
+  const { signal } = left();
   const began = performance.now();
   const prepared = await prepare(deps, asked);
   const { query, collection, metric } = prepared;
@@ -99,6 +120,7 @@ export async function search(
     matchDocuments(deps, prepared, left()),
   );
   const vector = await queryVector(deps, collection, query, texts, left());
+  if (!isStored(query)) deps.recent?.note(collection, vector);
   const first = itemQuery(prepared, vector, chosen.scan);
   const found = await findNearest(deps.search, first, query.threshold, left);
   const fused =
@@ -106,12 +128,13 @@ export async function search(
   return {
     collection,
     metric,
-    hits: await choose(prepared, fused, limits.signal),
+    hits: await choose(prepared, fused, signal),
     plan: {
       ...chosen,
       scan: found.scan,
       inProcess: collection.layout.vector.storage === "json",
       fallback: found.fallback,
+      ...(found.fallback && { recallTarget: undefined, expectedRecall: 1 }),
       complete: found.complete,
       // An exact search under a filter compares what passes it, which was counted.
       rowsScanned: found.rowsScanned ?? (found.scan.method === "exact" ? chosen.matchingRows : undefined),
@@ -133,6 +156,15 @@ export async function explain(
   limits: CallLimits,
 ): Promise<{ collection: Collection; plan: SearchPlan; explained: ExplainedQuery | undefined }> {
   const left = countDown(limits);
+  return await retrySearch(deps.collections, asked, (query) => explainOnce(deps, query, options, left));
+}
+
+async function explainOnce(
+  deps: SearchDeps,
+  asked: SearchQuery,
+  options: { analyze: boolean },
+  left: () => CallLimits,
+): Promise<{ collection: Collection; plan: SearchPlan; explained: ExplainedQuery | undefined }> {
   const prepared = await prepare(deps, asked);
   const { query, collection } = prepared;
   const [texts, chosen] = await settled(
@@ -198,52 +230,88 @@ function groupingOf(collection: Collection, query: SearchQuery): Grouping | unde
   return { path: [IMAGE_ID_FIELD], size: 1 };
 }
 
-interface ChosenScan {
-  scan: ItemScan;
-  matchingRows: number | undefined;
-  iterative: boolean;
-  reasons: string[];
-}
+type ChosenScan = Pick<
+  SearchPlan,
+  "scan" | "matchingRows" | "filterSelectivity" | "iterative" | "recallTarget" | "expectedRecall" | "reasons"
+>;
 
 async function chooseScan(deps: SearchDeps, prepared: Prepared, limits: CallLimits): Promise<ChosenScan> {
   const { query, collection, metric, state } = prepared;
-  const exact = (reason: string, matchingRows?: number): ChosenScan => ({
-    scan: { method: "exact" },
-    matchingRows,
-    iterative: false,
-    reasons: [reason],
-  });
-  if (query.exact) return exact("The caller asked for an exact search.");
-  const scan = indexScan(query, { collection, metric, state, wanted: prepared.wanted });
-  if (!scan) return exact(`No valid index serves the metric ${metric}, so that every row is compared.`);
-  const named = `The ${scan.method} index ${scan.indexName} serves the metric ${metric}.`;
-  if (!query.filter) return { scan, matchingRows: undefined, iterative: false, reasons: [named] };
+  if (query.exact) return exactly("The caller asked for an exact search.");
+  const wanted = {
+    collection,
+    metric,
+    state,
+    wanted: prepared.wanted,
+    candidateLimit: candidateLimit(prepared),
+  };
+  const unfiltered = chooseIndex(query, { ...wanted, selectivity: 1 });
+  if (!unfiltered)
+    return exactly(`No valid index serves the metric ${metric}, so that every row is compared.`);
+  const { scan } = unfiltered;
+  if (!query.filter) return byIndex(prepared, unfiltered, {});
   // Whoever names ef_search or probes wants the index.
-  if (query.efSearch !== undefined || query.probes !== undefined) {
-    return {
-      scan,
-      matchingRows: undefined,
-      iterative: state.iterativeScans,
-      reasons: [named, "The caller named its effort."],
-    };
-  }
-  const bound = exactRowBound(candidateLimit(prepared), state.estimatedRows, scan);
+  if (query.efSearch !== undefined || query.probes !== undefined) return byIndex(prepared, unfiltered, {});
+  const bound = exactRowBound(wanted.candidateLimit, state.estimatedRows, scan);
   const matchingRows = await deps.search.countMatching(collection, query.filter, bound, limits);
   if (matchingRows < bound) {
-    return exact(
+    return exactly(
       `${matchingRows} rows pass the filter: comparing all of them is cheaper than scanning ${scan.indexName}.`,
       matchingRows,
     );
   }
+  const sampled = await deps.search.passingShare(collection, query.filter, limits);
+  // At least so many pass, however few of them a sample met.
+  const counted = Math.min(1, bound / Math.max(1, state.estimatedRows));
+  const selectivity = Math.max(counted, sampled ?? 0);
+  const chosen = chooseIndex(query, { ...wanted, selectivity }) ?? unfiltered;
+  return byIndex(prepared, chosen, {
+    matchingRows,
+    filterSelectivity: sampled === undefined ? undefined : selectivity,
+    reasons: [
+      `At least ${bound} rows pass the filter: comparing them all would cost more than the index scan.`,
+      sampled === undefined
+        ? "No sample of this table can be taken, and so the filter counts as one that passes no more rows."
+        : `In a sample it passed ${(100 * sampled).toFixed(1)} % of the rows.`,
+    ],
+  });
+}
+
+function exactly(reason: string, matchingRows?: number): ChosenScan {
+  return {
+    scan: { method: "exact" },
+    matchingRows,
+    filterSelectivity: undefined,
+    iterative: false,
+    recallTarget: undefined,
+    expectedRecall: 1,
+    reasons: [reason],
+  };
+}
+
+function byIndex(
+  { query, metric, state }: Prepared,
+  { scan, recallTarget, expectedRecall, reason }: ChosenIndex,
+  filtered: Partial<Pick<ChosenScan, "matchingRows" | "filterSelectivity" | "reasons">>,
+): ChosenScan {
   return {
     scan,
-    matchingRows,
-    iterative: state.iterativeScans,
+    matchingRows: filtered.matchingRows,
+    filterSelectivity: filtered.filterSelectivity,
+    iterative: query.filter !== undefined && (state.iterativeScans || scan.method === "diskann"),
+    recallTarget,
+    expectedRecall,
     reasons: [
-      named,
-      `At least ${bound} rows pass the filter: comparing them all would cost more than the index scan.`,
+      `The ${describeIndex(scan)} ${scan.indexName} serves the metric ${metric}.`,
+      ...(filtered.reasons ?? []),
+      reason,
     ],
   };
+}
+
+function describeIndex({ method, quantization }: IndexScan): string {
+  const quantized = { none: "", halfvec: " of half precision", binary: " of binary quantised vectors" };
+  return `${method} index${quantized[quantization]}`;
 }
 
 /** Which items may be hits. */

@@ -65,6 +65,12 @@ export function toPlanMessage(
     textMethod: plan.textMethod ?? "",
     ...(plan.matchingRows !== undefined && { matchingRows: BigInt(plan.matchingRows) }),
     iterative: plan.iterative,
+    recallTarget: plan.recallTarget ?? 0,
+    expectedRecall: plan.expectedRecall ?? 0,
+    quantization: scan.method === "exact" ? "" : scan.quantization,
+    reranked: scan.method === "exact" ? 0 : (scan.rerank ?? 0),
+    searchListSize: scan.method === "diskann" ? scan.searchListSize : 0,
+    ...(plan.filterSelectivity !== undefined && { filterSelectivity: plan.filterSelectivity }),
   };
 }
 

@@ -32,12 +32,14 @@ test("what is not set has its default", () => {
     exact: false,
     efSearch: undefined,
     probes: undefined,
+    recallTarget: undefined,
     hitPerEmbedding: false,
     group: undefined,
     hybrid: undefined,
     diversity: undefined,
     projection: { vector: false, metadata: "all", document: false },
   });
+  expect(read({ ...byText, recallTarget: 0.9 }).recallTarget).toBe(0.9);
   expect(read({ ...byText, hybrid: {} }).hybrid).toEqual({
     text: undefined,
     rankConstant: 60,
@@ -111,6 +113,15 @@ describe("bad fields are named", () => {
     ["ef_search must be 1 to 1000, or 0 for the store to choose; is 1001", { ...byText, efSearch: 1001 }],
     ["probes must be 1 to 32768, or 0 for the store to choose; is -1", { ...byText, probes: -1 }],
     ["probes cannot be given together with ef_search", { ...byText, probes: 1, efSearch: 1 }],
+    ["recall_target must be above 0 and at most 1, is 0", { ...byText, recallTarget: 0 }],
+    ["recall_target must be above 0 and at most 1, is 1.1", { ...byText, recallTarget: 1.1 }],
+    ["recall_target must be above 0 and at most 1, is NaN", { ...byText, recallTarget: NaN }],
+    [
+      "recall_target cannot be given together with exact, which finds all",
+      { ...byText, recallTarget: 0.9, exact: true },
+    ],
+    ["recall_target cannot be given together with ef_search", { ...byText, recallTarget: 0.9, efSearch: 9 }],
+    ["recall_target cannot be given together with probes", { ...byText, recallTarget: 0.9, probes: 9 }],
     ["several.queries must be 1 to 64, are 0", { query: { case: "several", value: {} } }],
     [
       "several.queries[0].query is required: text, vector or key",

@@ -74,6 +74,7 @@ export function readQuery(request: SearchRequest, at = ""): SearchQuery {
   checkEffort(`${at}ef_search`, efSearch, MAX_EF_SEARCH, checks);
   checkEffort(`${at}probes`, probes, MAX_PROBES, checks);
   if (efSearch !== 0 && probes !== 0) checks.add(`${at}probes`, "cannot be given together with ef_search");
+  checkRecallTarget(request, at, checks);
   const filter = allOf(
     readCatalogueFilter(request.filter, isImages, at, checks),
     readFilter(request.where, `${at}where`, checks),
@@ -98,6 +99,7 @@ export function readQuery(request: SearchRequest, at = ""): SearchQuery {
     exact: request.exact,
     efSearch: efSearch || undefined,
     probes: probes || undefined,
+    recallTarget: request.recallTarget,
     hitPerEmbedding: request.hitPerEmbedding,
     group,
     hybrid,
@@ -158,6 +160,21 @@ function readSource(
 function checkEffort(field: string, value: number, max: number, checks: FieldChecks): void {
   if (value < 0 || value > max)
     checks.add(field, `must be 1 to ${max}, or 0 for the store to choose; is ${value}`);
+}
+
+function checkRecallTarget(
+  { recallTarget, exact, efSearch, probes }: SearchRequest,
+  at: string,
+  checks: FieldChecks,
+): void {
+  if (recallTarget === undefined) return;
+  const field = `${at}recall_target`;
+  if (!(recallTarget > 0 && recallTarget <= 1)) {
+    checks.add(field, `must be above 0 and at most 1, is ${recallTarget}`);
+  }
+  if (exact) checks.add(field, "cannot be given together with exact, which finds all");
+  else if (efSearch !== 0) checks.add(field, "cannot be given together with ef_search");
+  else if (probes !== 0) checks.add(field, "cannot be given together with probes");
 }
 
 /** The conditions that the images catalogue had before there was a filter language. */
