@@ -63,6 +63,8 @@ export interface Setup {
   texts: boolean;
   items: Item[];
   index: "hnsw" | "ivfflat" | undefined;
+  /** Undefined: one table. */
+  hashPartitions: number | undefined;
 }
 
 export type Source =
@@ -184,8 +186,9 @@ export function setups(storage: "pgvector" | "json"): fc.Arbitrary<Setup> {
       ofTexts: fc.nat(3).map((n) => n === 0),
       key: fc.boolean(),
       index: fc.constantFrom<("hnsw" | "ivfflat" | undefined)[]>(undefined, "hnsw", "ivfflat"),
+      hashPartitions: fc.constantFrom(undefined, undefined, 2, 5),
     })
-    .chain(({ kind, elementType, metric: chosen, dimensions, ofTexts, key, index }) => {
+    .chain(({ kind, elementType, metric: chosen, dimensions, ofTexts, key, index, hashPartitions }) => {
       const metrics = metricsOf(elementType);
       const metric = metrics[chosen % metrics.length] as Metric;
       const ofWords = ofTexts && elementType !== "bit" && kind === "managed";
@@ -219,6 +222,7 @@ export function setups(storage: "pgvector" | "json"): fc.Arbitrary<Setup> {
           texts: ofWords,
           items: items.toSorted((a, b) => compareKeys(keyType)(a.key, b.key)),
           index: storage === "json" ? undefined : serving,
+          hashPartitions: storage === "json" ? undefined : hashPartitions,
         }));
     });
 }
@@ -290,12 +294,13 @@ export async function make(fixture: Fixture, setup: Setup): Promise<string> {
 }
 
 async function makeManaged(fixture: Fixture, setup: Setup, name: string): Promise<void> {
-  const { elementType, items, metric, dimensions } = setup;
+  const { elementType, items, metric, dimensions, hashPartitions } = setup;
   await fixture.collections.createCollection({
     name,
     dimensions,
     elementType: ELEMENTS[elementType],
     metric: METRICS[metric],
+    hashPartitions: hashPartitions ?? 0,
   });
   // In no order.
   const shuffled = items.toSorted((a, b) => a.key.length - b.key.length);
@@ -311,11 +316,15 @@ async function makeManaged(fixture: Fixture, setup: Setup, name: string): Promis
 }
 
 async function makeRegistered({ db, collections }: Fixture, setup: Setup, name: string): Promise<void> {
-  const { elementType, keyType, dimensions, items, metric } = setup;
+  const { elementType, keyType, dimensions, items, metric, hashPartitions } = setup;
   const table = `"Odd ""${name}"""`;
   await db.query(`
     CREATE TABLE public.${table} ("The ""Key" ${keyType} PRIMARY KEY, "Vec""tor" ${elementType}(${dimensions}),
-      n integer, t text, b boolean, tags text[], j jsonb)`);
+      n integer, t text, b boolean, tags text[], j jsonb) ${hashPartitions ? 'PARTITION BY HASH ("The ""Key")' : ""}`);
+  for (let i = 0; i < (hashPartitions ?? 0); i++) {
+    await db.query(`CREATE TABLE public."${name}_${i}" PARTITION OF public.${table}
+      FOR VALUES WITH (MODULUS ${hashPartitions}, REMAINDER ${i})`);
+  }
   const text = (numbers: Numbers): string =>
     elementType === "bit" ? numbers.join("") : `[${numbers.join(",")}]`;
   for (const { key, numbers, fields } of items) {

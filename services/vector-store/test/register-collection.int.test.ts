@@ -1,6 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { CollectionKind, ElementType, Metric, type Collection } from "@kindred/contracts/vector-store/v1";
+import {
+  CollectionKind,
+  ConflictPolicy,
+  ElementType,
+  Metric,
+  type Collection,
+} from "@kindred/contracts/vector-store/v1";
 import { errorOf, openFixture, type Fixture } from "./fixture.ts";
+import { pack } from "./items-fixture.ts";
 
 let fixture: Fixture;
 beforeAll(async () => {
@@ -151,6 +158,38 @@ test.each<[string, string, object]>([
   await fixture.db.query(`CREATE TABLE shop.t (${columns})`);
   const keyColumn = columns.includes("UNIQUE") ? "id" : "";
   expect(await register({ table: { schema: "shop", table: "t", keyColumn } })).toMatchObject(expected);
+});
+
+test("a partitioned table whose keys may be in several partitions cannot serve; its partitions can", async () => {
+  const { db } = fixture;
+  await db.query(
+    "CREATE TABLE shop.l (id INT NOT NULL, tenant TEXT, v vector(2)) PARTITION BY LIST (tenant)",
+  );
+  await db.query("ALTER TABLE shop.l ADD PRIMARY KEY (id, tenant)");
+  await db.query("CREATE TABLE shop.l_a PARTITION OF shop.l FOR VALUES IN ('a')");
+  await db.query("CREATE UNIQUE INDEX ON shop.l_a (id)");
+  const error = await errorOf(register({ table: { schema: "shop", table: "l", keyColumn: "id" } }));
+  expect(error.kind).toBe("failed-precondition");
+  expect(error.message).toContain("it is partitioned by tenant");
+  expect(
+    await register({ name: "a", table: { schema: "shop", table: "l_a", keyColumn: "id" } }),
+  ).toMatchObject({
+    name: "a",
+  });
+
+  await db.query("CREATE TABLE shop.h (id INT NOT NULL, v vector(2)) PARTITION BY HASH (id)");
+  await db.query("CREATE TABLE shop.h0 PARTITION OF shop.h FOR VALUES WITH (MODULUS 1, REMAINDER 0)");
+  const h = { schema: "shop", table: "h", keyColumn: "id" };
+  expect((await errorOf(register({ table: h }))).message).toContain(
+    'CREATE UNIQUE INDEX ON "shop"."h" ("id")',
+  );
+  await db.query("CREATE UNIQUE INDEX ON shop.h (id)");
+  await register({ table: h });
+  const item = { keys: ["1"], vectors: pack([1, 2]) };
+  const { vectors } = fixture;
+  const policy = { collection: "h", onConflict: ConflictPolicy.REPLACE };
+  expect(await vectors.upsert({ ...policy, items: item })).toMatchObject({ inserted: 1n, replaced: 0n });
+  expect(await vectors.upsert({ ...policy, items: item })).toMatchObject({ inserted: 0n, replaced: 1n });
 });
 
 test("partitioned tables and materialized views are tables too", async () => {

@@ -23,6 +23,8 @@ interface Relation extends TableName {
   primaryKey: string[] | null;
   /** Columns that a unique index has alone. */
   uniqueColumns: string[];
+  /** Columns and expressions; none where it is not partitioned. */
+  partitionedBy: string[];
 }
 
 const RELATION = `
@@ -35,7 +37,11 @@ const RELATION = `
          ARRAY(SELECT a.attname::text
                  FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
                 WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
-                  AND i.indpred IS NULL) AS "uniqueColumns"
+                  AND i.indpred IS NULL) AS "uniqueColumns",
+         ARRAY(SELECT coalesce(a.attname::text, 'an expression')
+                 FROM pg_partitioned_table p, unnest(p.partattrs) AS k (attnum)
+                 LEFT JOIN pg_attribute a ON k.attnum > 0 AND a.attrelid = c.oid AND a.attnum = k.attnum
+                WHERE p.partrelid = c.oid) AS "partitionedBy"
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace`;
 
 const NOT_TABLES: Record<string, string> = {
@@ -133,9 +139,7 @@ async function chooseKey(
     );
   }
   if (!relation.uniqueColumns.includes(column.name)) {
-    problems.push(
-      `does not keep ${quoted} unique by itself: CREATE UNIQUE INDEX CONCURRENTLY ON ${name} (${quoted})`,
-    );
+    problems.push(`does not keep ${quoted} unique by itself: ${uniqueRemedy(found, quoted, column.name)}`);
   }
   // A materialized view has no NOT NULL; what it holds now is all that can be known.
   const nullable = relation.kind === "m" ? await holdsNull(client, name, quoted) : !column.notNull;
@@ -147,6 +151,16 @@ async function chooseKey(
     );
   }
   return column.keyType && { column: column.name, type: column.keyType };
+}
+
+/** A unique index of a partitioned table has to contain all that it is partitioned by. */
+function uniqueRemedy({ relation, name }: Inspection, quoted: string, column: string): string {
+  if (relation.kind !== "p") return `CREATE UNIQUE INDEX CONCURRENTLY ON ${name} (${quoted})`;
+  const others = relation.partitionedBy.filter((by) => by !== column);
+  return others.length === 0
+    ? `CREATE UNIQUE INDEX ON ${name} (${quoted})`
+    : `it is partitioned by ${others.join(", ")}, and no index keeps keys unique over all of its partitions; ` +
+        "register its partitions, a collection each";
 }
 
 async function holdsNull(client: PoolClient, table: string, column: string): Promise<boolean> {
