@@ -24,13 +24,15 @@ import { collectionRepository } from "./adapters/postgres/collection-repository.
 import {
   itemsOfCurrent,
   onCurrentCollections,
+  probeOfCurrent,
   searchOfCurrent,
   textsOfCurrent,
 } from "./adapters/postgres/current-collections.ts";
 import { namingDocuments } from "./adapters/postgres/document-limit.ts";
 import { entities } from "./adapters/postgres/entities.ts";
 import { imageRepository } from "./adapters/postgres/image-repository.ts";
-import { IndexBuilder } from "./adapters/postgres/index-builder.ts";
+import { indexBuilding } from "./adapters/postgres/index-building/index-building.ts";
+import { indexFacts } from "./adapters/postgres/index-facts.ts";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
 import { prepareVector } from "./adapters/postgres/require-vector.ts";
 import { itemSearch } from "./adapters/postgres/item-search.ts";
@@ -39,16 +41,29 @@ import { spaceMoves } from "./adapters/postgres/reembedding/space-moves.ts";
 import { operationClaims } from "./adapters/postgres/operation-claims.ts";
 import { OperationChanges } from "./adapters/postgres/operation-changes.ts";
 import { operationStore, type PostgresOperationStore } from "./adapters/postgres/operation-store.ts";
+import { recallProbe } from "./adapters/postgres/recall-probe.ts";
+import { QueryRecorder } from "./adapters/postgres/recall-recorder.ts";
+import { querySamples } from "./adapters/postgres/recall-samples.ts";
+import { recallStore } from "./adapters/postgres/recall-store.ts";
 import { statisticsReader } from "./adapters/postgres/statistics.ts";
 import { searchStates } from "./adapters/postgres/search-state.ts";
 import { textSearch } from "./adapters/postgres/text-search.ts";
 import { operationMetrics } from "./adapters/telemetry/operation-metrics.ts";
+import { recallMetrics } from "./adapters/telemetry/recall-metrics.ts";
 import type { VectorStoreConfig } from "./config.ts";
 import { COLLECTION } from "./domain/collection.ts";
 import type { CatalogueWriter, EmbeddingPort } from "./domain/ports.ts";
 import type { CollectionRepository, ItemStore } from "./domain/item-ports.ts";
+import { buildIndexHandler } from "./domain/indexes/build-index.ts";
+import { dropIndexHandler, rebuildIndexHandler } from "./domain/indexes/rebuild-index.ts";
+import { keepReconciled } from "./domain/indexes/reconcile-indexes.ts";
+import { indexPlanner } from "./domain/indexes/plan-index.ts";
 import type { OperationHandler } from "./domain/operations/operation.ts";
 import { OperationRunner } from "./domain/operations/operation-runner.ts";
+import { measureRecall, oneAtATime } from "./domain/recall/measure-recall.ts";
+import { recallTuner } from "./domain/recall/tune-index.ts";
+import { recallTuningHandler } from "./domain/recall/tuning-operation.ts";
+import { watchRecall } from "./domain/recall/watch-recall.ts";
 import { searchByStorage } from "./domain/search/by-storage.ts";
 import { vectorStoreRoutes, type VectorStoreDeps } from "./rpc/routes.ts";
 
@@ -81,6 +96,7 @@ export async function createApp(
     await openStore(db, {
       memoryBytes: buildMemory(config),
       cacheBytes: config.SEARCH_CACHE_BYTES,
+      recentQueries: config.RECALL_RECENT_QUERIES,
       metrics,
     }),
   );
@@ -132,7 +148,7 @@ export interface Store extends Omit<VectorStoreDeps, "embedding">, AsyncDisposab
 /** What the RPCs need of a database that is migrated. The database stays the caller's. */
 export async function openStore(
   db: Database,
-  options: { memoryBytes: number; cacheBytes: number; metrics?: Metrics },
+  options: { memoryBytes: number; cacheBytes: number; recentQueries?: number; metrics?: Metrics },
 ): Promise<Store> {
   await using opening = new AsyncDisposableStack();
   const dataSource = opening.adopt(await openDataSource(db, { entities, migrations }), (opened) =>
@@ -144,18 +160,38 @@ export async function openStore(
   const collections = collectionRepository(db, dataSource, (name, limits) =>
     operations.cancelAll(name, "its collection was deleted", limits),
   );
-  const states = searchStates(db);
-  const onCurrent = onCurrentCollections(collections);
-  const indexes = opening.use(
-    new IndexBuilder({
-      db,
-      memoryBytes: options.memoryBytes,
-      estimatedRows: async () => (await states.of(await collections.get(COLLECTION))).estimatedRows,
-      onChange: states.forget,
-    }),
+  const recallObserver = options.metrics && recallMetrics(options.metrics);
+  const recall = recallStore(db, (measurement, event) =>
+    watchRecall({ log: db.logger, observer: recallObserver }, measurement, event),
   );
+  const states = searchStates(db, recall);
+  const onCurrent = onCurrentCollections(collections);
+  const indexes = indexBuilding({ db, memoryBytes: options.memoryBytes, onChange: states.forget });
+  const search = searchOfCurrent(
+    searchByStorage({
+      vectors: itemSearch(db, states),
+      json: inProcessSearch(db, { cacheBytes: options.cacheBytes, states }),
+    }),
+    onCurrent,
+  );
+  const probe = probeOfCurrent(recallProbe(db, search), onCurrent);
+  const recent = opening.use(new QueryRecorder(db, { keep: options.recentQueries ?? 0 }));
+  const measuring = { probe, samples: querySamples(db), recall };
+  const tuner = recallTuner(measuring);
+  const planner = indexPlanner({
+    facts: indexFacts(db),
+    minRows: MIN_ROWS,
+    memoryBytes: options.memoryBytes,
+    cores: cpuLimit(),
+  });
+  const indexOperations = { collections, planner, indexes, search, tuner };
   // Each part of the store that works for long brings its handlers.
-  const handlers: OperationHandler[] = [];
+  const handlers: OperationHandler[] = [
+    buildIndexHandler(indexOperations),
+    rebuildIndexHandler(indexOperations),
+    dropIndexHandler(indexOperations),
+    recallTuningHandler({ collections, probe, tuner, onTuned: states.forget }),
+  ];
   const runner = opening.use(
     new OperationRunner({
       claims: operationClaims(db, changes),
@@ -164,6 +200,7 @@ export async function openStore(
       observer: options.metrics && operationMetrics(options.metrics),
     }),
   );
+  opening.use(keepReconciled({ collections, indexes, log: db.logger }));
   changes.subscribe((id, wanted) => {
     if (wanted) runner.wanted(id);
   });
@@ -173,13 +210,11 @@ export async function openStore(
     images: imageRepository(db, dataSource),
     catalogue: pinningCatalogue(catalogueWriter(db), collections),
     items: itemsOfCurrent(namingDocuments(pinningItems(itemStore(db), collections), db), onCurrent),
-    search: searchOfCurrent(
-      searchByStorage({
-        vectors: itemSearch(db, states),
-        json: inProcessSearch(db, { cacheBytes: options.cacheBytes, states }),
-      }),
-      onCurrent,
-    ),
+    search,
+    recall,
+    recallProbe: probe,
+    measureRecall: oneAtATime((...measured) => measureRecall(measuring, ...measured)),
+    recent,
     texts: textsOfCurrent(textSearch(db), onCurrent),
     indexes,
     statistics: statisticsReader(db),

@@ -1,4 +1,4 @@
-import { bytes, optional, text, type ConfigOf } from "@kindred/config";
+import { bytes, integer, optional, text, type ConfigOf } from "@kindred/config";
 import { databaseSettings } from "@kindred/postgres";
 import { metricsReporterSettings, serverSettings, tracingSettings } from "@kindred/rpc";
 
@@ -25,6 +25,13 @@ export const configSchema = {
     default: "256MiB",
     min: "0",
     max: "1024GiB",
+  }),
+  RECALL_RECENT_QUERIES: integer({
+    description:
+      "How many vectors of late searches are kept of each collection, so that recall is measured with queries like the real ones; 0 keeps none.",
+    default: 1000,
+    min: 0,
+    max: 100_000,
   }),
 };
 

@@ -5,6 +5,7 @@ import {
   ImageService,
   IndexService,
   OperationService,
+  RecallService,
   SearchService,
   VectorService,
 } from "@kindred/contracts/vector-store/v1";
@@ -31,6 +32,7 @@ export interface Fixture extends AsyncDisposable {
   collections: Client<typeof CollectionService>;
   vectors: Client<typeof VectorService>;
   operations: Client<typeof OperationService>;
+  recall: Client<typeof RecallService>;
   /** Empties the catalogue, unpins its space and drops its index; all other collections go. */
   clear(): Promise<void>;
 }
@@ -55,7 +57,9 @@ export async function openFixture(
   );
   if (options.pgvector !== false) await prepareVector(db);
   await migrate(db, { migrations });
-  const store = opening.use(await openStore(db, { memoryBytes: 256 * 2 ** 20, cacheBytes: 64 * 2 ** 20 }));
+  const store = opening.use(
+    await openStore(db, { memoryBytes: 256 * 2 ** 20, cacheBytes: 64 * 2 ** 20, recentQueries: 1000 }),
+  );
   const embedding = fakeEmbedding();
   const transport = createInMemoryTransport(vectorStoreRoutes({ ...store, embedding }), { logger });
   const open = opening.move();
@@ -70,6 +74,7 @@ export async function openFixture(
     collections: createClient(CollectionService, transport),
     vectors: createClient(VectorService, transport),
     operations: createClient(OperationService, transport),
+    recall: createClient(RecallService, transport),
     clear: async () => {
       await db.query("DROP INDEX IF EXISTS embeddings_embedding_hnsw_idx");
       for (const { name } of await store.collections.list()) {

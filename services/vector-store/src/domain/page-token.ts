@@ -36,6 +36,16 @@ export function decodeOperationToken(
   return token === "" ? undefined : readId(open(operationList(list), token));
 }
 
+/** Likewise for what was measured of recall, by descending id. */
+export function encodeRecallToken(list: RecallList, lastId: bigint): string {
+  return seal(recallList(list), idBytes(lastId));
+}
+
+/** The id before which the page begins; undefined for the empty token. @throws as decodePageToken */
+export function decodeRecallToken(list: RecallList, token: string): bigint | undefined {
+  return token === "" ? undefined : readId(open(recallList(list), token));
+}
+
 /** Likewise for the items of a collection, which are listed by key. */
 export function encodeKeyToken(
   list: { collection: string; filter: Filter | undefined },
@@ -50,6 +60,17 @@ export function decodeKeyToken(
   token: string,
 ): string | undefined {
   return token === "" ? undefined : open(itemList(list), token).toString();
+}
+
+/** Which of the lists about recall. */
+export interface RecallList {
+  of: "measurements" | "events";
+  collection: string | undefined;
+  indexName: string | undefined;
+}
+
+function recallList({ of, collection, indexName }: RecallList): string {
+  return JSON.stringify(["recall", of, collection ?? null, indexName ?? null]);
 }
 
 function idBytes(id: bigint): Buffer {

@@ -46,6 +46,11 @@ const deps: VectorStoreDeps = {
   items: untouchable("the items"),
   search: untouchable("the search"),
   texts: untouchable("the documents"),
+  recall: untouchable("recall"),
+  recallProbe: untouchable("the probe"),
+  measureRecall: async () => {
+    throw new Error("recall was measured");
+  },
   moves: untouchable("the moves"),
 };
 const transport = createInMemoryTransport(vectorStoreRoutes(deps), { logger: silentLogger() });

@@ -4,6 +4,7 @@ import {
   ImageService,
   IndexService,
   OperationService,
+  RecallService,
   SearchService,
   VectorService,
 } from "@kindred/contracts/vector-store/v1";
@@ -17,6 +18,7 @@ import type {
   VectorIndexes,
 } from "../domain/ports.ts";
 import type { SpaceMoves } from "../domain/reembedding/reembedding-ports.ts";
+import type { RecentQueries } from "../domain/recall/recent-queries.ts";
 import { addEmbeddingsRpc } from "./add-embeddings.ts";
 import { addImageRpc } from "./add-image.ts";
 import { addImageWithEmbeddingsRpc } from "./add-image-with-embeddings.ts";
@@ -30,12 +32,13 @@ import { itemRoutes } from "./items/routes.ts";
 import { listImagesRpc } from "./list-images.ts";
 import { listIndexesRpc } from "./list-indexes.ts";
 import { operationRoutes } from "./operations/routes.ts";
+import { recallRoutes, type RecallDeps } from "./recall/routes.ts";
 import { explainRpc } from "./search/explain.ts";
 import { searchBatchRpc } from "./search/search-batch.ts";
 import { searchRpc } from "./search/search.ts";
 import { updateImageRpc } from "./update-image.ts";
 
-export interface VectorStoreDeps {
+export interface VectorStoreDeps extends RecallDeps {
   embedding: EmbeddingPort;
   images: ImageRepository;
   catalogue: CatalogueWriter;
@@ -46,6 +49,8 @@ export interface VectorStoreDeps {
   items: ItemStore;
   search: ItemSearch;
   texts: TextSearch;
+  /** Undefined: nobody wants to know what is searched for. */
+  recent?: RecentQueries | undefined;
   moves: SpaceMoves;
 }
 
@@ -69,6 +74,7 @@ export function vectorStoreRoutes(deps: VectorStoreDeps): (router: ConnectRouter
       explain: explainRpc(deps),
     });
     router.service(OperationService, operationRoutes(deps));
+    router.service(RecallService, recallRoutes(deps));
     router.service(IndexService, {
       ensureIndex: ensureIndexRpc(deps),
       listIndexes: listIndexesRpc(deps),

@@ -3,6 +3,7 @@ import { isKindredError, KindredError, messageOf } from "@kindred/errors";
 import { sqlStateOf } from "@kindred/postgres";
 import type { Collection } from "../../domain/collection.ts";
 import type { CollectionRepository, ItemSearch, ItemStore, TextSearch } from "../../domain/item-ports.ts";
+import type { RecallProbe } from "../../domain/recall/recall-ports.ts";
 
 /**
  * What statements fail with when a table is not what its collection said: data of another form (22000, 22P03), no such column,
@@ -116,6 +117,14 @@ export function searchOfCurrent(search: ItemSearch, on: OnCollection): ItemSearc
     nearest: (query, limits) => on(query.collection, () => search.nearest(query, limits)),
     distances: (query, limits) => on(query.collection, () => search.distances(query, limits)),
     explain: (query, ...rest) => on(query.collection, () => search.explain(query, ...rest)),
+  };
+}
+
+export function probeOfCurrent(probe: RecallProbe, on: OnCollection): RecallProbe {
+  return {
+    inSnapshot: (collection, ...rest) => on(collection, () => probe.inSnapshot(collection, ...rest)),
+    index: (collection, ...rest) => on(collection, () => probe.index(collection, ...rest)),
+    estimatedRows: (collection) => on(collection, () => probe.estimatedRows(collection)),
   };
 }
 

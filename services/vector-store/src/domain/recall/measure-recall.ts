@@ -122,3 +122,36 @@ async function effortFor(
   const target = recallTarget ?? collection.recallTarget;
   return chooseEffort(index, curves, { target, k, selectivity }).effort;
 }
+
+/** Measures in turn: one measurement of a collection is enough for its database. */
+export type MeasureRecall = (
+  collection: Collection,
+  wish: MeasurementWish,
+  limits: CallLimits,
+) => Promise<RecallMeasurement>;
+
+/** When trying again makes sense. */
+const RETRY_AFTER_MS = 5000;
+
+/** @throws KindredError resource-exhausted, with a retry delay, while this process measures the collection already */
+export function oneAtATime(measure: MeasureRecall): MeasureRecall {
+  const measuring = new Set<string>();
+  return async (collection, wish, limits) => {
+    const { name } = collection;
+    if (measuring.has(name)) {
+      throw new KindredError(
+        "resource-exhausted",
+        `recall of ${JSON.stringify(name)} is being measured already`,
+        {
+          retryAfterMs: RETRY_AFTER_MS,
+        },
+      );
+    }
+    measuring.add(name);
+    try {
+      return await measure(collection, wish, limits);
+    } finally {
+      measuring.delete(name);
+    }
+  };
+}

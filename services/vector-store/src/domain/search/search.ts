@@ -14,6 +14,7 @@ import type {
 } from "../item-ports.ts";
 import { IMAGE_ID_FIELD } from "../layout.ts";
 import type { PackedVector } from "../packed-vector.ts";
+import type { RecentQueries } from "../recall/recent-queries.ts";
 import type { CallLimits, EmbeddingPort } from "../ports.ts";
 import { diversify } from "./diversify.ts";
 import { findNearest, rank, type Found, type RankedHit } from "./find-nearest.ts";
@@ -312,6 +313,12 @@ function byIndex(
 function describeIndex({ method, quantization }: IndexScan): string {
   const quantized = { none: "", halfvec: " of half precision", binary: " of binary quantised vectors" };
   return `${method} index${quantized[quantization]}`;
+}
+
+/** Such a query leaves out the very items that it would find first: it says little about others. */
+function isStored(query: SearchQuery): boolean {
+  const { keys, filter } = exclusionsOf(query);
+  return keys.length > 0 || filter !== undefined;
 }
 
 /** Which items may be hits. */
