@@ -9,7 +9,6 @@ import {
   SearchService,
   VectorService,
 } from "@kindred/contracts/vector-store/v1";
-import { isKindredError, type KindredError } from "@kindred/errors";
 import { databaseSettings, migrate, openDatabase, type Database } from "@kindred/postgres";
 import { createInMemoryTransport } from "@kindred/rpc";
 import { silentLogger, testDatabase } from "@kindred/testing";
@@ -19,6 +18,8 @@ import { openStore, type Store } from "../src/app.ts";
 import { COLLECTION } from "../src/domain/collection.ts";
 import { vectorStoreRoutes } from "../src/rpc/routes.ts";
 import { fakeEmbedding, type FakeEmbedding } from "./fake-embedding.ts";
+
+export { errorOf } from "./error-of.ts";
 
 export interface Fixture extends AsyncDisposable {
   url: string;
@@ -88,16 +89,6 @@ export async function openFixture(
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
-}
-
-/** The KindredError that a call fails with. */
-export async function errorOf(call: Promise<unknown>): Promise<KindredError> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
-  return error;
 }
 
 export async function* streamOf<T>(...messages: T[]): AsyncIterable<T> {

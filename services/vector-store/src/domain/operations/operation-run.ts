@@ -62,6 +62,8 @@ export class OperationRun {
   /** Ends what goes on beside the handler. */
   readonly #over = new AbortController();
   #why: Leaving | undefined;
+  /** Resolved when the last of the writes so far is done. */
+  #turn: Promise<void> = Promise.resolve();
   #operation: Operation;
   #setbacks: number;
   #collectionExists = true;
@@ -101,14 +103,15 @@ export class OperationRun {
 
   /** @returns the state that it ended in; undefined where somebody else goes on. Never rejects. */
   async run(): Promise<Outcome["state"] | undefined> {
-    const beside = [this.#keepLease(), this.#guardLease(), this.#keepSaying()];
+    void this.#keepLease();
+    void this.#guardLease();
+    void this.#keepSaying();
     let ended: Outcome["state"] | undefined;
     try {
       const outcome = await this.#outcome();
       if (outcome && (await this.#finish(outcome))) ended = outcome.state;
     } finally {
       this.#over.abort();
-      await Promise.all(beside);
     }
     if (!ended) await this.#endEarly();
     return ended;
@@ -211,14 +214,7 @@ export class OperationRun {
 
   async #checkpoint(state: JsonObject): Promise<void> {
     if (this.#why === "lost") throw leaseLost();
-    const said = this.#said.take();
-    let standing: Standing | undefined;
-    try {
-      standing = await this.#deps.claims.checkpoint(this.#claim, state, said);
-    } catch (error) {
-      this.#said.unsaid(said);
-      throw error;
-    }
+    const standing = await this.#inTurn((said) => this.#deps.claims.checkpoint(this.#claim, state, said));
     if (!this.#learn(standing)) throw leaseLost();
     this.#operation = { ...this.#operation, checkpoint: state };
     this.#setbacks = 0;
@@ -234,15 +230,30 @@ export class OperationRun {
   /** Writes until that works; undefined where the lease is lost over it, or the process shuts down. */
   async #written<T>(write: (said: Said) => Promise<T>): Promise<T | undefined> {
     for (;;) {
-      const said = this.#said.take();
       try {
-        return await write(said);
+        return await this.#inTurn(write);
       } catch (error) {
-        this.#said.unsaid(said);
         if (this.#why) return undefined;
         this.#deps.log.debug({ err: error, operation: String(this.id) }, "an operation cannot be written to");
         await this.#rest(this.#deps.times.sayEvery);
       }
+    }
+  }
+
+  /** Writes what was said, with something else, one write after the other: an older word must not come after a newer one. */
+  async #inTurn<T>(write: (said: Said) => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    await before;
+    const said = this.#said.take();
+    try {
+      return await write(said);
+    } catch (error) {
+      this.#said.unsaid(said);
+      throw error;
+    } finally {
+      resolve();
     }
   }
 
@@ -254,7 +265,7 @@ export class OperationRun {
       return;
     }
     try {
-      await claims.handBack(this.#claim, this.#said.take());
+      await this.#inTurn((said) => claims.handBack(this.#claim, said));
       log.info(fields, "an operation was handed back, to be gone on with elsewhere");
     } catch (error) {
       log.warn(
@@ -300,11 +311,9 @@ export class OperationRun {
       // What was said at the end goes with the end.
       if (this.#over.signal.aborted) return;
       if (this.#said.pending) {
-        const said = this.#said.take();
         try {
-          this.#learn(await claims.say(this.#claim, said));
+          this.#learn(await this.#inTurn((said) => claims.say(this.#claim, said)));
         } catch (error) {
-          this.#said.unsaid(said);
           this.#sayNow.resolve();
           log.debug({ err: error, operation: String(this.id) }, "progress could not be written down");
         }
@@ -315,6 +324,7 @@ export class OperationRun {
 
   /** @returns whether it is still ours */
   #learn(standing: Standing | undefined): boolean {
+    if (this.#over.signal.aborted) return false;
     if (!standing) {
       this.#leave("lost", leaseLost());
       return false;

@@ -66,13 +66,17 @@ export interface OperationContext {
   /**
    * Aborted when the operation is cancelled (the reason is a KindredError of kind "cancelled"), when this process shuts down, and when
    * its lease is lost (kind "aborted"): in the last two cases another process, or the next one, goes on, so nothing is to be undone.
+   * While it cleans up, it is aborted in those two cases only.
    */
   signal: AbortSignal;
   /** Written down at most some times a second; never rejects. */
   report(progress: OperationProgress): void;
   /** Something to know, for whoever looks at the operation. Never rejects. */
   note(text: string): void;
-  /** Written down before it resolves. @throws KindredError aborted when the lease is lost */
+  /**
+   * Written down before it resolves, with what was said before. Trouble is counted anew from here, so it should mean that the operation
+   * got further. @throws KindredError aborted when the lease is lost
+   */
   checkpoint(state: JsonObject): Promise<void>;
 }
 
@@ -82,7 +86,10 @@ export interface OperationContext {
  */
 export interface OperationHandler {
   kind: OperationKind;
-  /** @returns what came of it. @throws KindredError: the operation has failed, unless the signal says otherwise. */
+  /**
+   * @returns what came of it. @throws KindredError: the operation has failed, unless the signal says otherwise. What passes (unavailable,
+   *   aborted, deadline-exceeded; resource-exhausted with a retry delay) is tried again first, some times in a row, from the last checkpoint.
+   */
   run(context: OperationContext): Promise<JsonObject>;
   /** Removes what a cancelled or failed operation has made. May be run again after a crash; its failure is only logged. */
   cleanUp(context: OperationContext): Promise<void>;
