@@ -1,8 +1,8 @@
 import { KindredError } from "@kindred/errors";
-import { sqlStateOf, type Database } from "@kindred/postgres";
+import { compareVersions, sqlStateOf, type Database } from "@kindred/postgres";
 import { escapeIdentifier, type PoolClient } from "pg";
 import type { Collection } from "../../domain/collection.ts";
-import type { IndexFacts, TimedBuild } from "../../domain/indexes/index-facts.ts";
+import type { IndexFacts, TableFacts, TimedBuild } from "../../domain/indexes/index-facts.ts";
 import { specFromJson } from "../../domain/indexes/build-spec.ts";
 import { indexedType, type IndexSpec } from "../../domain/indexes/index-spec.ts";
 import type { ElementType } from "../../domain/collection.ts";
@@ -31,7 +31,7 @@ export function indexFacts(db: Database): IndexFacts {
       db.transaction(
         async (client) => ({
           rows: await estimateRows(client, collection.layout.vectors, bytesPerVector(collection)),
-          heapBytes: await heapBytes(client, collection),
+          ...(await tableActivity(client, collection)),
         }),
         { readOnly: true, ...limits },
       ),
@@ -43,6 +43,7 @@ export function indexFacts(db: Database): IndexFacts {
       const settings = rows[0] as SettingsRow;
       return {
         vectorVersion: db.capabilities.vector?.version,
+        soundVectorVersion: soundVersion(db),
         vectorscale: db.capabilities.extensions.has("vectorscale"),
         maintenanceWorkMem: Number(settings.maintenance_work_mem),
         parallelWorkers: settings.workers,
@@ -90,13 +91,43 @@ const SETTINGS = `
          least(current_setting('max_parallel_maintenance_workers')::int, current_setting('max_parallel_workers')::int,
                current_setting('max_worker_processes')::int) AS workers`;
 
-async function heapBytes(client: PoolClient, { layout }: Collection): Promise<number> {
-  const { rows } = await client.query<{ bytes: string }>(
-    `SELECT coalesce(sum(pg_relation_size(p.oid)), 0) AS bytes
-       FROM (SELECT to_regclass($1)::oid UNION SELECT relid::oid FROM pg_partition_tree(to_regclass($1))) AS p (oid)`,
-    [tableSql(layout.vectors)],
-  );
-  return Number(rows[0]?.bytes ?? 0);
+interface ActivityRow {
+  bytes: string;
+  live: string;
+  dead: string;
+  changes: string;
+  analyzed: boolean;
+}
+
+/** Of a table and, where it is partitioned, of all its partitions. */
+const ACTIVITY = `
+  SELECT coalesce(sum(pg_relation_size(p.oid)), 0) AS bytes,
+         coalesce(sum(s.n_live_tup), 0) AS live,
+         coalesce(sum(s.n_dead_tup), 0) AS dead,
+         coalesce(sum(s.n_tup_ins + s.n_tup_upd + s.n_tup_del), 0) AS changes,
+         coalesce(bool_or(s.last_analyze IS NOT NULL OR s.last_autoanalyze IS NOT NULL), false) AS analyzed
+    FROM (SELECT to_regclass($1)::oid UNION SELECT relid::oid FROM pg_partition_tree(to_regclass($1))) AS p (oid)
+    LEFT JOIN pg_stat_all_tables s ON s.relid = p.oid`;
+
+async function tableActivity(client: PoolClient, { layout }: Collection): Promise<Omit<TableFacts, "rows">> {
+  const { rows } = await client.query<ActivityRow>(ACTIVITY, [tableSql(layout.vectors)]);
+  const { bytes, live, dead, changes, analyzed } = rows[0] as ActivityRow;
+  return {
+    heapBytes: Number(bytes),
+    liveTuples: Number(live),
+    deadTuples: Number(dead),
+    changes: Number(changes),
+    analyzed,
+  };
+}
+
+/** pgvector's changelog, 0.8.3 and 0.8.4. Where data does not outlive the process, the fault is nobody's. */
+const SOUND_PGVECTOR = "0.8.4";
+
+function soundVersion({ capabilities }: Database): string | undefined {
+  const { vector, concurrentSessions } = capabilities;
+  const faulty = vector && concurrentSessions && compareVersions(vector.version, SOUND_PGVECTOR) < 0;
+  return faulty ? SOUND_PGVECTOR : undefined;
 }
 
 interface BuildRow {

@@ -8,12 +8,21 @@ export interface TableFacts {
   rows: number;
   /** Of the heap alone, without what is kept beside it (TOAST): the builder's processes share its pages among them. */
   heapBytes: number;
+  /** As PostgreSQL's statistics have them, a second or so old. */
+  liveTuples: number;
+  deadTuples: number;
+  /** Rows that were ever added, changed or deleted: two equal numbers mean that nobody wrote in between. */
+  changes: number;
+  /** Whether the planner's statistics were ever brought up to date. */
+  analyzed: boolean;
 }
 
 /** A server, as far as builds depend on it. */
 export interface ServerFacts {
   /** Of pgvector; undefined without it. */
   vectorVersion: string | undefined;
+  /** The version from which on no fault is known, where this one has some that VACUUM of an HNSW index meets. */
+  soundVectorVersion: string | undefined;
   /** Whether vectorscale, and with it DiskANN, is there. */
   vectorscale: boolean;
   /** In bytes, as the server has it; a build may raise it for itself. */

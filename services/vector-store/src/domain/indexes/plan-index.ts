@@ -63,7 +63,7 @@ export function indexPlanner(deps: PlannerDeps): IndexPlanner {
       const rows = wantedRows ?? table.rows;
       const heapBytes = table.rows > 0 ? (table.heapBytes / table.rows) * rows : table.heapBytes;
       const { memoryBytes, cores } = deps;
-      const facts = { table: { rows, heapBytes }, server, memoryBytes, cores };
+      const facts = { table: { ...table, rows, heapBytes }, server, memoryBytes, cores };
       const metric = wish.metric ?? collection.metric;
       return await plan({ deps, collection, wish, metric, recallTarget, calibrate, facts, limits });
     },
