@@ -7,6 +7,8 @@ import {
   CollectionService,
   ImageService,
   IndexService,
+  OperationService,
+  RecallService,
   SearchService,
   VectorService,
 } from "@kindred/contracts/vector-store/v1";
@@ -22,6 +24,8 @@ export interface Clients {
   indexes: Client<typeof IndexService>;
   collections: Client<typeof CollectionService>;
   vectors: Client<typeof VectorService>;
+  operations: Client<typeof OperationService>;
+  recall: Client<typeof RecallService>;
   generations: Client<typeof GenerationService>;
   metrics: Client<typeof MetricsService>;
 }
@@ -47,6 +51,8 @@ export function openClients(options: { url: string; timeoutMs: number }): Client
     indexes: createClient(IndexService, transport),
     collections: createClient(CollectionService, transport),
     vectors: createClient(VectorService, transport),
+    operations: createClient(OperationService, transport),
+    recall: createClient(RecallService, transport),
     generations: createClient(GenerationService, transport),
     metrics: createClient(MetricsService, transport),
   };

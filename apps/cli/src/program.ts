@@ -10,6 +10,8 @@ import { addExplainCommand } from "./commands/explain.ts";
 import { addImportCommands } from "./commands/import.ts";
 import { addIndexCommands } from "./commands/indexes.ts";
 import { addModelCommands } from "./commands/models.ts";
+import { addOperationCommands } from "./commands/operations.ts";
+import { addRecallCommands } from "./commands/recall.ts";
 import { addSearchCommand } from "./commands/search.ts";
 import { addStatsCommand } from "./commands/stats.ts";
 import { addVectorCommands } from "./commands/vectors.ts";
@@ -36,6 +38,8 @@ Examples:
   kindred collections create songs --space …  a collection of your own
   kindred vectors import songs songs.jsonl    fill it
   kindred search "rain" -c songs --where 'year >= 1990'
+  kindred index create songs                  the vector index that fits it
+  kindred recall measure songs                how many of the true nearest it finds
   kindred embed --file texts.txt --out v.npy  turn texts into vectors
   kindred stats --json | jq .total_images     for programs: JSON on standard output`;
 
@@ -72,6 +76,8 @@ export function createProgram({ terminal, run }: ProgramDeps): Command {
     addStatsCommand,
     addGenerationCommands,
     addIndexCommands,
+    addRecallCommands,
+    addOperationCommands,
     addHealthCommand,
     addDatabaseCommands,
   ];

@@ -7,8 +7,11 @@ import {
   CollectionService,
   ConflictPolicy,
   ElementType,
+  IndexService,
   ItemSchema,
   Metric,
+  OperationService,
+  RecallService,
   SearchService,
   VectorService,
   type Collection,
@@ -21,7 +24,10 @@ import { silentLogger } from "@kindred/testing";
 
 type Methods = Partial<ServiceImpl<typeof CollectionService>> &
   Partial<ServiceImpl<typeof VectorService>> &
-  Partial<ServiceImpl<typeof SearchService>>;
+  Partial<ServiceImpl<typeof SearchService>> &
+  Partial<ServiceImpl<typeof IndexService>> &
+  Partial<ServiceImpl<typeof OperationService>> &
+  Partial<ServiceImpl<typeof RecallService>>;
 
 export interface FakeVectorStore extends AsyncDisposable {
   url: string;
@@ -86,8 +92,7 @@ export async function fakeVectorStore(
     config: loadConfig(serverSettings({ grpcPort: 0, httpPort: 0 }), {}),
     logger: silentLogger(),
     routes: (router) => {
-      for (const service of [CollectionService, VectorService, SearchService])
-        router.service(service, recorded(service.method) as Methods);
+      for (const service of SERVICES) router.service(service, recorded(service.method) as Methods);
     },
   });
   return {
@@ -99,6 +104,15 @@ export async function fakeVectorStore(
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
+
+const SERVICES = [
+  CollectionService,
+  VectorService,
+  SearchService,
+  IndexService,
+  OperationService,
+  RecallService,
+];
 
 type Handler = (request: unknown, context: unknown) => unknown;
 

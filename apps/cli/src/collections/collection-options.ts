@@ -3,6 +3,8 @@ import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import {
   ElementType,
   IndexKind,
+  IndexMaintenance,
+  IndexQuantization,
   type CreateCollectionRequestSchema,
   type IndexPolicySchema,
   type RegisterCollectionRequestSchema,
@@ -25,6 +27,20 @@ export const INDEX_KINDS = {
   none: IndexKind.NONE,
   hnsw: IndexKind.HNSW,
   ivfflat: IndexKind.IVFFLAT,
+  diskann: IndexKind.DISKANN,
+} as const;
+
+export const QUANTIZATIONS = {
+  auto: IndexQuantization.UNSPECIFIED,
+  none: IndexQuantization.NONE,
+  halfvec: IndexQuantization.HALFVEC,
+  binary: IndexQuantization.BINARY,
+} as const;
+
+export const MAINTENANCES = {
+  auto: IndexMaintenance.UNSPECIFIED,
+  manual: IndexMaintenance.MANUAL,
+  automatic: IndexMaintenance.AUTOMATIC,
 } as const;
 
 /** What can be said of every collection. */
@@ -33,6 +49,9 @@ export interface PolicyOptions {
   space?: string;
   recall?: number;
   index?: keyof typeof INDEX_KINDS;
+  quantization?: keyof typeof QUANTIZATIONS;
+  maintenance?: keyof typeof MAINTENANCES;
+  minRows?: number;
   m?: number;
   efConstruction?: number;
   lists?: number;
@@ -41,6 +60,7 @@ export interface PolicyOptions {
 export interface CreateOptions extends PolicyOptions {
   dimensions?: number;
   type?: keyof typeof ELEMENT_TYPES;
+  hashPartitions?: number;
   textSearch?: string;
 }
 
@@ -54,20 +74,54 @@ export interface RegisterOptions extends PolicyOptions {
 }
 
 export function addPolicyOptions(command: Command): Command {
-  return command
-    .addOption(
-      new Option(
-        "--metric <name>",
-        "distance of searches that name none (default: cosine; bits: hamming)",
-      ).choices(Object.keys(METRICS)),
-    )
-    .option("--space <id>", "id of the embedding space (default: that of the first vectors that come)")
-    .option("--recall <share>", "recall@10 that index scans should reach (default: 0.95)", numberOption(0, 1))
-    .addOption(
-      new Option("--index <kind>", "vector index that it should have (default: auto)").choices(
-        Object.keys(INDEX_KINDS),
+  return addIndexPolicyOptions(
+    command
+      .addOption(
+        new Option(
+          "--metric <name>",
+          "distance of searches that name none (default: cosine; bits: hamming)",
+        ).choices(Object.keys(METRICS)),
+      )
+      .option("--space <id>", "id of the embedding space (default: that of the first vectors that come)")
+      .option(
+        "--recall <share>",
+        "recall@10 that index scans should reach (default: 0.95)",
+        numberOption(0, 1),
+      )
+      .addOption(
+        new Option("--index <kind>", "vector index that it should have (default: auto)").choices(
+          Object.keys(INDEX_KINDS),
+        ),
       ),
-    )
+  );
+}
+
+/** What the index of a collection should be like, but for its kind. */
+export function addIndexPolicyOptions(command: Command): Command {
+  return addIndexParameterOptions(
+    command
+      .addOption(
+        new Option(
+          "--quantization <how>",
+          "what the index holds of a vector: none (all of it), halfvec (16-bit floats), binary (one bit a number)",
+        ).choices(Object.keys(QUANTIZATIONS)),
+      )
+      .addOption(
+        new Option(
+          "--maintenance <who>",
+          "who builds, tunes and rebuilds: automatic (the store), manual (you)",
+        ).choices(Object.keys(MAINTENANCES)),
+      )
+      .option(
+        "--min-rows <count>",
+        "no index by itself below so many rows (0: as the service is configured)",
+        integerOption(0, Number.MAX_SAFE_INTEGER),
+      ),
+  );
+}
+
+export function addIndexParameterOptions(command: Command): Command {
+  return command
     .option("--m <count>", "HNSW: links a row, 2 to 100", integerOption(2, 100))
     .option(
       "--ef-construction <count>",
@@ -88,7 +142,7 @@ export function createRequest(
   name: string,
   options: CreateOptions,
 ): MessageInitShape<typeof CreateCollectionRequestSchema> {
-  const { dimensions, type, metric, space } = options;
+  const { dimensions, type, metric, space, hashPartitions } = options;
   if (dimensions === undefined && space === undefined) {
     throw new Failure(
       "Say how long the vectors are with --dimensions, or where they come from with --space.",
@@ -103,6 +157,7 @@ export function createRequest(
     dimensions: dimensions ?? 0,
     spaceId: space ?? "",
     ...(type && { elementType: ELEMENT_TYPES[type] }),
+    ...(hashPartitions !== undefined && { hashPartitions }),
     ...(metric && { metric: METRICS[metric] }),
     ...policyOf(options),
     ...textSearchOf(options),
@@ -131,14 +186,22 @@ export function updateRequest(
 ): MessageInitShape<typeof UpdateCollectionRequestSchema> {
   const { metric, space, recall } = options;
   const policy = indexPolicyOf(options);
+  const members: readonly (readonly [keyof PolicyOptions, string])[] = [
+    ["index", "kind"],
+    ["quantization", "quantization"],
+    ["maintenance", "maintenance"],
+    ["minRows", "min_rows"],
+    ["m", "m"],
+    ["efConstruction", "ef_construction"],
+    ["lists", "lists"],
+  ];
   const paths = [
     ...(recall === undefined ? [] : ["recall_target"]),
     ...(metric === undefined ? [] : ["metric"]),
     ...(space === undefined ? [] : ["space_id"]),
-    ...(options.index === undefined ? [] : ["index_policy.kind"]),
-    ...(options.m === undefined ? [] : ["index_policy.m"]),
-    ...(options.efConstruction === undefined ? [] : ["index_policy.ef_construction"]),
-    ...(options.lists === undefined ? [] : ["index_policy.lists"]),
+    ...members.flatMap(([option, member]) =>
+      options[option] === undefined ? [] : [`index_policy.${member}`],
+    ),
   ];
   if (paths.length === 0) {
     throw new Failure("Nothing was named that should change.", {
@@ -166,16 +229,15 @@ function policyOf(options: PolicyOptions) {
   };
 }
 
-function indexPolicyOf({
-  index,
-  m,
-  efConstruction,
-  lists,
-}: PolicyOptions): MessageInitShape<typeof IndexPolicySchema> | undefined {
-  if (index === undefined && m === undefined && efConstruction === undefined && lists === undefined)
-    return undefined;
+function indexPolicyOf(options: PolicyOptions): MessageInitShape<typeof IndexPolicySchema> | undefined {
+  const { index, quantization, maintenance, minRows, m, efConstruction, lists } = options;
+  const given = [index, quantization, maintenance, minRows, m, efConstruction, lists];
+  if (given.every((value) => value === undefined)) return undefined;
   return {
     ...(index && { kind: INDEX_KINDS[index] }),
+    ...(quantization && { quantization: QUANTIZATIONS[quantization] }),
+    ...(maintenance && { maintenance: MAINTENANCES[maintenance] }),
+    minRows: BigInt(minRows ?? 0),
     m: m ?? 0,
     efConstruction: efConstruction ?? 0,
     lists: lists ?? 0,
@@ -184,4 +246,9 @@ function indexPolicyOf({
 
 function textSearchOf({ textSearch }: { textSearch?: string }) {
   return textSearch === undefined ? {} : { textSearchConfig: textSearch === "none" ? "" : textSearch };
+}
+
+/** The name of an option's value; empty for none that is known. */
+export function nameOf(names: Readonly<Record<string, number>>, value: number): string {
+  return Object.entries(names).find(([, known]) => known === value)?.[0] ?? "";
 }

@@ -4,13 +4,13 @@ import {
   type Collection,
   type GetCollectionStatisticsResponse,
   type IndexPolicy,
-  type VectorIndex,
 } from "@kindred/contracts/vector-store/v1";
-import { formatAgo, formatBytes, formatCount } from "../terminal/format.ts";
+import { formatAgo, formatBytes, formatCount, plural } from "../terminal/format.ts";
 import { renderPairs, renderTable, type Pair } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { METRICS } from "../vectors/search-request.ts";
-import { ELEMENT_TYPES, INDEX_KINDS } from "./collection-options.ts";
+import { ELEMENT_TYPES, INDEX_KINDS, MAINTENANCES, nameOf, QUANTIZATIONS } from "./collection-options.ts";
+import { renderIndexes } from "../indexes/render-indexes.ts";
 
 type Statistics = GetCollectionStatisticsResponse;
 
@@ -60,15 +60,16 @@ export function renderCollection(
   collection: Collection,
   statistics?: Statistics,
 ): string {
-  const { spaceId, recallTarget, textSearchConfig, createdAt } = collection;
+  const { spaceId, textSearchConfig, createdAt, hashPartitions, reembeddingSpaceId } = collection;
   const pairs: Pair[] = [
     ["name", collection.name],
     ["kind", KINDS[collection.kind] ?? ""],
     ["vectors", vectorsText(collection)],
     ["metric", nameOf(METRICS, collection.metric)],
     ["space", spaceId === "" ? "none yet" : spaceId],
-    ["recall target", String(recallTarget)],
-    ["index policy", policyText(collection.indexPolicy)],
+    ...policyPairs(collection),
+    ...(hashPartitions > 0 ? [["partitions", `${hashPartitions}, by a hash of the key`] as const] : []),
+    ...(reembeddingSpaceId === "" ? [] : [["moving into", reembeddingSpaceId] as const]),
     ["text search", textSearchConfig === "" ? "none" : textSearchConfig],
     ["table", tableText(collection)],
     ...(createdAt ? [["created", timestampDate(createdAt).toLocaleString("sv-SE")] as const] : []),
@@ -97,32 +98,9 @@ const PLANS: Record<string, string> = {
   exact: "exact: compare every row",
   hnsw: "hnsw: scan the HNSW index",
   ivfflat: "ivfflat: scan the IVFFlat index",
+  diskann: "diskann: scan the DiskANN index",
   in_process: "in_process: the store compares every row itself (no pgvector)",
 };
-
-export function renderIndexes(terminal: Terminal, indexes: readonly VectorIndex[]): string {
-  return renderTable(
-    terminal,
-    [
-      { title: "name" },
-      { title: "method" },
-      { title: "operator class" },
-      { title: "parameters" },
-      { title: "valid" },
-      { title: "size", align: "right" },
-    ],
-    indexes.map((index) => [
-      index.name,
-      index.method,
-      index.operatorClass,
-      Object.entries(index.parameters)
-        .map(([name, value]) => `${name}=${value}`)
-        .join(" "),
-      index.valid ? "yes" : "no",
-      formatBytes(index.sizeBytes),
-    ]),
-  );
-}
 
 function rowsText({ rows, estimated }: Statistics): string {
   return `${estimated ? "~" : ""}${formatCount(rows)}`;
@@ -141,10 +119,45 @@ function vectorsText({ dimensions, elementType, storedAsJson }: Collection): str
 function policyText(policy: IndexPolicy | undefined): string {
   if (!policy) return "auto";
   const { kind, m, efConstruction, lists } = policy;
+  const quantization = nameOf(QUANTIZATIONS, policy.quantization);
   const parameters = Object.entries({ m, ef_construction: efConstruction, lists })
     .filter(([, value]) => value !== 0)
     .map(([name, value]) => `${name}=${value}`);
-  return [nameOf(INDEX_KINDS, kind) || "auto", ...parameters].join(" ");
+  return [
+    nameOf(INDEX_KINDS, kind) || "auto",
+    quantization === "auto" || quantization === "none" ? "" : quantization,
+    ...parameters,
+  ]
+    .filter((part) => part !== "")
+    .join(" ");
+}
+
+/** Who sees to the index; nothing where the service does not say. */
+function maintenanceText(policy: IndexPolicy | undefined): string {
+  switch (nameOf(MAINTENANCES, policy?.maintenance ?? 0)) {
+    case "automatic": {
+      const from = policy && policy.minRows > 0n ? `, from ${plural(policy.minRows, "row")} on` : "";
+      return `automatic: the store builds, tunes and rebuilds${from}`;
+    }
+    case "manual":
+      return "manual: the store only advises (kindred index advise)";
+    default:
+      return "";
+  }
+}
+
+/** What the index of a collection should be like, and for which recall. */
+export function renderPolicy(terminal: Terminal, collection: Collection): string {
+  return renderPairs(terminal, [["collection", collection.name], ...policyPairs(collection)]);
+}
+
+function policyPairs({ recallTarget, indexPolicy }: Collection): Pair[] {
+  const maintenance = maintenanceText(indexPolicy);
+  return [
+    ["recall target", String(recallTarget)],
+    ["index policy", policyText(indexPolicy)],
+    ...(maintenance === "" ? [] : [["maintenance", maintenance] as const]),
+  ];
 }
 
 function tableText({ table }: Collection): string {
@@ -156,8 +169,4 @@ function tableText({ table }: Collection): string {
     ...(documentColumn ? [`document ${documentColumn}`] : []),
   ];
   return `${schema ? `${schema}.` : ""}${table.table} (${columns.join(", ")})`;
-}
-
-function nameOf(names: Readonly<Record<string, number>>, value: number): string {
-  return Object.entries(names).find(([, known]) => known === value)?.[0] ?? "";
 }

@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { ElementType, IndexKind, Metric } from "@kindred/contracts/vector-store/v1";
+import {
+  ElementType,
+  IndexKind,
+  IndexMaintenance,
+  IndexQuantization,
+  Metric,
+} from "@kindred/contracts/vector-store/v1";
 import { KindredError } from "@kindred/errors";
 import { fakeVectorStore, type FakeVectorStore } from "../../test/fake-vector-store.ts";
 import { runInProcess } from "../../test/run-in-process.ts";
@@ -69,7 +75,7 @@ test("show: shape, policy, figures and indexes", async () => {
     /^ size +table 1\.0 MiB, indexes 512\.0 KiB$/m,
     /^ searches +hnsw: scan the HNSW index$/m,
     /^ analyzed +never$/m,
-    /^ songs_hnsw +hnsw +vector_cosine_ops +m=16 +yes +512\.0 KiB$/m,
+    /^ songs_hnsw +hnsw +vector_cosine_ops +m=16 +valid +512\.0 KiB +- +- +-$/m,
   ]) {
     expect(out).toMatch(line);
   }
@@ -100,7 +106,9 @@ describe("create", () => {
       "0.9",
     ];
     const index = ["--index", "hnsw", "--m", "32", "--ef-construction", "128", "--text-search", "none"];
-    expect((await collections(at, "create", "photos", ...args, ...index)).code).toBe(0);
+    const upkeep = ["--quantization", "halfvec", "--maintenance", "automatic", "--min-rows", "50000"];
+    const large = ["--hash-partitions", "16"];
+    expect((await collections(at, "create", "photos", ...args, ...index, ...upkeep, ...large)).code).toBe(0);
     expect(at.asked("createCollection")).toMatchObject([
       {
         name: "photos",
@@ -109,7 +117,16 @@ describe("create", () => {
         metric: Metric.INNER_PRODUCT,
         spaceId: "s",
         recallTarget: 0.9,
-        indexPolicy: { kind: IndexKind.HNSW, m: 32, efConstruction: 128, lists: 0 },
+        indexPolicy: {
+          kind: IndexKind.HNSW,
+          m: 32,
+          efConstruction: 128,
+          lists: 0,
+          quantization: IndexQuantization.HALFVEC,
+          maintenance: IndexMaintenance.AUTOMATIC,
+          minRows: 50_000n,
+        },
+        hashPartitions: 16,
         textSearchConfig: "",
       },
     ]);

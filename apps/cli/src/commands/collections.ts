@@ -22,8 +22,13 @@ import {
 } from "../collections/collection-options.ts";
 import { renderCollection, renderCollections, renderStatistics } from "../collections/render-collections.ts";
 import type { Context } from "../context.ts";
+import { EXIT } from "../exit-codes.ts";
+import { Failure } from "../failure.ts";
 import { toPlain } from "../plain.ts";
 import { confirmHere } from "../terminal/confirm.ts";
+import { addWaitOptions, awaitOperation, type WaitOptions } from "../operations/follow-operation.ts";
+import { namingOthers } from "../operations/naming-others.ts";
+import { renderResult } from "../operations/render-operations.ts";
 import { plural } from "../terminal/format.ts";
 import type { AddCommand } from "./command.ts";
 import { integerOption } from "./parse.ts";
@@ -45,6 +50,19 @@ const UPDATE_HELP = `
 Examples:
   kindred collections update songs --recall 0.98
   kindred collections update songs --index ivfflat --lists 500`;
+
+const REEMBED_HELP = `
+Every text is embedded again into a table beside the one that searches use, which serves them until the new one is filled, indexed and
+checked. It needs the text of every item, and room for a second copy of the vectors. Ctrl+C ends the watching only.
+
+Examples:
+  kindred collections reembed songs --model all-MiniLM-L6-v2
+  kindred collections reembed songs --space local:sentence-transformers/all-MiniLM-L6-v2@53aa51172d14:384:mean:l2:256 --no-wait`;
+
+interface ReembedOptions extends WaitOptions {
+  model?: string;
+  space?: string;
+}
 
 /** Calls for figures at the same time: each one takes a connection to the database for a moment. */
 const ASKED_AT_ONCE = 4;
@@ -75,6 +93,11 @@ export const addCollectionCommands: AddCommand = (program, run) => {
           new Option("--type <type>", "what the numbers are stored as (default: vector)").choices(
             Object.keys(ELEMENT_TYPES),
           ),
+        )
+        .option(
+          "--hash-partitions <count>",
+          "spread the vectors over so many tables, each with an index of its own, 2 to 256: for very large ones",
+          integerOption(2, 256),
         ),
     ),
   )
@@ -102,6 +125,17 @@ export const addCollectionCommands: AddCommand = (program, run) => {
     .addHelpText("after", UPDATE_HELP)
     .action((name: string, options: PolicyOptions, command: Command) =>
       run(command, (context) => update(context, name, options)),
+    );
+  addWaitOptions(
+    collections
+      .command("reembed <name>")
+      .description("move a collection into another embedding space; searches are answered all the while")
+      .option("--model <model>", "into the space of this model (kindred models list)")
+      .option("--space <id>", "into this space"),
+  )
+    .addHelpText("after", REEMBED_HELP)
+    .action((name: string, options: ReembedOptions, command: Command) =>
+      run(command, (context) => reembed(context, name, options)),
     );
   collections
     .command("delete <name>")
@@ -186,6 +220,28 @@ function print({ terminal, json }: Context, collection: Collection | undefined):
   if (!collection) return;
   if (json) terminal.json(toPlain(CollectionSchema, collection));
   else terminal.result(renderCollection(terminal, collection));
+}
+
+async function reembed(context: Context, name: string, options: ReembedOptions): Promise<void> {
+  const { model = "", space = "", requestId = "" } = options;
+  if ((model === "") === (space === "")) {
+    throw new Failure("Name where to with --model or --space: one of them.", {
+      exitCode: EXIT.usage,
+      remedy: `e.g. kindred collections reembed ${name} --model all-MiniLM-L6-v2`,
+    });
+  }
+  const { operation } = await namingOthers(name, () =>
+    openClients(context).collections.startReembedding({
+      collection: name,
+      model,
+      spaceId: space,
+      requestId,
+    }),
+  );
+  const done = await awaitOperation(context, operation, options);
+  if (!done || context.json) return;
+  const result = renderResult(context.terminal, done);
+  if (result !== undefined) context.terminal.result(result);
 }
 
 async function remove(context: Context, name: string, yes: boolean): Promise<void> {

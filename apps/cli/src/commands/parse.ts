@@ -1,3 +1,5 @@
+import { duration } from "@kindred/config";
+import { messageOf } from "@kindred/errors";
 import { InvalidArgumentError } from "commander";
 
 /** Parsers of option values for commander; what they throw completes "option '…' argument '…' is invalid." */
@@ -16,6 +18,18 @@ export function numberOption(min: number, max: number): (raw: string) => number 
     if (raw.trim() === "" || !Number.isFinite(value) || value < min || value > max)
       throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`);
     return value;
+  };
+}
+
+/** A time span such as 500ms, 30s or 5m, in milliseconds. */
+export function durationOption(min: string, max: string): (raw: string) => number {
+  const { parse } = duration({ description: "", min, max });
+  return (raw) => {
+    try {
+      return parse(raw);
+    } catch (error) {
+      throw new InvalidArgumentError(`It ${messageOf(error)}.`);
+    }
   };
 }
 

@@ -1,8 +1,7 @@
-import { stripVTControlCharacters } from "node:util";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { ModelState, Precision, type InfoResponse, type Model } from "@kindred/contracts/embedding/v1";
 import { formatAgo, formatBytes, formatCount } from "../terminal/format.ts";
-import { renderPairs, renderTable, type Column, type Pair } from "../terminal/table.ts";
+import { renderPairs, renderTableOrBlocks, type Column, type Pair } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
 /** Where there is nothing to say. */
@@ -45,7 +44,7 @@ export function renderModels(
   models: readonly Model[],
   now: Date,
 ): string {
-  const { colors, width } = terminal;
+  const { colors } = terminal;
   const rows = models.map((model) => [
     model.isDefault ? `${model.name} (default)` : model.name,
     model.aliases.join(", ") || NONE,
@@ -58,27 +57,13 @@ export function renderModels(
     formatCount(model.requestCount),
     model.lastUsed ? formatAgo(timestampDate(model.lastUsed), now) : NONE,
   ]);
-  const table = renderTable(terminal, COLUMNS, rows);
-  const isTooWide =
-    width !== undefined && table.split("\n").some((line) => stripVTControlCharacters(line).length > width);
   const details = models
     .filter((model) => model.detail !== "")
     .map((model) => {
       const paint = model.state === ModelState.FAILED ? colors.red : colors.dim;
       return renderPairs(terminal, [[model.name, `${stateOf(model.state)}: ${model.detail}`, paint]]);
     });
-  return [isTooWide ? renderBlocks(terminal, rows) : table, ...details].join("\n");
-}
-
-function renderBlocks(terminal: Pick<Terminal, "colors">, rows: readonly (readonly string[])[]): string {
-  return rows
-    .map((row) =>
-      renderPairs(
-        terminal,
-        COLUMNS.map(({ title }, i): Pair => [title, row[i] ?? ""]),
-      ),
-    )
-    .join("\n\n");
+  return [renderTableOrBlocks(terminal, COLUMNS, rows), ...details].join("\n");
 }
 
 /** One model after it was pulled: where what lies. */

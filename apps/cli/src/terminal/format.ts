@@ -37,3 +37,18 @@ export function formatAgo(time: Date, now: Date): string {
   if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ago`;
   return `${plural(Math.floor(seconds / 86_400), "day")} ago`;
 }
+
+/** "0.9512": a share of 1, as recall is written. */
+export function formatShare(share: number): string {
+  return String(Number(share.toFixed(4)));
+}
+
+/** "5 %", "0.05 %": a share of 1 with two significant digits. */
+export function formatPercent(share: number): string {
+  return `${Number((100 * share).toPrecision(2))} %`;
+}
+
+/** Of a protobuf Duration. */
+export function millisecondsOf({ seconds, nanos }: { seconds: bigint; nanos: number }): number {
+  return Number(seconds) * 1_000 + nanos / 1e6;
+}

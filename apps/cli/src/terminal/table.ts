@@ -60,6 +60,28 @@ export function renderTable(
     .join("\n");
 }
 
+/** A table, or a block for each row where the terminal is too narrow for it. */
+export function renderTableOrBlocks(
+  terminal: Pick<Terminal, "colors" | "width">,
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+): string {
+  const { width } = terminal;
+  const table = renderTable(terminal, columns, rows);
+  const fits =
+    width === undefined || table.split("\n").every((line) => stripVTControlCharacters(line).length <= width);
+  return fits
+    ? table
+    : rows
+        .map((row) =>
+          renderPairs(
+            terminal,
+            columns.map(({ title }, i): Pair => [title, row[i] ?? ""]),
+          ),
+        )
+        .join("\n\n");
+}
+
 /** A name, its value, and how the value is coloured. */
 export type Pair = readonly [name: string, value: string, paint?: (text: string) => string];
 
@@ -73,7 +95,8 @@ export function renderPairs(terminal: Pick<Terminal, "colors">, pairs: readonly 
     .join("\n");
 }
 
-function oneLine(text: string): string {
+/** A text on one line; no control character of somebody else's reaches the terminal. */
+export function oneLine(text: string): string {
   return stripVTControlCharacters(text)
     .replace(/\s+/g, " ")
     .replace(/\p{Cc}/gu, "");

@@ -1,5 +1,5 @@
 import { toJson, type JsonObject } from "@bufbuild/protobuf";
-import { ValueSchema, type Duration } from "@bufbuild/protobuf/wkt";
+import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import {
   SearchMethod,
   SearchResponseSchema,
@@ -8,7 +8,7 @@ import {
   type SearchResponse,
 } from "@kindred/contracts/vector-store/v1";
 import { toPlain } from "../plain.ts";
-import { formatMs, plural } from "../terminal/format.ts";
+import { formatMs, formatPercent, formatShare, millisecondsOf, plural } from "../terminal/format.ts";
 import { renderTable, type Column } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { shortVector, storedVectorJson, type VectorShape } from "./vector-text.ts";
@@ -102,7 +102,7 @@ export function describeItem({
 
 function describeReply({ hits, plan, timings }: SearchResponse, elapsedMs: number): string {
   const parts = [["embed", timings?.embed] as const, ["database", timings?.database] as const].flatMap(
-    ([name, time]) => (time ? [`${name} ${formatMs(milliseconds(time))}`] : []),
+    ([name, time]) => (time ? [`${name} ${formatMs(millisecondsOf(time))}`] : []),
   );
   return [
     plural(hits.length, "hit"),
@@ -133,12 +133,29 @@ export function describePlan(plan: SearchPlan): string[] {
     matchingRows === undefined
       ? ""
       : `${comparesAll ? "" : "at least "}${plural(matchingRows, "row")} under the filter`,
+    plan.filterSelectivity === undefined
+      ? ""
+      : `about ${formatPercent(plan.filterSelectivity)} of the rows pass the filter`,
+    recallText(plan),
+    quantizationText(plan),
     textMethod === "" ? "" : `documents: ${textMethod}`,
+    plan.replica ? "by a read replica" : "",
   ].filter((part) => part !== "");
 }
 
-function milliseconds({ seconds, nanos }: Duration): number {
-  return Number(seconds) * 1_000 + nanos / 1e6;
+/** What share of the true hits is to be expected; nothing where every row is compared, and where nobody asked or measured. */
+function recallText({ indexName, expectedRecall, recallTarget }: SearchPlan): string {
+  if (indexName === "" || (expectedRecall === 0 && recallTarget === 0)) return "";
+  const target = recallTarget === 0 ? "" : ` (target ${formatShare(recallTarget)})`;
+  return expectedRecall === 0
+    ? `recall not measured yet${target}`
+    : `recall ${formatShare(expectedRecall)} expected${target}`;
+}
+
+function quantizationText({ quantization, reranked }: SearchPlan): string {
+  const held: Record<string, string> = { halfvec: "16-bit floats", binary: "one bit a number" };
+  const again = reranked > 0 ? `${plural(reranked, "candidate")} compared again` : "";
+  return [held[quantization] ?? "", again].filter((part) => part !== "").join(", ");
 }
 
 /** The reply for programs: as its message is, with vectors as numbers, or left out where none was asked for. */

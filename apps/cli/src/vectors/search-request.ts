@@ -1,11 +1,12 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
   Metric,
   type SearchRequestSchema,
   type WeightedQuerySchema,
 } from "@kindred/contracts/vector-store/v1";
 import { Option, type Command } from "commander";
-import { integerOption, numberOption, repeatable } from "../commands/parse.ts";
+import { durationOption, integerOption, numberOption, repeatable } from "../commands/parse.ts";
 import { EXIT } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
 import { fieldPathOf, FILTER_HELP, filterOf, type FilterOptions } from "./filter-option.ts";
@@ -39,6 +40,8 @@ export interface SearchOptions extends FilterOptions {
   exact?: boolean;
   efSearch?: number;
   probes?: number;
+  recallTarget?: number;
+  maxStaleness?: number;
   metric?: keyof typeof METRICS;
   modelType?: string;
   embeddingType?: string;
@@ -90,6 +93,16 @@ export function addSearchOptions(command: Command): Command {
     .option("--exact", "compare every row, even where there is an index")
     .option("--ef-search <count>", "candidates of an HNSW index scan, 1 to 1000", integerOption(1, 1_000))
     .option("--probes <count>", "lists of an IVFFlat index that are scanned", integerOption(1, 32_768))
+    .option(
+      "--recall-target <share>",
+      "share of the true hits that an index scan should find, e.g. 0.99 (default: the collection's)",
+      numberOption(0, 1),
+    )
+    .option(
+      "--max-staleness <duration>",
+      "how far behind a read replica may be, e.g. 2s; 0s asks the primary",
+      durationOption("0s", "24h"),
+    )
     .option("--group-by <field>", "at most --group-size hits for each value of this field")
     .option("--group-size <count>", "hits a group, 1 to 100 (default: 1)", integerOption(1, 100))
     .option("--hybrid [text]", "join with a full-text search, for the query's text or another")
@@ -156,6 +169,8 @@ export function toRequest(query: string | undefined, options: SearchOptions): Se
     exact: options.exact ?? false,
     efSearch: options.efSearch ?? 0,
     probes: options.probes ?? 0,
+    ...(options.recallTarget !== undefined && { recallTarget: options.recallTarget }),
+    ...(options.maxStaleness !== undefined && { maxStaleness: durationFromMs(options.maxStaleness) }),
     offset: options.offset ?? 0,
     hitPerEmbedding: options.perEmbedding ?? false,
     ...(where && { where }),

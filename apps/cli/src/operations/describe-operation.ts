@@ -1,0 +1,112 @@
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { OperationKind, OperationState, type Operation } from "@kindred/contracts/vector-store/v1";
+import {
+  formatBytes,
+  formatCount,
+  formatMs,
+  formatPercent,
+  formatShare,
+  millisecondsOf,
+} from "../terminal/format.ts";
+
+const KINDS: Record<OperationKind, string> = {
+  [OperationKind.UNSPECIFIED]: "operation",
+  [OperationKind.INDEX_BUILD]: "index build",
+  [OperationKind.INDEX_REBUILD]: "index rebuild",
+  [OperationKind.INDEX_DROP]: "index drop",
+  [OperationKind.RECALL_TUNING]: "recall tuning",
+  [OperationKind.REEMBEDDING]: "re-embedding",
+};
+
+const STATES: Record<OperationState, string> = {
+  [OperationState.UNSPECIFIED]: "unknown",
+  [OperationState.QUEUED]: "queued",
+  [OperationState.RUNNING]: "running",
+  [OperationState.CANCELLING]: "cancelling",
+  [OperationState.SUCCEEDED]: "done",
+  [OperationState.FAILED]: "failed",
+  [OperationState.CANCELLED]: "cancelled",
+};
+
+const ENDED: ReadonlySet<OperationState> = new Set([
+  OperationState.SUCCEEDED,
+  OperationState.FAILED,
+  OperationState.CANCELLED,
+]);
+
+export function isOver({ state }: Pick<Operation, "state">): boolean {
+  return ENDED.has(state);
+}
+
+/** A number that a later version of the contract may have added is shown as it is. */
+export function kindOf({ kind }: Pick<Operation, "kind">): string {
+  return KINDS[kind] ?? String(kind);
+}
+
+export function stateOf({ state }: Pick<Operation, "state">): string {
+  return STATES[state] ?? String(state);
+}
+
+/** "index build 17 of songs" */
+export function titleOf(operation: Operation): string {
+  return `${kindOf(operation)} ${operation.id} of ${operation.collection}`;
+}
+
+/** What it is at: "2/5 build: loading tuples"; nothing before it says so. */
+export function phaseOf({ phase, phaseNumber, phaseCount }: Operation): string {
+  const place = phaseNumber > 0 && phaseCount > 0 ? `${phaseNumber}/${phaseCount}` : "";
+  return [place, phase].filter((part) => part !== "").join(" ");
+}
+
+/** How much of the phase is done, and how fast: "1,200 of 5,000 rows", "400 rows/s", "9.5 s left". */
+export function progressOf({ done, total, unit, rate, remaining }: Operation): string[] {
+  const amount = total > 0n ? `${formatCount(done)} of ${formatCount(total)}` : formatCount(done);
+  return [
+    done > 0n || total > 0n ? `${amount} ${unit}`.trimEnd() : "",
+    rate > 0 ? `${formatRate(rate)} ${unit}/s`.replace(" /s", "/s") : "",
+    remaining && total > done ? `${formatMs(millisecondsOf(remaining))} left` : "",
+  ].filter((part) => part !== "");
+}
+
+/** How far the phase is, from 0 to 1; undefined where that is not known. */
+export function shareOf({ done, total }: Operation): number | undefined {
+  return total > 0n ? Math.min(1, Number(done) / Number(total)) : undefined;
+}
+
+/** How long it has been at it, in milliseconds, until now or its end; undefined before it was begun. */
+export function elapsedMs({ startedAt, finishedAt }: Operation, now: Date): number | undefined {
+  if (!startedAt) return undefined;
+  const end = finishedAt ? timestampDate(finishedAt) : now;
+  return Math.max(0, end.getTime() - timestampDate(startedAt).getTime());
+}
+
+/**
+ * What an operation was asked, or came to, as names and values for people. The members are those of its kind; their names tell the
+ * units, as everywhere in Kindred.
+ */
+export function pairsOf(object: JsonObject | undefined): [name: string, value: string][] {
+  return Object.entries(object ?? {})
+    .filter(([, value]) => value !== null && value !== "" && value !== undefined)
+    .map(([name, value]) => [
+      name.replace(/_(bytes|ms|seconds)$/, "").replaceAll("_", " "),
+      valueText(name, value),
+    ]);
+}
+
+function valueText(name: string, value: JsonValue): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value === "number") {
+    if (name.endsWith("_bytes")) return formatBytes(value);
+    if (name.endsWith("_ms")) return formatMs(value);
+    if (name.endsWith("_seconds")) return formatMs(1_000 * value);
+    if (name.includes("selectivity")) return formatPercent(value);
+    return Number.isInteger(value) ? formatCount(value) : formatShare(value);
+  }
+  return JSON.stringify(value);
+}
+
+function formatRate(rate: number): string {
+  return rate >= 10 ? formatCount(Math.round(rate)) : String(Number(rate.toPrecision(2)));
+}
