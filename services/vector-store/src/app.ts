@@ -10,6 +10,7 @@ import {
 } from "@kindred/rpc";
 import {
   createLogger,
+  cpuLimit,
   createMetrics,
   memoryLimit,
   observePool,
@@ -57,6 +58,8 @@ import type { CollectionRepository, ItemStore } from "./domain/item-ports.ts";
 import { buildIndexHandler } from "./domain/indexes/build-index.ts";
 import { dropIndexHandler, rebuildIndexHandler } from "./domain/indexes/rebuild-index.ts";
 import { keepReconciled } from "./domain/indexes/reconcile-indexes.ts";
+import { indexAdvisor } from "./domain/indexes/index-advisor.ts";
+import { IndexKeeper } from "./domain/indexes/index-keeper.ts";
 import { indexPlanner } from "./domain/indexes/plan-index.ts";
 import type { OperationHandler } from "./domain/operations/operation.ts";
 import { OperationRunner } from "./domain/operations/operation-runner.ts";
@@ -64,10 +67,14 @@ import { measureRecall, oneAtATime } from "./domain/recall/measure-recall.ts";
 import { recallTuner } from "./domain/recall/tune-index.ts";
 import { recallTuningHandler } from "./domain/recall/tuning-operation.ts";
 import { watchRecall } from "./domain/recall/watch-recall.ts";
+import { reembedHandler } from "./domain/reembedding/reembed.ts";
 import { searchByStorage } from "./domain/search/by-storage.ts";
 import { vectorStoreRoutes, type VectorStoreDeps } from "./rpc/routes.ts";
 
 const NAME = "vector-store";
+
+/** Where the configuration does not say: searches of fewer rows are fast without an index. */
+const MIN_ROWS = 10_000;
 
 export interface App extends AsyncDisposable {
   readonly server: RpcServer;
@@ -92,14 +99,6 @@ export async function createApp(
   await prepareVector(db);
   observePool(metrics, () => db.poolStats());
   if (config.MIGRATE_ON_START) await migrate(db, { migrations });
-  const store = opening.use(
-    await openStore(db, {
-      memoryBytes: buildMemory(config),
-      cacheBytes: config.SEARCH_CACHE_BYTES,
-      recentQueries: config.RECALL_RECENT_QUERIES,
-      metrics,
-    }),
-  );
   const embedding =
     overrides.embedding ??
     embeddingClient(
@@ -111,6 +110,17 @@ export async function createApp(
         }),
       ).transport,
     );
+  const store = opening.use(
+    await openStore(db, {
+      memoryBytes: buildMemory(config),
+      cacheBytes: config.SEARCH_CACHE_BYTES,
+      recentQueries: config.RECALL_RECENT_QUERIES,
+      minRows: config.INDEX_MIN_ROWS,
+      maintenanceMs: config.INDEX_MAINTENANCE_INTERVAL,
+      metrics,
+      embedding,
+    }),
+  );
   opening.use(
     startMetricsReporter({
       component: NAME,
@@ -148,7 +158,18 @@ export interface Store extends Omit<VectorStoreDeps, "embedding">, AsyncDisposab
 /** What the RPCs need of a database that is migrated. The database stays the caller's. */
 export async function openStore(
   db: Database,
-  options: { memoryBytes: number; cacheBytes: number; recentQueries?: number; metrics?: Metrics },
+  options: {
+    memoryBytes: number;
+    cacheBytes: number;
+    /** Below so many rows there is no index by itself; 10,000 where it is not given. */
+    minRows?: number;
+    /** How often indexes are looked after, in milliseconds; 0, or not given: never. */
+    maintenanceMs?: number;
+    recentQueries?: number;
+    metrics?: Metrics;
+    /** Without it no collection is moved into another space. */
+    embedding?: EmbeddingPort;
+  },
 ): Promise<Store> {
   await using opening = new AsyncDisposableStack();
   const dataSource = opening.adopt(await openDataSource(db, { entities, migrations }), (opened) =>
@@ -178,12 +199,16 @@ export async function openStore(
   const recent = opening.use(new QueryRecorder(db, { keep: options.recentQueries ?? 0 }));
   const measuring = { probe, samples: querySamples(db), recall };
   const tuner = recallTuner(measuring);
-  const planner = indexPlanner({
+  const looking = {
     facts: indexFacts(db),
-    minRows: MIN_ROWS,
+    collections,
+    indexes,
+    recall,
+    minRows: options.minRows ?? MIN_ROWS,
     memoryBytes: options.memoryBytes,
-    cores: cpuLimit(),
-  });
+    cores: cpuLimit().cores,
+  };
+  const planner = indexPlanner(looking);
   const indexOperations = { collections, planner, indexes, search, tuner };
   // Each part of the store that works for long brings its handlers.
   const handlers: OperationHandler[] = [
@@ -192,6 +217,14 @@ export async function openStore(
     dropIndexHandler(indexOperations),
     recallTuningHandler({ collections, probe, tuner, onTuned: states.forget }),
   ];
+  const items = itemsOfCurrent(namingDocuments(pinningItems(itemStore(db), collections), db), onCurrent);
+  const moves = spaceMoves(db, collections);
+  if (options.embedding) {
+    const { embedding } = options;
+    handlers.push(
+      reembedHandler({ collections, moves, embedding, items, search, planner, building: indexes, tuner }),
+    );
+  }
   const runner = opening.use(
     new OperationRunner({
       claims: operationClaims(db, changes),
@@ -204,22 +237,36 @@ export async function openStore(
   changes.subscribe((id, wanted) => {
     if (wanted) runner.wanted(id);
   });
+  const measure = oneAtATime((...measured) => measureRecall(measuring, ...measured));
+  opening.use(
+    new IndexKeeper({
+      ...looking,
+      operations,
+      measureRecall: measure,
+      log: db.logger,
+      now: Date.now,
+      everyMs: options.maintenanceMs ?? 0,
+    }),
+  );
   const open = opening.move();
   return {
     operations,
     images: imageRepository(db, dataSource),
     catalogue: pinningCatalogue(catalogueWriter(db), collections),
-    items: itemsOfCurrent(namingDocuments(pinningItems(itemStore(db), collections), db), onCurrent),
+    items,
     search,
     recall,
     recallProbe: probe,
-    measureRecall: oneAtATime((...measured) => measureRecall(measuring, ...measured)),
+    measureRecall: measure,
     recent,
     texts: textsOfCurrent(textSearch(db), onCurrent),
     indexes,
+    planner,
+    advisor: indexAdvisor(looking),
+    log: db.logger,
     statistics: statisticsReader(db),
     collections,
-    moves: spaceMoves(db, collections),
+    moves,
     forgetState: () => {
       states.forget();
       collections.forget();

@@ -1,7 +1,7 @@
 import type { EmbeddingSpace } from "./embedding-space.ts";
 import type { Image, ImageChanges, ImageFields, ImageFilter, JsonObject, StoredEmbedding } from "./image.ts";
 import type { PackedVector } from "./packed-vector.ts";
-import type { VectorIndex, WantedParameters } from "./vector-index.ts";
+import type { VectorIndex } from "./vector-index.ts";
 
 // What the domain asks of the world. Implementations throw KindredErrors.
 
@@ -127,22 +127,4 @@ export interface CatalogueStatistics {
 
 export interface StatisticsReader {
   statistics(limits: CallLimits): Promise<CatalogueStatistics>;
-}
-
-/** Looks after the vector indexes. */
-export interface VectorIndexes {
-  /** By name. */
-  list(): Promise<VectorIndex[]>;
-  /**
-   * Makes sure of a valid index with these parameters.
-   * @throws KindredError aborted, with a retry delay, while another build runs.
-   */
-  ensure(wanted: WantedParameters, signal: AbortSignal | undefined): Promise<EnsuredIndex>;
-}
-
-export interface EnsuredIndex {
-  index: VectorIndex;
-  /** Whether it was built now; then how long that took, in milliseconds. */
-  built: boolean;
-  buildTimeMs: number;
 }

@@ -9,14 +9,11 @@ import {
   VectorService,
 } from "@kindred/contracts/vector-store/v1";
 import type { CollectionRepository, ItemSearch, ItemStore, TextSearch } from "../domain/item-ports.ts";
+import type { IndexBuilding, IndexPlanner } from "../domain/indexes/index-ports.ts";
+import type { IndexAdvisor } from "../domain/indexes/index-advisor.ts";
+import type { IndexUpkeep } from "../domain/indexes/index-upkeep.ts";
 import type { OperationStore } from "../domain/operations/operation.ts";
-import type {
-  CatalogueWriter,
-  EmbeddingPort,
-  ImageRepository,
-  StatisticsReader,
-  VectorIndexes,
-} from "../domain/ports.ts";
+import type { CatalogueWriter, EmbeddingPort, ImageRepository, StatisticsReader } from "../domain/ports.ts";
 import type { SpaceMoves } from "../domain/reembedding/reembedding-ports.ts";
 import type { RecentQueries } from "../domain/recall/recent-queries.ts";
 import { addEmbeddingsRpc } from "./add-embeddings.ts";
@@ -25,12 +22,17 @@ import { addImageWithEmbeddingsRpc } from "./add-image-with-embeddings.ts";
 import { batchAddImagesRpc } from "./batch-add-images.ts";
 import { collectionRoutes } from "./collections/routes.ts";
 import { deleteImageRpc } from "./delete-image.ts";
-import { ensureIndexRpc } from "./ensure-index.ts";
 import { getImageRpc } from "./get-image.ts";
 import { getStatisticsRpc } from "./get-statistics.ts";
 import { itemRoutes } from "./items/routes.ts";
 import { listImagesRpc } from "./list-images.ts";
-import { listIndexesRpc } from "./list-indexes.ts";
+import { adviseIndexesRpc } from "./indexes/advise-indexes.ts";
+import { ensureIndexRpc } from "./indexes/ensure-index.ts";
+import { listIndexesRpc } from "./indexes/list-indexes.ts";
+import { planIndexRpc } from "./indexes/plan-index.ts";
+import { startIndexBuildRpc } from "./indexes/start-index-build.ts";
+import { startIndexDropRpc } from "./indexes/start-index-drop.ts";
+import { startIndexRebuildRpc } from "./indexes/start-index-rebuild.ts";
 import { operationRoutes } from "./operations/routes.ts";
 import { recallRoutes, type RecallDeps } from "./recall/routes.ts";
 import { explainRpc } from "./search/explain.ts";
@@ -42,7 +44,10 @@ export interface VectorStoreDeps extends RecallDeps {
   embedding: EmbeddingPort;
   images: ImageRepository;
   catalogue: CatalogueWriter;
-  indexes: VectorIndexes;
+  indexes: IndexBuilding & IndexUpkeep;
+  planner: IndexPlanner;
+  advisor: IndexAdvisor;
+  log: { warn(fields: object, message: string): void };
   operations: OperationStore;
   statistics: StatisticsReader;
   collections: CollectionRepository;
@@ -76,6 +81,11 @@ export function vectorStoreRoutes(deps: VectorStoreDeps): (router: ConnectRouter
     router.service(OperationService, operationRoutes(deps));
     router.service(RecallService, recallRoutes(deps));
     router.service(IndexService, {
+      planIndex: planIndexRpc({ ...deps, building: deps.indexes }),
+      adviseIndexes: adviseIndexesRpc(deps),
+      startIndexBuild: startIndexBuildRpc(deps),
+      startIndexRebuild: startIndexRebuildRpc(deps),
+      startIndexDrop: startIndexDropRpc(deps),
       ensureIndex: ensureIndexRpc(deps),
       listIndexes: listIndexesRpc(deps),
       getStatistics: getStatisticsRpc(deps),

@@ -139,7 +139,11 @@ async function recordsOf(client: PoolClient, { name }: Collection): Promise<Reco
   }>(
     `SELECT EXISTS (SELECT FROM operations
                      WHERE collection = $1 AND finished_at IS NULL AND kind <> 'recall_tuning') AS busy,
-            (SELECT array_agg(DISTINCT index_name) FROM index_builds WHERE collection = $1) AS names,
+            (SELECT array_agg(DISTINCT n) FROM (
+               SELECT index_name AS n FROM index_builds WHERE collection = $1
+               UNION ALL
+               SELECT checkpoint ->> 'index_name' FROM operations
+                WHERE collection = $1 AND kind = 'index_build' AND checkpoint ? 'index_name') names) AS names,
             (SELECT array_agg(DISTINCT index_oid::float8) FROM index_builds WHERE collection = $1) AS oids,
             (SELECT array_agg(DISTINCT checkpoint ->> 'index_name') FROM operations
               WHERE collection = $1 AND kind = 'index_rebuild' AND checkpoint ? 'index_name') AS rebuilt`,
