@@ -1,7 +1,7 @@
 import { invalidField, invalidFields, KindredError } from "@kindred/errors";
-import { metricsOf, type Collection } from "./collection.ts";
+import { metricsOf, type Collection, type IndexPolicy } from "./collection.ts";
 import { spaceMismatch, type EmbeddingSpace } from "./embedding-space.ts";
-import { policyProblems } from "./index-policy.ts";
+import { policyProblems, unfittingPolicy, usualMaintenance } from "./index-policy.ts";
 import type { CollectionChanges } from "./item-ports.ts";
 
 /**
@@ -17,13 +17,9 @@ export async function changedCollection(
 ): Promise<Collection> {
   const { recallTarget = collection.recallTarget, metric = collection.metric } = changes;
   if (changes.metric) requireMetric(collection, changes.metric, "collection.metric");
-  const indexPolicy = { ...collection.indexPolicy, ...changes.indexPolicy };
-  const problems = changes.indexPolicy ? policyProblems(indexPolicy) : [];
-  if (problems.length > 0) {
-    throw invalidFields(
-      problems.map(({ field, description }) => ({ field: `collection.index_policy.${field}`, description })),
-    );
-  }
+  const wanted = { ...collection.indexPolicy, ...changes.indexPolicy };
+  const indexPolicy = { ...wanted, maintenance: wanted.maintenance ?? usualMaintenance(collection) };
+  if (changes.indexPolicy) requirePolicy(indexPolicy, collection, "collection.index_policy");
   const space = changes.space ? await settledSpace(collection, changes.space, hasVectors) : collection.space;
   return { ...collection, recallTarget, metric, indexPolicy, space };
 }
@@ -47,6 +43,19 @@ async function settledSpace(
     );
   }
   return space;
+}
+
+/** @throws KindredError invalid-argument on members of `field` */
+export function requirePolicy(
+  policy: IndexPolicy,
+  collection: Pick<Collection, "dimensions" | "elementType">,
+  field: string,
+): void {
+  const problems = [...policyProblems(policy), ...unfittingPolicy(policy, collection)];
+  if (problems.length === 0) return;
+  throw invalidFields(
+    problems.map((problem) => ({ field: `${field}.${problem.field}`, description: problem.description })),
+  );
 }
 
 /** @throws KindredError invalid-argument on `field` */

@@ -1,5 +1,6 @@
 import type { FieldViolation } from "@kindred/errors";
-import type { IndexPolicy } from "./collection.ts";
+import type { Collection, IndexPolicy } from "./collection.ts";
+import { quantizationProblem, widthProblem } from "./indexes/index-limits.ts";
 
 // pgvector's limits (hnsw.h, ivfflat.h).
 const MIN_M = 2;
@@ -18,8 +19,14 @@ export const AUTO_POLICY: IndexPolicy = {
 };
 
 /** What is wrong with a policy, by the members' names in the contract. */
-export function policyProblems({ m, efConstruction, lists, minRows }: IndexPolicy): FieldViolation[] {
+export function policyProblems({ kind, m, efConstruction, lists, minRows }: IndexPolicy): FieldViolation[] {
   const problems: FieldViolation[] = [];
+  if (kind === "diskann") {
+    for (const [field, value] of Object.entries({ m, ef_construction: efConstruction, lists })) {
+      if (value !== undefined)
+        problems.push({ field, description: `is not diskann's: leave it 0; is ${value}` });
+    }
+  }
   const outside = (value: number | undefined, least: number, most: number): boolean =>
     value !== undefined && (value < least || value > most);
   const badM = outside(m, MIN_M, MAX_M);
@@ -36,6 +43,22 @@ export function policyProblems({ m, efConstruction, lists, minRows }: IndexPolic
   if (minRows !== undefined && minRows < 0)
     problems.push({ field: "min_rows", description: `must be 0 or more; is ${minRows}` });
   return problems;
+}
+
+/** What a policy wants that vectors like the collection's cannot have, by the members' names in the contract. */
+export function unfittingPolicy(
+  { kind, quantization }: Pick<IndexPolicy, "kind" | "quantization">,
+  collection: Pick<Collection, "dimensions" | "elementType">,
+): FieldViolation[] {
+  const method = kind === "auto" || kind === "none" ? undefined : kind;
+  const problems = quantizationProblem(quantization ?? "none", method, collection);
+  if (problems) return problems;
+  return (quantization && widthProblem(method ?? "hnsw", quantization, collection)) ?? [];
+}
+
+/** Who looks after indexes where nobody says: users' own tables are left to them. */
+export function usualMaintenance({ kind }: Pick<Collection, "kind">): IndexPolicy["maintenance"] {
+  return kind === "registered" ? "manual" : "automatic";
 }
 
 const range = (allowed: string, value: number | undefined): string =>

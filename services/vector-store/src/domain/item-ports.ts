@@ -44,7 +44,10 @@ export interface NewRegistration extends Omit<
 
 export interface CollectionChanges {
   recallTarget?: number;
-  indexPolicy?: Partial<IndexPolicy>;
+  /** An undefined maintenance is the usual one of the collection's kind. */
+  indexPolicy?: Partial<Omit<IndexPolicy, "maintenance">> & {
+    maintenance?: IndexPolicy["maintenance"] | undefined;
+  };
   metric?: Metric;
   /** Only of a collection that has none. */
   space?: EmbeddingSpace;

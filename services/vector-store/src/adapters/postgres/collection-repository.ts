@@ -2,7 +2,12 @@ import { invalidField, KindredError } from "@kindred/errors";
 import { isUniqueViolation, sqlStateOf, type Database } from "@kindred/postgres";
 import type { PoolClient } from "pg";
 import type { DataSource, FindOptionsWhere } from "typeorm";
-import { changedCollection, requireMetric, requireSpaceFits } from "../../domain/collection-changes.ts";
+import {
+  changedCollection,
+  requireMetric,
+  requirePolicy,
+  requireSpaceFits,
+} from "../../domain/collection-changes.ts";
 import { COLLECTION, noCollection, type Collection } from "../../domain/collection.ts";
 import { countDown } from "../../domain/call-limits.ts";
 import type { CallLimits } from "../../domain/ports.ts";
@@ -215,6 +220,7 @@ async function register(db: Database, client: PoolClient, registration: NewRegis
   const { elementType, dimensions } = found.vector;
   const metric = registration.metric ?? (elementType === "bit" ? "hamming" : "cosine");
   requireMetric(found.vector, metric, "metric");
+  requirePolicy(registration.indexPolicy, found.vector, "index_policy");
   if (registration.space) requireSpaceFits({ dimensions }, registration.space, "space_id");
   const textSearchConfig = found.documentColumn
     ? await knownConfig(client, registration.textSearchConfig)

@@ -49,7 +49,7 @@ export function optionProblems(
   return (
     quantizationProblem(quantization, method, collection) ??
     metricProblem(metric, quantization, method, collection) ??
-    dimensionsProblem(method, quantization, collection) ??
+    widthProblem(method, quantization, collection) ??
     []
   );
 }
@@ -97,7 +97,8 @@ function metricProblem(
   ];
 }
 
-function dimensionsProblem(
+/** Whether the vectors are too wide for it. */
+export function widthProblem(
   method: IndexMethod,
   quantization: Quantization,
   collection: Vectors,

@@ -2,6 +2,7 @@ import { isKindredError } from "@kindred/errors";
 import type { Collection } from "../collection.ts";
 import type { CollectionRepository } from "../item-ports.ts";
 import type { NewOperation, Operation, OperationKind, OperationStore } from "../operations/operation.ts";
+import type { MeasureRecall, MeasurementWish } from "../recall/measure-recall.ts";
 import { DEFAULT_TUNING, tuningSpec } from "../recall/tuning-operation.ts";
 import { buildOperationSpec } from "./build-spec.ts";
 import { deadShare, isTuned, LEAST_ROWS, listDrift, staleTuning, wantsRebuildForDead } from "./drift.ts";
@@ -14,8 +15,7 @@ export interface KeepIndexesDeps extends CollectionStateDeps {
   collections: Pick<CollectionRepository, "list">;
   indexes: Pick<IndexUpkeep, "list" | "analyze">;
   operations: Pick<OperationStore, "start" | "list">;
-  /** Measures recall@10 of an index at the effort that searches take, and keeps it. */
-  measureRecall: (collection: Collection, indexName: string, signal: AbortSignal) => Promise<void>;
+  measureRecall: MeasureRecall;
   log: {
     info(fields: object, message: string): void;
     debug(fields: object, message: string): void;
@@ -37,6 +37,17 @@ export function noActivity(): KeptActivity {
 /** Whoever never pauses gets an index all the same; building goes on beside writing. */
 const LONGEST_WAIT_MS = 10 * 60_000;
 const MEASURE_EVERY_MS = 3_600_000;
+/** At the effort that searches take for the collection's target. */
+const MEASUREMENT: Omit<MeasurementWish, "indexName"> = {
+  k: 10,
+  effort: undefined,
+  recallTarget: undefined,
+  queries: 200,
+  origin: "auto",
+  selectivity: 1,
+  maxMs: 30_000,
+  confidence: 0.95,
+};
 /** After the first failure, the second, … */
 const FIRST_RETRY_MS = 5 * 60_000;
 const LONGEST_RETRY_MS = 24 * 3_600_000;
@@ -117,7 +128,7 @@ async function keepCollection(
       await deps.indexes.analyze(collection, signal);
       return undefined;
     case "measure":
-      await deps.measureRecall(collection, task.index.name, signal);
+      await deps.measureRecall(collection, { ...MEASUREMENT, indexName: task.index.name }, { signal });
       return undefined;
     case "operation":
       return free && (await mayRetry(deps, task.operation, signal))

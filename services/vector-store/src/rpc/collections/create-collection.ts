@@ -9,6 +9,7 @@ import {
   type Metric,
 } from "../../domain/collection.ts";
 import type { EmbeddingSpace } from "../../domain/embedding-space.ts";
+import { unfittingPolicy } from "../../domain/index-policy.ts";
 import type { CollectionRepository, NewCollection } from "../../domain/item-ports.ts";
 import { limitsOf } from "../limits.ts";
 import {
@@ -47,6 +48,8 @@ function readNewCollection(request: CreateCollectionRequest): NewCollection {
     textSearchConfig: readTextSearchConfig(request.textSearchConfig, "text_search_config", checks),
     hashPartitions: readHashPartitions(request.hashPartitions, checks),
   };
+  for (const { field, description } of unfittingPolicy(collection.indexPolicy, collection))
+    checks.add(`index_policy.${field}`, description);
   checks.throwIfAny();
   return collection;
 }

@@ -1,12 +1,13 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import {
   IndexKind,
+  IndexMaintenance,
+  IndexQuantization,
   Metric as MetricMessage,
   type Collection as CollectionMessage,
   type UpdateCollectionRequest,
 } from "@kindred/contracts/vector-store/v1";
 import { startChecks, type FieldChecks } from "@kindred/rpc";
-import type { IndexPolicy } from "../../domain/collection.ts";
 import type { CollectionChanges, CollectionRepository } from "../../domain/item-ports.ts";
 import { limitsOf } from "../limits.ts";
 import { readIndexPolicy, readMetric, readName, readRecallTarget, readSpace } from "./collection-fields.ts";
@@ -34,6 +35,9 @@ const PATHS = [
   "index_policy.m",
   "index_policy.ef_construction",
   "index_policy.lists",
+  "index_policy.quantization",
+  "index_policy.maintenance",
+  "index_policy.min_rows",
 ] as const;
 
 /** Only what the mask names is looked at. */
@@ -72,17 +76,32 @@ function readPolicyChanges(
   { indexPolicy }: CollectionMessage,
   named: (path: (typeof PATHS)[number]) => boolean,
   checks: FieldChecks,
-): Partial<IndexPolicy> | undefined {
+): CollectionChanges["indexPolicy"] {
   const field = "collection.index_policy";
-  if (named("index_policy")) return readIndexPolicy(indexPolicy, field, checks);
+  // Which maintenance is usual depends on the collection.
+  const usual = (indexPolicy?.maintenance ?? IndexMaintenance.UNSPECIFIED) === IndexMaintenance.UNSPECIFIED;
+  if (named("index_policy")) {
+    const policy = readIndexPolicy(indexPolicy, field, checks);
+    return usual ? { ...policy, maintenance: undefined } : policy;
+  }
   const given = {
     ...(named("index_policy.kind") && { kind: indexPolicy?.kind ?? IndexKind.UNSPECIFIED }),
     ...(named("index_policy.m") && { m: indexPolicy?.m ?? 0 }),
     ...(named("index_policy.ef_construction") && { efConstruction: indexPolicy?.efConstruction ?? 0 }),
     ...(named("index_policy.lists") && { lists: indexPolicy?.lists ?? 0 }),
+    ...(named("index_policy.quantization") && {
+      quantization: indexPolicy?.quantization ?? IndexQuantization.UNSPECIFIED,
+    }),
+    ...(named("index_policy.maintenance") && {
+      maintenance: indexPolicy?.maintenance ?? IndexMaintenance.UNSPECIFIED,
+    }),
+    ...(named("index_policy.min_rows") && { minRows: indexPolicy?.minRows ?? 0n }),
   };
   const names = Object.keys(given) as (keyof typeof given)[];
   if (names.length === 0) return undefined;
   const policy = readIndexPolicy(given, field, checks);
-  return Object.fromEntries(names.map((name) => [name, policy[name]])) as Partial<IndexPolicy>;
+  const changes: CollectionChanges["indexPolicy"] = Object.fromEntries(
+    names.map((name) => [name, policy[name]]),
+  );
+  return "maintenance" in given && usual ? { ...changes, maintenance: undefined } : changes;
 }
