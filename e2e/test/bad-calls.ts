@@ -5,6 +5,8 @@ import type { MetricsService } from "@kindred/contracts/metrics/v1";
 import type {
   CollectionService,
   ImageService,
+  OperationService,
+  RecallService,
   SearchService,
   VectorService,
 } from "@kindred/contracts/vector-store/v1";
@@ -17,6 +19,8 @@ export interface Clients {
   collections: Client<typeof CollectionService>;
   vectors: Client<typeof VectorService>;
   search: Client<typeof SearchService>;
+  operations: Client<typeof OperationService>;
+  recall: Client<typeof RecallService>;
   generations: Client<typeof GenerationService>;
   metrics: Client<typeof MetricsService>;
 }

@@ -9,6 +9,8 @@ import {
   CollectionService,
   ImageService,
   IndexService,
+  OperationService,
+  RecallService,
   SearchService,
   VectorService,
 } from "@kindred/contracts/vector-store/v1";
@@ -17,6 +19,7 @@ import { fromConnectError, openChannel, packVectors, type Channel } from "@kindr
 import { startStack, type Stack } from "@kindred/testing";
 import pg from "pg";
 import { byVector, once, type BadCall, type Clients } from "./bad-calls.ts";
+import { BAD_OPERATION_CALLS } from "./bad-operation-calls.ts";
 import { BAD_COLLECTION_CALLS, BAD_INGESTS } from "./bad-collection-calls.ts";
 
 // Every bad input gets the right code with the field named, on every port, and changes nothing.
@@ -367,13 +370,15 @@ describe.each(Object.keys(PORTS))("bad input over %s", (port) => {
       collections: createClient(CollectionService, transport("vector-store")),
       vectors: createClient(VectorService, transport("vector-store")),
       search: createClient(SearchService, transport("vector-store")),
+      operations: createClient(OperationService, transport("vector-store")),
+      recall: createClient(RecallService, transport("vector-store")),
       generations: createClient(GenerationService, transport("generation-tracking")),
       metrics: createClient(MetricsService, transport("metrics")),
     };
     before = await counts();
   });
 
-  const calls = [...BAD_CALLS, ...BAD_COLLECTION_CALLS];
+  const calls = [...BAD_CALLS, ...BAD_COLLECTION_CALLS, ...BAD_OPERATION_CALLS];
   // gRPC-Web has no client streams, and over HTTP/1.1 nobody has streams in both directions.
   if (port !== "gRPC-Web") calls.push(...STREAMED);
   if (port === "gRPC") calls.push(...BAD_INGESTS);
