@@ -1,4 +1,4 @@
-import { bytes, integer, optional, text, type ConfigOf } from "@kindred/config";
+import { bytes, duration, integer, optional, text, type ConfigOf } from "@kindred/config";
 import { databaseSettings } from "@kindred/postgres";
 import { metricsReporterSettings, serverSettings, tracingSettings } from "@kindred/rpc";
 
@@ -19,6 +19,20 @@ export const configSchema = {
       max: "1024GiB",
     }),
   ),
+  INDEX_MIN_ROWS: integer({
+    description:
+      "Rows from which a collection should have a vector index, where its own policy does not say: below, comparing all of them is exact and fast enough.",
+    default: 10_000,
+    min: 1,
+    max: 1_000_000_000,
+  }),
+  INDEX_MAINTENANCE_INTERVAL: duration({
+    description:
+      "How often collections whose index policy is automatic are looked over, to build, rebuild and tune what they need; 0 leaves all of it to callers.",
+    default: "60s",
+    min: "0s",
+    max: "24h",
+  }),
   SEARCH_CACHE_BYTES: bytes({
     description:
       "Most memory for vectors that are kept as JSON, for want of pgvector, so that searches need not read them again; 0 reads them each time.",
