@@ -7,8 +7,8 @@ import type { TableIndex } from "./index-catalogue.ts";
 import { nearestStatement, scanSettings } from "./item-search-statement.ts";
 import { tableSql } from "./sql.ts";
 
-/** As many rows, and as much effort, as most searches are about. */
-const TYPICAL = { k: 10, effort: 200 };
+/** pgvector's default effort: of small tables, another index looks cheaper to the planner than a scan with a large ef_search. */
+const TYPICAL = { k: 10, effort: 40 };
 
 /**
  * Of indexes that are alike to a statement (of the same expression and operators), those that PostgreSQL scans when a search wants one of
