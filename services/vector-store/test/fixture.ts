@@ -58,10 +58,14 @@ export async function openFixture(
   );
   if (options.pgvector !== false) await prepareVector(db);
   await migrate(db, { migrations });
-  const store = opening.use(
-    await openStore(db, { memoryBytes: 256 * 2 ** 20, cacheBytes: 64 * 2 ** 20, recentQueries: 1000 }),
-  );
   const embedding = fakeEmbedding();
+  const storeOptions = {
+    memoryBytes: 256 * 2 ** 20,
+    cacheBytes: 64 * 2 ** 20,
+    recentQueries: 1000,
+    embedding,
+  };
+  const store = opening.use(await openStore(db, storeOptions));
   const transport = createInMemoryTransport(vectorStoreRoutes({ ...store, embedding }), { logger });
   const open = opening.move();
   return {

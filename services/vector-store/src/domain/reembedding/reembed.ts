@@ -133,7 +133,7 @@ class Reembedding {
       report: ({ detail, done, total, unit }) =>
         this.#report("index", { phase: `index: ${detail}`, done, total, unit }),
     });
-    await this.#catchUp();
+    await this.#catchUp("validate");
     await this.#validate(indexes);
     await this.#cutOver(indexes);
   }
@@ -164,6 +164,7 @@ class Reembedding {
   /** Until hardly anything is left on the log: what comes meanwhile is less each time, unless writers are faster than the model. */
   async #catchUp(phase: Phase = "catch up"): Promise<void> {
     let [done, moved] = [0, Infinity];
+    this.#report(phase);
     while (moved > MOST_CHANGES / 2) {
       moved = await this.#settleLog((settled) => {
         done += settled;
