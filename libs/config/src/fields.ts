@@ -158,3 +158,11 @@ export function url(options: Common & { default?: string; schemes: readonly stri
     return raw.trim();
   });
 }
+
+/** Several of them, separated by commas; a comma in a password is written %2C. */
+export function urls(options: Common & { schemes: readonly string[] }): Field<readonly string[]> {
+  const one = url(options);
+  return field(options, `${one.expects}, several with commas between them`, (raw) =>
+    raw.split(",").map((each) => one.parse(each)),
+  );
+}

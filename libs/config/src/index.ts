@@ -16,6 +16,7 @@ export {
   optional,
   text,
   url,
+  urls,
   type Field,
 } from "./fields.ts";
 export { setNativeVariable } from "./native-variable.ts";

@@ -21,6 +21,8 @@ export interface OpenDatabaseOptions {
   /** As pg_stat_activity shows it. */
   applicationName: string;
   logger: Logger;
+  /** A server that takes no writes, such as a read replica: its schema is as it is. */
+  readOnly?: boolean;
 }
 
 /** A pool of connections to one database, and what its server can do. */
@@ -57,7 +59,7 @@ const SOUND_PGVECTOR = "0.8.4";
 const CLIENT_GRACE_MS = 5000;
 
 /**
- * Connects, finds out what the server can do, and makes sure of the service's schema.
+ * Connects, finds out what the server can do, and makes sure of the service's schema unless the server is to be read only.
  * @throws KindredError unavailable when the server cannot be reached; failed-precondition when it refuses the user,
  *   lacks the database, or is too old.
  */
@@ -66,7 +68,10 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
   const session = sessionSettings(config, schema);
   try {
     const sessionBy = await howToSetSessions({ config, applicationName, logger, session });
-    const capabilities = await inspectServer({ config, applicationName, logger, session, sessionBy }, schema);
+    const capabilities = await inspectServer(
+      { config, applicationName, logger, session, sessionBy },
+      options.readOnly ? undefined : schema,
+    );
     warnAboutVector(capabilities, logger);
     addVectorSchema(session, capabilities);
     const serial = !capabilities.concurrentSessions;
@@ -125,11 +130,11 @@ async function howToSetSessions(
   }
 }
 
-function inspectServer(options: ConnectionOptions, schema: string): Promise<ServerCapabilities> {
+function inspectServer(options: ConnectionOptions, schema: string | undefined): Promise<ServerCapabilities> {
   return withClient(options, (first) =>
     withClient(options, async (second) => {
       const capabilities = await detectCapabilities(first, second, options);
-      await prepareSchema(first, { schema, logger: options.logger });
+      if (schema !== undefined) await prepareSchema(first, { schema, logger: options.logger });
       return capabilities;
     }),
   );

@@ -36,6 +36,7 @@ import { indexBuilding } from "./adapters/postgres/index-building/index-building
 import { indexFacts } from "./adapters/postgres/index-facts.ts";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
 import { prepareVector } from "./adapters/postgres/require-vector.ts";
+import { ReadReplicas } from "./adapters/postgres/read-replicas.ts";
 import { itemSearch } from "./adapters/postgres/item-search.ts";
 import { itemStore } from "./adapters/postgres/item-store.ts";
 import { spaceMoves } from "./adapters/postgres/reembedding/space-moves.ts";
@@ -49,6 +50,7 @@ import { recallStore } from "./adapters/postgres/recall-store.ts";
 import { statisticsReader } from "./adapters/postgres/statistics.ts";
 import { searchStates } from "./adapters/postgres/search-state.ts";
 import { textSearch } from "./adapters/postgres/text-search.ts";
+import { observeReplicas } from "./adapters/telemetry/replica-metrics.ts";
 import { operationMetrics } from "./adapters/telemetry/operation-metrics.ts";
 import { recallMetrics } from "./adapters/telemetry/recall-metrics.ts";
 import type { VectorStoreConfig } from "./config.ts";
@@ -99,6 +101,8 @@ export async function createApp(
   await prepareVector(db);
   observePool(metrics, () => db.poolStats());
   if (config.MIGRATE_ON_START) await migrate(db, { migrations });
+  const replicas = config.READ_DATABASE_URL && opening.use(openReplicas(config, logger));
+  if (replicas) observeReplicas(metrics, () => replicas.reports());
   const embedding =
     overrides.embedding ??
     embeddingClient(
@@ -133,7 +137,7 @@ export async function createApp(
   const server = opening.use(
     await serve({
       config,
-      routes: vectorStoreRoutes({ ...store, embedding }),
+      routes: vectorStoreRoutes({ ...store, embedding, replicas }),
       logger,
       metrics,
       tracing,
@@ -150,6 +154,7 @@ export async function createApp(
 }
 
 export interface Store extends Omit<VectorStoreDeps, "embedding">, AsyncDisposable {
+  recent: QueryRecorder;
   operations: PostgresOperationStore;
   /** For who changes the catalogue by other ways than this: what was cached of it is read again. */
   forgetState(): void;
@@ -302,6 +307,32 @@ function pinningCatalogue(catalogue: CatalogueWriter, collections: CollectionRep
       }
     },
   };
+}
+
+/** Nobody waits for them: until they are known to be fresh the primary answers. */
+function openReplicas(config: VectorStoreConfig, logger: Logger): ReadReplicas {
+  const open = (url: string, use: "search" | "watch"): Promise<Database> =>
+    openDatabase({
+      config: {
+        ...config,
+        DATABASE_URL: url,
+        ...(use === "watch" && { DB_POOL_SIZE: 1, DB_MAX_OVERFLOW: 0 }),
+      },
+      schema: DATABASE_SCHEMA,
+      applicationName: `kindred-${NAME}-${use}`,
+      logger,
+      readOnly: true,
+    });
+  return new ReadReplicas({
+    openPrimary: () => open(config.DATABASE_URL, "watch"),
+    replicas: (config.READ_DATABASE_URL ?? []).map((url) => {
+      const { host, pathname } = new URL(url);
+      return { name: host + pathname, open: (use) => open(url, use) };
+    }),
+    searching: (db) => ({ search: itemSearch(db, searchStates(db)), texts: textSearch(db) }),
+    maxStalenessMs: config.READ_MAX_STALENESS,
+    logger,
+  });
 }
 
 /** The database is taken to run where this process does, which leaves it and everybody else three quarters. */

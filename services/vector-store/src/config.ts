@@ -1,4 +1,4 @@
-import { bytes, duration, integer, optional, text, type ConfigOf } from "@kindred/config";
+import { bytes, duration, integer, optional, text, urls, type ConfigOf } from "@kindred/config";
 import { databaseSettings } from "@kindred/postgres";
 import { metricsReporterSettings, serverSettings, tracingSettings } from "@kindred/rpc";
 
@@ -32,6 +32,21 @@ export const configSchema = {
     default: "60s",
     min: "0s",
     max: "24h",
+  }),
+  READ_DATABASE_URL: optional(
+    urls({
+      description:
+        "Streaming replicas of the database, for searches; each one by itself, not through a balancer.",
+      schemes: ["postgresql", "postgres"],
+      secret: true,
+    }),
+  ),
+  READ_MAX_STALENESS: duration({
+    description:
+      "How far behind the data of a replica may be where a search does not say (max_staleness); 0 asks the primary.",
+    default: "10s",
+    min: "0s",
+    max: "1h",
   }),
   SEARCH_CACHE_BYTES: bytes({
     description:

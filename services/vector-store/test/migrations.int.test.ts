@@ -63,6 +63,7 @@ test("a catalogue of the first version keeps what is in it, and can go back", as
         recallTarget: 0.95,
         indexPolicy: AUTO_POLICY,
         textSearchConfig: "english",
+        hashPartitions: undefined,
       },
       {},
     );

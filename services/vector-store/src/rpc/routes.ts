@@ -15,6 +15,7 @@ import type { IndexUpkeep } from "../domain/indexes/index-upkeep.ts";
 import type { OperationStore } from "../domain/operations/operation.ts";
 import type { CatalogueWriter, EmbeddingPort, ImageRepository, StatisticsReader } from "../domain/ports.ts";
 import type { SpaceMoves } from "../domain/reembedding/reembedding-ports.ts";
+import type { SearchReplicas } from "../domain/search/search-replicas.ts";
 import type { RecentQueries } from "../domain/recall/recent-queries.ts";
 import { addEmbeddingsRpc } from "./add-embeddings.ts";
 import { addImageRpc } from "./add-image.ts";
@@ -56,6 +57,8 @@ export interface VectorStoreDeps extends RecallDeps {
   texts: TextSearch;
   /** Undefined: nobody wants to know what is searched for. */
   recent?: RecentQueries | undefined;
+  /** Undefined: there are none. */
+  replicas?: SearchReplicas | undefined;
   moves: SpaceMoves;
 }
 

@@ -74,4 +74,6 @@ export interface SearchQuery {
   hybrid: Hybrid | undefined;
   diversity: Diversity | undefined;
   projection: Projection;
+  /** How far behind the data may be that are searched, in milliseconds; 0: not at all. Undefined: as is configured. */
+  maxStalenessMs?: number | undefined;
 }

@@ -32,10 +32,11 @@ import {
 } from "./query-vector.ts";
 import { chooseIndex, type ChosenIndex } from "./choose-index.ts";
 import { retrySearch } from "./retry-search.ts";
+import { onReplica, type ReplicaDeps } from "./search-replicas.ts";
 import { exactRowBound, firstCandidateLimit } from "./search-plan.ts";
 import type { Grouping, Hybrid, SearchQuery } from "./search-query.ts";
 
-export interface SearchDeps extends QueryVectorDeps {
+export interface SearchDeps extends QueryVectorDeps, ReplicaDeps {
   collections: Pick<CollectionRepository, "get">;
   search: ItemSearch;
   texts: TextSearch;
@@ -63,6 +64,8 @@ export interface SearchPlan {
   scan: ItemScan;
   /** Whether the store compared the vectors itself, for want of pgvector. */
   inProcess: boolean;
+  /** Whether a read replica answered. */
+  replica: boolean;
   fallback: boolean;
   complete: boolean;
   rowsScanned: number | undefined;
@@ -100,7 +103,9 @@ export async function search(
   embedAll: EmbedAll = (collection, texts, left) => embedTexts(deps, collection, texts, left),
 ): Promise<SearchResult> {
   const left = countDown(limits);
-  return await retrySearch(deps.collections, asked, (query) => searchOnce(deps, query, left, embedAll));
+  return await retrySearch(deps.collections, asked, (query) =>
+    onReplica(deps, query, (near) => searchOnce(near, query, left, embedAll)),
+  );
 }
 
 async function searchOnce(
@@ -134,6 +139,7 @@ async function searchOnce(
       ...chosen,
       scan: found.scan,
       inProcess: collection.layout.vector.storage === "json",
+      replica: deps.onReplica === true,
       fallback: found.fallback,
       ...(found.fallback && { recallTarget: undefined, expectedRecall: 1 }),
       complete: found.complete,
@@ -157,7 +163,9 @@ export async function explain(
   limits: CallLimits,
 ): Promise<{ collection: Collection; plan: SearchPlan; explained: ExplainedQuery | undefined }> {
   const left = countDown(limits);
-  return await retrySearch(deps.collections, asked, (query) => explainOnce(deps, query, options, left));
+  return await retrySearch(deps.collections, asked, (query) =>
+    onReplica(deps, query, (near) => explainOnce(near, query, options, left)),
+  );
 }
 
 async function explainOnce(
@@ -177,6 +185,7 @@ async function explainOnce(
   const plan = {
     ...chosen,
     inProcess: collection.layout.vector.storage === "json",
+    replica: deps.onReplica === true,
     fallback: false,
     complete: true,
     rowsScanned: undefined,

@@ -70,6 +70,7 @@ export function toPlanMessage(
     quantization: scan.method === "exact" ? "" : scan.quantization,
     reranked: scan.method === "exact" ? 0 : (scan.rerank ?? 0),
     searchListSize: scan.method === "diskann" ? scan.searchListSize : 0,
+    replica: plan.replica,
     ...(plan.filterSelectivity !== undefined && { filterSelectivity: plan.filterSelectivity }),
   };
 }

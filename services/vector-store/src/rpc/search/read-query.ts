@@ -1,3 +1,4 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import {
   Metric as MetricMessage,
   type GroupBy,
@@ -87,6 +88,9 @@ export function readQuery(request: SearchRequest, at = ""): SearchQuery {
     checks.add(`${at}group_by.group_size`, "must be 1 together with hybrid or diversity");
   }
   const projection = readProjection(request.projection, `${at}projection`, checks);
+  const maxStalenessMs = request.maxStaleness && durationMs(request.maxStaleness);
+  if (maxStalenessMs !== undefined && !(maxStalenessMs >= 0))
+    checks.add(`${at}max_staleness`, `must be 0 (asks the primary) or more, is ${maxStalenessMs} ms`);
   checks.throwIfAny();
   return {
     collection,
@@ -106,6 +110,7 @@ export function readQuery(request: SearchRequest, at = ""): SearchQuery {
     diversity,
     // An image's document is its description, which it has anyway.
     projection: isImages ? { ...projection, document: false } : projection,
+    maxStalenessMs,
   };
 }
 
