@@ -92,6 +92,8 @@ export interface FillOptions {
 }
 
 const BATCH = 2000;
+/** Of a message: half of what the service takes. */
+const BATCH_BYTES = 16 * 2 ** 20;
 
 /** Creates the collection and fills it, by the contract; the items' keys are item-0, item-1 … @returns its table, quoted. */
 export async function fillCollection(
@@ -99,10 +101,11 @@ export async function fillCollection(
   { name, source, count, metadataOf }: FillOptions,
 ): Promise<string> {
   const { collection } = await collections.createCollection({ name, dimensions: source.dimensions });
+  const batch = Math.min(BATCH, Math.floor(BATCH_BYTES / (4 * source.dimensions)));
   async function* messages() {
     yield { message: { case: "options" as const, value: { collection: name } } };
-    for (let start = 0; start < count; start += BATCH) {
-      const size = Math.min(BATCH, count - start);
+    for (let start = 0; start < count; start += batch) {
+      const size = Math.min(batch, count - start);
       const packed = source.next(size).vectors;
       const positions = Array.from({ length: size }, (_, i) => start + i);
       const items = {

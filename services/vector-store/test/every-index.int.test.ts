@@ -77,9 +77,15 @@ let diskann = false;
 const opened = new AsyncDisposableStack();
 const tables = new Map<string, string>();
 
-async function fill(name: string, stored: Stored, rows: readonly ClusteredItem[]): Promise<void> {
+async function fill(
+  name: string,
+  stored: Stored,
+  rows: readonly ClusteredItem[],
+  hashPartitions = 0,
+): Promise<void> {
   const dimensions = rows[0]?.numbers.length as number;
-  await fixture.collections.createCollection({ name, dimensions, elementType: ELEMENT_TYPES[stored] });
+  const elementType = ELEMENT_TYPES[stored];
+  await fixture.collections.createCollection({ name, dimensions, elementType, hashPartitions });
   for (let first = 0; first < rows.length; first += 500) {
     const batch = rows.slice(first, first + 500);
     await fixture.vectors.upsert({
@@ -277,6 +283,28 @@ describe("two indexes of the same vectors", () => {
       }
     });
   });
+});
+
+describe("a partitioned collection", () => {
+  const parted = KINDS.filter(({ stored, metric }) => stored === "vector" && metric === "cosine");
+
+  test("the nearest of its partitions' indexes are merged, and none is sorted or read as a whole", async () => {
+    if (!hasVector(fixture)) return;
+    await fill("parted", "vector", items.slice(0, ITEMS), 3);
+    for (const kind of parted) {
+      if (kind.method === "diskann" && !diskann) continue;
+      await withIndex(kind, "parted", DIMENSIONS, async () => {
+        const { postgresPlan } = await fixture.search.explain({
+          search: ask("parted", "vector", queries[0] as ClusteredItem, {}),
+        });
+        expect(postgresPlan).toContain("Merge Append");
+        expect(postgresPlan.match(/Index Scan using collection_\d+_vectors_\S+ on/g)).toHaveLength(3);
+        expect(postgresPlan).not.toContain("Seq Scan");
+        const recall = await recallBy("parted", "vector", {});
+        expect({ kind, met: recall >= 0.95 }).toEqual({ kind, met: true });
+      });
+    }
+  }, 120_000);
 });
 
 describe("8,192 dimensions", () => {
