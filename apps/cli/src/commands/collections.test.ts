@@ -5,9 +5,11 @@ import {
   IndexMaintenance,
   IndexQuantization,
   Metric,
+  OperationKind,
 } from "@kindred/contracts/vector-store/v1";
 import { KindredError } from "@kindred/errors";
-import { fakeVectorStore, type FakeVectorStore } from "../../test/fake-vector-store.ts";
+import { COLLECTION, fakeVectorStore, type FakeVectorStore } from "../../test/fake-vector-store.ts";
+import { BUILD, BUILT } from "../../test/operations-fixture.ts";
 import { runInProcess } from "../../test/run-in-process.ts";
 
 let cleanup: AsyncDisposableStack;
@@ -219,4 +221,47 @@ describe("delete", () => {
       err: "",
     });
   });
+});
+
+describe("reembed", () => {
+  test("waits until the collection has moved", async () => {
+    const moving = { ...BUILD, kind: OperationKind.REEMBEDDING };
+    const at = await service({
+      startReembedding: () => ({ operation: moving }),
+      async *watchOperation() {
+        yield { operation: moving };
+        yield { operation: { ...BUILT, kind: OperationKind.REEMBEDDING, result: { items: 12 } } };
+      },
+    });
+    const { code, out, err } = await collections(at, "reembed", "songs", "--model", "small");
+    expect({ code, out }).toEqual({ code: 0, out: " items  12\n" });
+    expect(err).toContain("✔ re-embed  re-embedding 17 of songs");
+    expect(at.asked("startReembedding")).toMatchObject([
+      { collection: "songs", model: "small", spaceId: "" },
+    ]);
+  });
+
+  test.each([[[]], [["--model", "a", "--space", "b"]]])("%j is a usage error", async (args) => {
+    expect(await collections(await service(), "reembed", "songs", ...args)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("--model or --space"),
+    });
+  });
+});
+
+test("show: partitions, maintenance, and where it is moving", async () => {
+  const at = await service(
+    {},
+    {
+      ...COLLECTION,
+      hashPartitions: 16,
+      reembeddingSpaceId: "local:new@1:3:mean:l2:8",
+      indexPolicy: { maintenance: IndexMaintenance.MANUAL, quantization: IndexQuantization.HALFVEC },
+    },
+  );
+  const { out } = await collections(at, "show", "songs");
+  expect(out).toMatch(/^ index policy +auto halfvec$/m);
+  expect(out).toMatch(/^ maintenance +manual: the store only advises \(kindred index advise\)$/m);
+  expect(out).toMatch(/^ partitions +16, by a hash of the key$/m);
+  expect(out).toMatch(/^ moving into +local:new@1:3:mean:l2:8$/m);
 });

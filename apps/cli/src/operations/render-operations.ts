@@ -1,6 +1,6 @@
 import { timestampDate, type Timestamp } from "@bufbuild/protobuf/wkt";
 import { OperationState, type Operation } from "@kindred/contracts/vector-store/v1";
-import { formatAgo, formatMs } from "../terminal/format.ts";
+import { formatAgo, formatMs, plural } from "../terminal/format.ts";
 import { renderPairs, renderTableOrBlocks, type Pair } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import {
@@ -75,7 +75,7 @@ export function renderOperation(terminal: Pick<Terminal, "colors">, operation: O
     ...(operation.finishedAt ? [["ended", timeText(operation.finishedAt)] as const] : []),
     ...(took === undefined ? [] : [["took", formatMs(took)] as const]),
     ...(attempts > 1
-      ? [["begun again", `${attempts - 1} times: its process ended before it did`] as const]
+      ? [["begun again", `${plural(attempts - 1, "time")}: its process ended before it did`] as const]
       : []),
   ];
   return [

@@ -41,13 +41,15 @@ function intervalText({ lower, upper, confidence }: RecallMeasurement): string {
 
 function verdictOf(
   { colors }: Pick<Terminal, "colors">,
-  { recallTarget, lower, upper, recall }: RecallMeasurement,
+  { collection, recallTarget, lower, upper, recall }: RecallMeasurement,
 ): Pair[] {
   if (recallTarget === 0) return [];
   const target = formatShare(recallTarget);
   if (lower >= recallTarget) return [["target", `${target}: met`, colors.green]];
   if (upper < recallTarget)
-    return [["target", `${target}: missed; look for more: kindred recall tune`, colors.red]];
+    return [
+      ["target", `${target}: missed; find out what it takes: kindred recall tune ${collection}`, colors.red],
+    ];
   const likely = recall >= recallTarget ? "met as far as so few queries tell" : "so few queries cannot tell";
   return [["target", `${target}: ${likely}; ask more with --queries`, colors.yellow]];
 }

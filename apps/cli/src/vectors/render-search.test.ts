@@ -123,6 +123,37 @@ test.each([
     { method: SearchMethod.IN_PROCESS, rowsScanned: 1n },
     ["exact, by the store itself (no pgvector)", "1 row compared"],
   ],
+  [
+    {
+      method: SearchMethod.HNSW,
+      indexName: "x",
+      efSearch: 40,
+      expectedRecall: 0.96789,
+      recallTarget: 0.95,
+      quantization: "binary",
+      reranked: 400,
+      filterSelectivity: 0.0513,
+      replica: true,
+    },
+    [
+      "HNSW index x, ef_search 40",
+      "about 5.1 % of the rows pass the filter",
+      "recall 0.9679 expected (target 0.95)",
+      "one bit a number, 400 candidates compared again",
+      "by a read replica",
+    ],
+  ],
+  [
+    {
+      method: SearchMethod.DISKANN,
+      indexName: "x",
+      searchListSize: 100,
+      recallTarget: 0.9,
+      quantization: "none",
+    },
+    ["DiskANN index x, search list of 100", "recall not measured yet (target 0.9)"],
+  ],
+  [{ method: SearchMethod.EXACT, expectedRecall: 1 }, ["exact: every row compared"]],
 ])("the plan in words: %o", (plan, expected) => {
   expect(describePlan(create(SearchPlanSchema, plan))).toEqual(expected);
 });

@@ -170,3 +170,13 @@ test("a mistake in a filter is shown under the expression", () => {
     }),
   );
 });
+
+test("recall that is asked for, and how far behind a replica may be", () => {
+  expect(toRequest("rain", { k: 10, recallTarget: 0.99, maxStaleness: 1_500 })).toMatchObject({
+    recallTarget: 0.99,
+    maxStaleness: { seconds: 1n, nanos: 500_000_000 },
+  });
+  const plain = toRequest("rain", { k: 10 });
+  expect(plain).not.toHaveProperty("recallTarget");
+  expect(plain).not.toHaveProperty("maxStaleness");
+});
