@@ -44,6 +44,7 @@ export class QueryRecorder implements RecentQueries, AsyncDisposable {
         async (client) => {
           await client.query(INSERT, [
             queries.map(({ collection }) => collection),
+            queries.map(({ createdAt }) => createdAt),
             queries.map(({ spaceId }) => spaceId ?? null),
             queries.map(({ vector }) => Buffer.from(vector)),
           ]);
@@ -62,12 +63,12 @@ export class QueryRecorder implements RecentQueries, AsyncDisposable {
   }
 }
 
-/** Collections that are gone by now are left out. */
+/** Those of collections that are gone by now, or others by the same name, are left out. This process knows times to the millisecond. */
 const INSERT = `
   INSERT INTO recent_queries (collection, space_id, vector)
   SELECT c.name, q.space_id, q.vector
-    FROM unnest($1::text[], $2::text[], $3::bytea[]) AS q (collection, space_id, vector)
-    JOIN collections c ON c.name = q.collection`;
+    FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::bytea[]) AS q (collection, created_at, space_id, vector)
+    JOIN collections c ON c.name = q.collection AND date_trunc('milliseconds', c.created_at) = q.created_at`;
 
 const TRIM = `
   DELETE FROM recent_queries r

@@ -10,6 +10,8 @@ export interface RecentQueries {
 /** A query that somebody asked. */
 export interface NotedQuery {
   collection: string;
+  /** Another collection may have taken its name since. */
+  createdAt: Date;
   spaceId: string | undefined;
   vector: PackedVector;
 }
@@ -30,7 +32,10 @@ export class QueryReservoir implements RecentQueries {
     this.#random = random;
   }
 
-  note({ name, space }: Pick<Collection, "name" | "space">, vector: PackedVector): void {
+  note(
+    { name, space, createdAt }: Pick<Collection, "name" | "space" | "createdAt">,
+    vector: PackedVector,
+  ): void {
     let sample = this.#samples.get(name);
     if (!sample) {
       if (this.#samples.size >= MAX_COLLECTIONS) return;
@@ -42,7 +47,7 @@ export class QueryReservoir implements RecentQueries {
     sample.seen++;
     if (place >= KEPT_OF_COLLECTION) return;
     // It is a view of the call's whole message.
-    sample.queries[place] = { collection: name, spaceId: space?.id, vector: vector.slice() };
+    sample.queries[place] = { collection: name, createdAt, spaceId: space?.id, vector: vector.slice() };
   }
 
   /** What was noted since the last time; it begins anew. */
