@@ -103,4 +103,4 @@ test("a watch does not hold up a shutdown, and says that the operation goes on",
   await app[Symbol.asyncDispose]();
   expect((await ended).kind).toBe("unavailable");
   expect(seen).toEqual([OperationState.RUNNING]);
-}, 60_000);
+}, 120_000);
