@@ -57,6 +57,25 @@ test("a policy that fits by itself and not to what is there is refused", async (
   });
 });
 
+test("a maintenance that is not named is the usual one: users' own tables are left to them", async () => {
+  const to = async (collection: Collection): Promise<string> =>
+    (await changedCollection(collection, { indexPolicy: { maintenance: undefined } }, unasked)).indexPolicy
+      .maintenance;
+  const manual = { ...songs, indexPolicy: { ...AUTO_POLICY, maintenance: "manual" as const } };
+  expect(await to(manual)).toBe("automatic");
+  expect(await to({ ...songs, kind: "registered" })).toBe("manual");
+});
+
+test("a quantization has to be one that the vectors can have", async () => {
+  const wide = { ...songs, dimensions: 5000 };
+  const to = (quantization: "none" | "halfvec" | "binary") =>
+    changedCollection(wide, { indexPolicy: { quantization } }, unasked);
+  await expect(to("halfvec")).rejects.toMatchObject({
+    violations: [{ field: "collection.index_policy.quantization" }],
+  });
+  expect((await to("binary")).indexPolicy.quantization).toBe("binary");
+});
+
 test("a metric has to be of the element type", async () => {
   await expect(changedCollection(songs, { metric: "jaccard" }, unasked)).rejects.toMatchObject({
     kind: "invalid-argument",

@@ -1,5 +1,5 @@
 import type { FieldViolation } from "@kindred/errors";
-import type { Collection, ElementType, Metric } from "../collection.ts";
+import { metricsOf, type Collection, type ElementType, type Metric } from "../collection.ts";
 import type { ServerFacts } from "./index-facts.ts";
 import {
   indexedType,
@@ -86,8 +86,10 @@ function metricProblem(
   collection: Vectors,
 ): FieldViolation[] | undefined {
   // Signs find candidates for any metric; whole vectors decide among them.
-  if (quantization === "binary") return undefined;
-  const metrics = METRICS[method][indexedType(collection, quantization)];
+  const metrics =
+    quantization === "binary"
+      ? metricsOf(collection.elementType)
+      : METRICS[method][indexedType(collection, quantization)];
   if (metrics.includes(metric)) return undefined;
   return [
     problem(

@@ -106,12 +106,29 @@ function meanOverLevels(m: number, f: (level: number) => number): number {
   return sum;
 }
 
-/** Each list begins a page of its own, so that half a page of each is empty on average (InsertTuples). Lists' centres stand apart (CreateListPages). */
+/** Each list begins a page of its own (InsertTuples); the lists' centres stand apart (CreateListPages). */
 function ivfflatPages(rows: number, valueSize: number, lists: number): number {
   // Before the value there are 8 bytes in both: IndexTupleData in a list, IvfflatListData before its centre.
   const perPage = Math.max(1, Math.floor(USABLE_BYTES / (aligned(8 + valueSize) + POINTER_BYTES)));
-  const unused = (lists * (perPage - 1)) / 2;
-  return 1 + Math.ceil(lists / perPage) + Math.max(lists, Math.ceil((rows + unused) / perPage));
+  return 1 + Math.ceil(lists / perPage) + Math.ceil(lists * pagesOfList(rows / lists / perPage));
+}
+
+/** From so many pages a list on, half a page of it is empty on average, whatever the lists' lengths are. */
+const LONG_LIST = 40;
+
+/**
+ * Pages of a list on average, of lists whose rows take so many pages on average. k-means makes lists of unequal length: half of the mean is taken for
+ * their standard deviation (an Erlang distribution of shape 4), and the pages are the sum over j of the share of lists that reach beyond j pages.
+ */
+function pagesOfList(mean: number): number {
+  if (mean > LONG_LIST) return mean + 0.5;
+  let pages = 1;
+  for (let j = 1; ; j++) {
+    const x = (4 * j) / mean;
+    const longer = Math.exp(-x) * (1 + x + x ** 2 / 2 + x ** 3 / 6);
+    if (!(longer > 1e-9)) return pages;
+    pages += longer;
+  }
 }
 
 /** vectorscale's default with its default layout (meta_page.rs, calculate_num_neighbors). */

@@ -1,6 +1,13 @@
 import { createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "@jest/globals";
-import { CollectionService, ElementType, IndexKind, Metric } from "@kindred/contracts/vector-store/v1";
+import {
+  CollectionService,
+  ElementType,
+  IndexKind,
+  IndexMaintenance,
+  IndexQuantization,
+  Metric,
+} from "@kindred/contracts/vector-store/v1";
 import { isKindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
 import { silentLogger } from "@kindred/testing";
@@ -114,6 +121,47 @@ describe("a new collection", () => {
       { indexPolicy: { m: 48, efConstruction: 64 } },
       ["index_policy.ef_construction must be 2 * m (96) to 1000, or 0 for the store to choose; is 64"],
     ],
+    [
+      "a policy that bits cannot have",
+      { elementType: ElementType.BIT, indexPolicy: { quantization: IndexQuantization.BINARY } },
+      ["index_policy.quantization is binary, but the vectors are bits already: leave it to the store"],
+    ],
+    [
+      "DiskANN with HNSW's and IVFFlat's numbers",
+      { indexPolicy: { kind: IndexKind.DISKANN, m: 16, lists: 10 } },
+      [
+        "index_policy.m is not diskann's: leave it 0; is 16",
+        "index_policy.lists is not diskann's: leave it 0; is 10",
+      ],
+    ],
+    [
+      "DiskANN of halfvec",
+      { elementType: ElementType.HALFVEC, indexPolicy: { kind: IndexKind.DISKANN } },
+      ["index_policy.kind is diskann, which is for vectors of 32-bit floats; these are halfvec"],
+    ],
+    [
+      "halves of what is too wide for them",
+      { dimensions: 5000, indexPolicy: { quantization: IndexQuantization.HALFVEC } },
+      [
+        "index_policy.quantization would hold vectors as halfvec, which hnsw does up to 4000 dimensions, and they have 5000; " +
+          "wider ones can be had as binary (64,000)",
+      ],
+    ],
+    [
+      "an unknown quantization and maintenance, and fewer rows than none",
+      {
+        indexPolicy: {
+          quantization: 9 as IndexQuantization,
+          maintenance: 9 as IndexMaintenance,
+          minRows: -1n,
+        },
+      },
+      [
+        "index_policy.quantization must be a known IndexQuantization, is 9",
+        "index_policy.maintenance must be a known IndexMaintenance, is 9",
+        "index_policy.min_rows must be 0 or more; is -1",
+      ],
+    ],
     ["one partition", { hashPartitions: 1 }, [`hash_partitions ${PARTITIONS_RULE}; is 1`]],
     ["fewer than none", { hashPartitions: -1 }, [`hash_partitions ${PARTITIONS_RULE}; is -1`]],
     ["too many of them", { hashPartitions: 257 }, [`hash_partitions ${PARTITIONS_RULE}; is 257`]],
@@ -169,7 +217,7 @@ describe("a registration", () => {
 describe("an update", () => {
   const PATHS =
     "recall_target, metric, space_id, index_policy, index_policy.kind, index_policy.m, index_policy.ef_construction, " +
-    "index_policy.lists";
+    "index_policy.lists, index_policy.quantization, index_policy.maintenance, index_policy.min_rows";
   const update = (collection: object | undefined, ...paths: string[]) =>
     problemsOf(client.updateCollection({ ...(collection && { collection }), updateMask: { paths } }));
 
