@@ -11,6 +11,8 @@ const BENCHMARKS: Record<string, string> = {
   "ingest.ts": "rows/s of Ingest through gRPC, against a bare COPY BINARY of the same rows",
   "filtered.ts": "searches under filters that pass 50 % to 0.05 %: full k, recall, method, latency",
   "fallback.ts": "searches without pgvector: exact, how fast, and in how much memory",
+  "reembed.ts":
+    "searches while captions move into another space: failures, wrong spaces, latency, time by phase",
   "retrieval.ts": "how often a second caption finds its picture: computed, exact search, HNSW",
 };
 
