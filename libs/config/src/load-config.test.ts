@@ -16,6 +16,7 @@ import {
   readEnvironment,
   text,
   url,
+  urls,
 } from "./index.ts";
 
 const schema = {
@@ -116,4 +117,13 @@ test("the environment wins over the .env file, and a missing file is fine", () =
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test("several URLs stand between commas, and none of them is told when one is wrong", () => {
+  const replicas = { REPLICAS: urls({ description: "Replicas.", schemes: ["postgresql"], secret: true }) };
+  const [one, other] = ["postgresql://a:p%2Cw@h:1/x", "postgresql://h/y"];
+  expect(loadConfig(replicas, { REPLICAS: `${one}, ${other}` })).toEqual({ REPLICAS: [one, other] });
+  const refused = (value: string) => () => loadConfig(replicas, { REPLICAS: value });
+  for (const wrong of [`${one},`, `${one},http://h`, "h"]) expect(refused(wrong)).toThrow(ConfigError);
+  expect(refused(`${one},http://secret`)).not.toThrow(/secret|p%2Cw/);
 });

@@ -5,6 +5,7 @@ export {
   type OpenAiServer,
   type OpenAiServerOptions,
 } from "./openai-server/start-openai-server.ts";
+export { replicatedDatabase, type ReplicatedDatabase } from "./replicated-database.ts";
 export { describeWithSharedData, sharedData } from "./shared-data.ts";
 export { silentLogger } from "./silent-logger.ts";
 export { startStack, type Stack, type StartStackOptions } from "./start-stack.ts";

@@ -40,6 +40,9 @@ test("what is not set has its default", () => {
     projection: { vector: false, metadata: "all", document: false },
   });
   expect(read({ ...byText, recallTarget: 0.9 }).recallTarget).toBe(0.9);
+  expect(read(byText).maxStalenessMs).toBeUndefined();
+  expect(read({ ...byText, maxStaleness: {} }).maxStalenessMs).toBe(0);
+  expect(read({ ...byText, maxStaleness: { seconds: 2n, nanos: 500_000_000 } }).maxStalenessMs).toBe(2500);
   expect(read({ ...byText, hybrid: {} }).hybrid).toEqual({
     text: undefined,
     rankConstant: 60,
@@ -122,6 +125,10 @@ describe("bad fields are named", () => {
     ],
     ["recall_target cannot be given together with ef_search", { ...byText, recallTarget: 0.9, efSearch: 9 }],
     ["recall_target cannot be given together with probes", { ...byText, recallTarget: 0.9, probes: 9 }],
+    [
+      "max_staleness must be 0 (asks the primary) or more, is -500 ms",
+      { ...byText, maxStaleness: { seconds: -1n, nanos: 500_000_000 } },
+    ],
     ["several.queries must be 1 to 64, are 0", { query: { case: "several", value: {} } }],
     [
       "several.queries[0].query is required: text, vector or key",
