@@ -7,6 +7,8 @@ export interface ClusterOptions {
   readonly latentDimensions?: number;
   /** Length of a vector's difference from the centre of its cluster; centres have length 1. */
   readonly spread?: number;
+  /** Length of what is added in all directions, as rounding does in real embeddings: searching becomes harder; 0 when absent. */
+  readonly noise?: number;
   /** The same seed gives the same clusters. */
   readonly seed?: number;
 }
@@ -44,7 +46,7 @@ function toUnitLength(values: Float32Array): void {
 
 /** @param stream vectors of different streams of one seed are of the same clusters, and different. */
 export function clusteredVectors(options: ClusterOptions, stream = 0): VectorSource {
-  const { dimensions, clusters, latentDimensions = 24, spread = 0.8, seed = 1 } = options;
+  const { dimensions, clusters, latentDimensions = 24, spread = 0.8, noise = 0, seed = 1 } = options;
   const shape = gaussians(seed);
   const centres = Array.from({ length: clusters }, () => {
     const centre = Float32Array.from({ length: dimensions }, shape);
@@ -72,6 +74,10 @@ export function clusteredVectors(options: ClusterOptions, stream = 0): VectorSou
           for (let i = 0; i < dimensions; i++) {
             vector[i] = (vector[i] as number) + amount * (direction[i] as number);
           }
+        }
+        if (noise > 0) {
+          const size = noise / Math.sqrt(dimensions);
+          for (let i = 0; i < dimensions; i++) vector[i] = (vector[i] as number) + size * draw();
         }
         toUnitLength(vector);
       }

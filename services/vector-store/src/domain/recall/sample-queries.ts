@@ -11,8 +11,8 @@ export interface SampledQuery {
   recent: boolean;
 }
 
-/** How far stored vectors are moved: see jitter. */
-const JITTER = 0.5;
+/** Length of the noise, in lengths of the vector that it is added to: see jitter. */
+const NOISE = { least: 1, most: 32 };
 
 /**
  * Queries to measure recall with, in random order.
@@ -57,48 +57,58 @@ async function movedVectors(
   random: () => number,
 ): Promise<PackedVector[]> {
   const stored = await samples.stored(collection, count, limits);
-  const other = (): PackedVector => stored[Math.floor(random() * stored.length)] as PackedVector;
-  return stored.map((vector) => jitter(collection, vector, other(), other(), random));
+  return stored.map((vector) => jitter(collection, vector, random));
 }
 
 /**
- * A query like those that people ask, of a stored vector: x + s·(a - b), of two other stored vectors. Their difference scatters as the
- * data do, in the directions in which those differ and to their extent, which noise of equal size in all directions does not. Bits
- * of x are flipped where those of a and b differ, with the probability s. A vector of length 1 keeps its length.
+ * A query like those that people ask, made of a stored vector: noise in all directions is added, from as long as the vector to 32 times
+ * as long (log-uniform), and the sum is given the vector's length. Each bit is flipped with the probability with which such noise changes the
+ * sign of a number.
+ *
+ * Little noise is of no use. On 25,014 COCO captions (MiniLM; HNSW, m 16, ef_construction 200) recall@10 at ef_search 40, 100, 200 and 400 was:
+ * ```
+ * 2,910 sentences of STS-B, which know of other things too   0.814 0.897 0.944 0.973
+ * stored vectors as they are                                 0.999 0.999 1.000 1.000
+ * with noise of their own length                             0.999 1.000 1.000 1.000
+ * … 2 times, 4 times, 8 times as long                        0.985 0.997 1.000 1.000, 0.843 0.940 0.972 0.992, 0.660 0.825 0.920 0.975
+ * moved by the difference of two others, once, twice         0.882 0.950 0.980 0.996, 0.972 0.989 0.997 0.999
+ * the sum of two, of three stored vectors                    0.862 0.938 0.977 0.995, 0.822 0.934 0.978 0.994
+ * ```
+ * Some of what people ask is nearly there, and some is like nothing that is there: only a mixture of both falls as slowly as theirs.
  */
 export function jitter(
-  collection: Pick<Collection, "elementType">,
+  { elementType, dimensions }: Pick<Collection, "elementType" | "dimensions">,
   vector: PackedVector,
-  a: PackedVector,
-  b: PackedVector,
   random: () => number,
-  strength: number = JITTER,
 ): PackedVector {
-  if (collection.elementType === "bit")
-    return vector.map((byte, i) => byte ^ (differing(a, b, i) & mask(strength, random)));
-  const [x, left, right] = [unpackFloats(vector), unpackFloats(a), unpackFloats(b)];
-  const moved = x.map((value, i) => value + strength * ((left[i] ?? 0) - (right[i] ?? 0)));
-  const [before, after] = [lengthOf(x), lengthOf(moved)];
-  // Nothing points nowhere, and half precision ends at 65,504.
-  if (after === 0 || !Number.isFinite(after) || tooLarge(collection, moved)) return vector;
-  return packFloats(Math.abs(before - 1) < UNIT_TOLERANCE ? moved.map((value) => value / after) : moved);
+  const strength = NOISE.least * (NOISE.most / NOISE.least) ** random();
+  if (elementType === "bit") return flipped(vector, dimensions, Math.atan(strength) / Math.PI, random);
+  const values = unpackFloats(vector);
+  const length = lengthOf(values);
+  const scale = (strength * length) / Math.sqrt(values.length);
+  const moved = values.map((value) => value + scale * gaussian(random));
+  const factor = length / lengthOf(moved);
+  // Nothing points nowhere, and has no length to keep.
+  return Number.isFinite(factor) ? packFloats(moved.map((value) => value * factor)) : vector;
 }
 
-const UNIT_TOLERANCE = 1e-2;
-const MAX_HALF = 65_504;
-
-function tooLarge({ elementType }: Pick<Collection, "elementType">, values: Float32Array): boolean {
-  return elementType === "halfvec" && values.some((value) => Math.abs(value) > MAX_HALF);
+/** Box and Muller (1958). */
+function gaussian(random: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
-function differing(a: PackedVector, b: PackedVector, i: number): number {
-  return (a[i] ?? 0) ^ (b[i] ?? 0);
-}
-
-/** A byte each of whose bits is set with this probability. */
-function mask(probability: number, random: () => number): number {
-  let bits = 0;
-  for (let bit = 0; bit < 8; bit++) if (random() < probability) bits |= 1 << bit;
+/** Those of the last byte that are not used stay as they are. */
+function flipped(
+  vector: PackedVector,
+  dimensions: number,
+  probability: number,
+  random: () => number,
+): PackedVector {
+  const bits = vector.slice();
+  for (let i = 0; i < dimensions; i++) {
+    const byte = i >> 3;
+    if (random() < probability) bits[byte] = (bits[byte] as number) ^ (0x80 >> (i & 7));
+  }
   return bits;
 }
 
