@@ -57,12 +57,16 @@ beforeAll(async () => {
     dimensions: DIMENSIONS,
     indexPolicy: { maintenance: IndexMaintenance.MANUAL },
   });
+  const [collection] = await sql<{ id: number }>(
+    "SELECT id FROM vector_store.collections WHERE name = 'things'",
+  );
+  const table = `vector_store.collection_${collection?.id}_vectors`;
   await sql(
     `SELECT setseed(0.5);
-     INSERT INTO vector_store.collection_1_vectors (key, embedding)
+     INSERT INTO ${table} (key, embedding)
      SELECT 'k' || i, (SELECT array_agg(random() - 0.5 + 0 * (i + j)) FROM generate_series(1, ${DIMENSIONS}) j)::public.vector
        FROM generate_series(1, ${ROWS}) i;
-     ANALYZE vector_store.collection_1_vectors`,
+     ANALYZE ${table}`,
   );
 }, PATIENCE_MS);
 afterAll(async () => {
@@ -117,12 +121,12 @@ async function sql<R extends pg.QueryResultRow>(text: string): Promise<R[]> {
 
 /** Searches one after the other until it is stopped; gives what failed. */
 function keepSearching(service: Service): { stop(): Promise<{ answered: number; failed: unknown[] }> } {
-  let going = true;
+  const stopping = new AbortController();
   let answered = 0;
   const failed: unknown[] = [];
   const vector = pack(Array.from({ length: DIMENSIONS }, (_, i) => Math.sin(i + 1)));
   const searching = (async () => {
-    while (going) {
+    while (!stopping.signal.aborted) {
       try {
         const query = { case: "vector" as const, value: { data: vector } };
         const { hits } = await service.search.search({ collection: "things", query, k: 10 });
@@ -136,7 +140,7 @@ function keepSearching(service: Service): { stop(): Promise<{ answered: number; 
   })();
   return {
     async stop() {
-      going = false;
+      stopping.abort();
       await searching;
       return { answered, failed };
     },

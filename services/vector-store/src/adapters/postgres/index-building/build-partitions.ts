@@ -1,6 +1,6 @@
 import { partitionIndexName } from "../../../domain/indexes/index-names.ts";
 import { satisfies } from "../../../domain/indexes/index-upkeep.ts";
-import { createConcurrently, type Building } from "./build-index.ts";
+import { createConcurrently, type Building } from "./create-concurrently.ts";
 import { partitionProgress } from "./build-progress.ts";
 import { createIndexSql, indexSql } from "./index-ddl.ts";
 import { LOCK_TIMEOUT_MS, untilLocked } from "./short-locks.ts";

@@ -9,7 +9,7 @@ import {
   MAX_INDEXED_DIMENSIONS,
 } from "../../../domain/indexes/index-spec.ts";
 import type { CallLimits } from "../../../domain/ports.ts";
-import { grantedMemory, type BuildDeps } from "./build-index.ts";
+import { grantedMemory, type BuildDeps } from "./create-concurrently.ts";
 import { operatorClassOf, operatorClassSchema } from "./index-ddl.ts";
 import { isKindredError } from "@kindred/errors";
 import { leftoversOf } from "./leftovers.ts";

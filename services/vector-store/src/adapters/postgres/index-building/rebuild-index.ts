@@ -6,7 +6,7 @@ import type { BuiltIndex, StepContext } from "../../../domain/indexes/index-port
 import type { IndexWish } from "../../../domain/indexes/index-spec.ts";
 import type { PoolClient } from "pg";
 import { vectorIndexes, type TableIndex } from "../index-catalogue.ts";
-import { grantedMemory, type BuildDeps } from "./build-index.ts";
+import { grantedMemory, type BuildDeps } from "./create-concurrently.ts";
 import { watchProgress } from "./build-progress.ts";
 import { withBuildSession } from "./build-session.ts";
 import { releaseBuilderLock, waitForBuilderLock } from "./builder-lock.ts";
