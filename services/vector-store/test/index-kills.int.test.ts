@@ -153,11 +153,12 @@ const start = async (service: Service, m: number): Promise<bigint> => {
   return operation?.id as bigint;
 };
 
-/** The session that loads rows into an index, once there is one other than `besides`. */
+/** The session that loads rows into the index, once there is one other than `besides`; samples are built for plans, too. */
 async function builder(besides = 0): Promise<number> {
   for (;;) {
     const rows = await sql<{ pid: number }>(
-      `SELECT pid FROM pg_stat_progress_create_index WHERE phase LIKE 'building index%' AND pid <> ${besides}`,
+      `SELECT p.pid FROM pg_stat_progress_create_index p JOIN pg_class c ON c.oid = p.index_relid
+        WHERE c.relname LIKE '%_hnsw_idx_new' AND p.phase LIKE 'building index%' AND p.pid <> ${besides}`,
     ).catch(() => []);
     if (rows[0]) return rows[0].pid;
     await sleep(50);
