@@ -200,6 +200,13 @@ test("the database's schema is the service's own", async () => {
     "embedding_spaces",
     "embeddings",
     "images",
+    "index_builds",
+    "operations",
+    "recall_curves",
+    "recall_events",
+    "recall_measurements",
+    "recent_queries",
+    "reembedding_changes",
     "schema_migrations",
     "vector_changes",
   ]);
