@@ -171,6 +171,8 @@ export async function openStore(
     /** How often indexes are looked after, in milliseconds; 0, or not given: never. */
     maintenanceMs?: number;
     recentQueries?: number;
+    /** Longest time for tuning an index that was built, in milliseconds; five minutes where it is not given. */
+    tuningMs?: number;
     metrics?: Metrics;
     /** Without it no collection is moved into another space. */
     embedding?: EmbeddingPort;
@@ -214,7 +216,7 @@ export async function openStore(
     cores: cpuLimit().cores,
   };
   const planner = indexPlanner(looking);
-  const indexOperations = { collections, planner, indexes, search, tuner };
+  const indexOperations = { collections, planner, indexes, search, tuner, tuningMs: options.tuningMs };
   // Each part of the store that works for long brings its handlers.
   const handlers: OperationHandler[] = [
     buildIndexHandler(indexOperations),

@@ -63,6 +63,8 @@ export async function openFixture(
     memoryBytes: 256 * 2 ** 20,
     cacheBytes: 64 * 2 ** 20,
     recentQueries: 1000,
+    // As long as tests can wait for what they are not about.
+    tuningMs: 1000,
     embedding,
   };
   const store = opening.use(await openStore(db, storeOptions));

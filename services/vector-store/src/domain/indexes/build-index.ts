@@ -17,6 +17,8 @@ export interface IndexOperationDeps {
   indexes: IndexBuilding & IndexUpkeep;
   search: Pick<ItemSearch, "explain">;
   tuner: RecallTuner;
+  /** Longest time for tuning an index, in milliseconds; undefined: DEFAULT_TUNING_MS. */
+  tuningMs?: number | undefined;
 }
 
 const PHASES = ["plan", "preflight", "build", "analyze", "validate", "tune", "swap", "drop"] as const;

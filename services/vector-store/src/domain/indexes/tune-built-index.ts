@@ -14,12 +14,14 @@ export interface Tuning {
 
 /** Undefined where there is too little to learn from, which is noted. */
 export async function tuneBuiltIndex(
-  { tuner }: { tuner: RecallTuner },
+  { tuner, tuningMs }: { tuner: RecallTuner; tuningMs?: number | undefined },
   collection: Collection,
   indexName: string,
-  maxMs: number = DEFAULT_TUNING_MS,
+  wantedMs: number | undefined,
   step: StepContext,
 ): Promise<Tuning | undefined> {
+  const longest = tuningMs ?? DEFAULT_TUNING_MS;
+  const maxMs = Math.min(longest, wantedMs ?? longest);
   try {
     const { reached, best } = await tuner.tune(
       collection,

@@ -4,9 +4,12 @@ import type { PackedVector } from "../packed-vector.ts";
 import type { CallLimits } from "../ports.ts";
 import { MAX_SCAN_TUPLES } from "../search/search-plan.ts";
 import type { VectorIndex } from "../vector-index.ts";
+import { partitionIndexName } from "./index-names.ts";
 
 const K = 10;
 const EFFORT = 100;
+/** Nobody scans more at once. */
+const MOST_PARTITIONS = 1024;
 
 /** How the planner would answer a search by the index. */
 export type IndexUse =
@@ -16,7 +19,6 @@ export type IndexUse =
 
 /**
  * Asks PostgreSQL's planner, without running anything, whether a search of the index's metric scans it.
- * @param parts names of the index's parts in the partitions, which plans name instead of it
  */
 export async function indexUse(
   { search }: { search: Pick<ItemSearch, "explain"> },
@@ -42,8 +44,8 @@ export async function indexUse(
     limits,
   );
   const scanned = indexesInPlan(explained?.plan ?? "");
-  const isPart = (name: string): boolean => name.startsWith(`${withoutSuffix(index.name)}_p`);
-  if (scanned.some((name) => name === index.name || isPart(name))) return { used: true };
+  const parts = partNames(index.name);
+  if (scanned.some((name) => name === index.name || parts.has(name))) return { used: true };
   return { used: false, instead: scanned[0] };
 }
 
@@ -54,7 +56,12 @@ export function indexesInPlan(plan: string): string[] {
   );
 }
 
-const withoutSuffix = (name: string): string => name.replace(/_(?:new|old)$/, "");
+/** Of an index's parts in the partitions, which plans name instead of it. */
+function partNames(name: string): ReadonlySet<string> {
+  return new Set(
+    Array.from({ length: MOST_PARTITIONS }, (_, position) => partitionIndexName(name, position)),
+  );
+}
 
 /** A vector of ones: which vector is searched for makes no difference to the planner. */
 function ones(collection: Collection): PackedVector {
