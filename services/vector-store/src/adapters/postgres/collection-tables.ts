@@ -79,14 +79,26 @@ export async function dropTables(
   ]);
   let count = "0";
   if (rows[0]?.there) {
-    await client.query(`LOCK TABLE ${tableSql(vectors)} IN ACCESS EXCLUSIVE MODE`);
+    await client.query(`LOCK TABLE ${tableSql(vectors)}, ${tableSql(items)} IN ACCESS EXCLUSIVE MODE`);
     const counted = await client.query<{ count: string }>(
       `SELECT count(*) AS count FROM ${tableSql(vectors)}`,
     );
     count = counted.rows[0]?.count ?? count;
   }
-  await client.query(`DROP TABLE IF EXISTS ${tableSql(vectors)}, ${tableSql(items)}`);
+  const all = [vectors, items, ...(await otherGenerations(client, vectors))];
+  await client.query(`DROP TABLE IF EXISTS ${all.map(tableSql).join(", ")}`);
   return BigInt(count);
+}
+
+/** Tables of the same vectors in another embedding space, while the collection moves there. */
+async function otherGenerations(client: PoolClient, { schema, name }: TableName): Promise<TableName[]> {
+  const base = name.replace(/_vectors_\d+$/, "_vectors");
+  const { rows } = await client.query<TableName>(
+    `SELECT n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND c.relname <> $2 AND c.relname ~ ('^' || $3 || '(_\\d+)?$')`,
+    [schema, name, base],
+  );
+  return rows;
 }
 
 function tablesOf({ layout }: Pick<Collection, "layout">): { vectors: TableName; items: TableName } {
