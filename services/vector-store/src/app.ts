@@ -89,7 +89,7 @@ export interface App extends AsyncDisposable {
  */
 export async function createApp(
   config: VectorStoreConfig,
-  overrides: { logger?: Logger; embedding?: EmbeddingPort } = {},
+  overrides: { logger?: Logger; embedding?: EmbeddingPort; tuningMs?: number } = {},
 ): Promise<App> {
   const logger = overrides.logger ?? createLogger({ component: NAME, level: config.LOG_LEVEL });
   await using opening = new AsyncDisposableStack();
@@ -119,6 +119,7 @@ export async function createApp(
       memoryBytes: buildMemory(config),
       cacheBytes: config.SEARCH_CACHE_BYTES,
       recentQueries: config.RECALL_RECENT_QUERIES,
+      ...(overrides.tuningMs !== undefined && { tuningMs: overrides.tuningMs }),
       minRows: config.INDEX_MIN_ROWS,
       maintenanceMs: config.INDEX_MAINTENANCE_INTERVAL,
       metrics,

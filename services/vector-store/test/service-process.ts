@@ -13,5 +13,6 @@ const config = loadConfig(configSchema, {
   METRICS_ADDRESS: "127.0.0.1:1",
   EMBEDDING_ADDRESS: "127.0.0.1:1",
 });
-const app = await createApp(config, { logger: silentLogger(), embedding: fakeEmbedding() });
+const overrides = { logger: silentLogger(), embedding: fakeEmbedding(), tuningMs: 2000 };
+const app = await createApp(config, overrides);
 process.stdout.write(`${app.ready.grpcPort}\n`);
