@@ -378,6 +378,22 @@ describe("a move that is interrupted", () => {
     await expectAllIn(OTHER, THINGS, 20);
   }, 60_000);
 
+  test("by the end of its collection leaves nothing", async () => {
+    if (!hasVector(fixture)) return;
+    await createThings(20);
+    const id = (await vectorsTable()).replace(/_vectors/, "");
+    const move = await openMove(fixture, THINGS, OTHER.id);
+    const crash = interruptAt(3, "after", () => {
+      throw new Crash();
+    });
+    await expect(move.run(crash)).rejects.toThrow(Crash);
+    expect((await managedTables()).some((table) => table === `${id}_vectors_2`)).toBe(true);
+    await fixture.collections.deleteCollection({ name: THINGS });
+    await move.cleanUp();
+    expect((await managedTables()).filter((table) => table.startsWith(id))).toEqual([]);
+    expect(await leftovers()).toEqual([]);
+  }, 60_000);
+
   async function countSteps(name: string): Promise<number> {
     await reset(name);
     const move = await openMove(fixture, name, OTHER.id);

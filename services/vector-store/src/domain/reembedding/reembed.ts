@@ -64,7 +64,13 @@ export function reembedHandler(deps: ReembedDeps): OperationHandler {
       return await drop(deps, context, move);
     },
     async cleanUp(context) {
-      const { move, done } = await openMove(deps, context);
+      const opened = await openMove(deps, context).catch((error: unknown) => {
+        // What was made for a collection goes with it.
+        if (isKindredError(error) && error.kind === "not-found") return undefined;
+        throw error;
+      });
+      if (!opened) return;
+      const { move, done } = opened;
       await (done ? deps.moves.finish(move, context.signal) : deps.moves.undo(move, context.signal));
     },
   };

@@ -1,6 +1,6 @@
 import type { Database } from "@kindred/postgres";
 import { escapeIdentifier, type PoolClient } from "pg";
-import type { Collection } from "../../../domain/collection.ts";
+import { noCollection, type Collection } from "../../../domain/collection.ts";
 import type { TableName } from "../../../domain/layout.ts";
 import type { SpaceMove } from "../../../domain/reembedding/reembedding-ports.ts";
 import { createVectorsTable } from "../collection-tables.ts";
@@ -23,10 +23,11 @@ export async function prepareMove(db: Database, move: SpaceMove, signal: AbortSi
       if (from.kind === "images") await createLike(client, from, to);
       else await createVectorsTable(client, to, db.capabilities.vector?.schema);
       await copyGrants(client, from.layout.vectors, to.layout.vectors);
-      await client.query("UPDATE collections SET reembedding_space_id = $2 WHERE name = $1", [
-        from.name,
-        to.space?.id,
-      ]);
+      const { rowCount } = await client.query(
+        "UPDATE collections SET reembedding_space_id = $2 WHERE name = $1",
+        [from.name, to.space?.id],
+      );
+      if (rowCount === 0) throw noCollection(from.name);
     },
     signal,
   );
