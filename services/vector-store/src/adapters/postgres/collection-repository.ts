@@ -30,7 +30,7 @@ const COUNT_TIMEOUT_MS = 600_000;
 const UNDEFINED_TABLE = "42P01";
 
 /** How long a deletion waits for its locks at first, all of it below deadlock_timeout (1 s); then as long as it takes. */
-const BRIEF_LOCKS_MS: number[] = [];
+const BRIEF_LOCKS_MS = [50, 100, 200, 400];
 const PATIENT_ATTEMPTS = 4;
 
 /** Other replicas change collections too, and so does whoever alters a registered table. */
