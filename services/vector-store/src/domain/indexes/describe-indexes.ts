@@ -9,7 +9,7 @@ const MEASUREMENTS = 100;
 /** An index as people are told of it. */
 export interface DescribedIndex extends KnownIndex {
   collection: string;
-  /** The effort that meets the collection's recall target, or the largest that was tried; undefined before it was tuned. */
+  /** The effort that meets the collection's recall target, or the cheapest of the largest recall; undefined before it was tuned. */
   effort: number | undefined;
   /** recall@10 that was last measured at that effort. */
   recall: number | undefined;
@@ -56,5 +56,6 @@ export async function describeIndexes(
 }
 
 function pointFor({ points }: RecallCurve, target: number): RecallPoint | undefined {
-  return points.find(({ lower }) => lower >= target) ?? points.at(-1);
+  const most = Math.max(...points.map(({ recall }) => recall));
+  return points.find(({ lower }) => lower >= target) ?? points.find(({ recall }) => recall === most);
 }
