@@ -150,13 +150,20 @@ describe("advice", () => {
     whereOnline(async () => {
       await fill();
       await fixture.db.query(`ALTER TABLE ${table} SET (autovacuum_enabled = false)`);
-      await fixture.db.transaction(async (client) => {
-        await client.query(`UPDATE ${table} SET updated_at = now()`);
-        await client.query("SELECT pg_stat_force_next_flush()");
-      });
+      const changeAll = (): Promise<unknown> =>
+        fixture.db.transaction(async (client) => {
+          await client.query(`UPDATE ${table} SET updated_at = now()`);
+          await client.query("SELECT pg_stat_force_next_flush()");
+        });
+      await changeAll();
       await until(async () => (await of("dead-tuples")) !== undefined);
-      expect(await of("dead-tuples")).toMatchObject({ remedy: `VACUUM (ANALYZE) vector_store.${table}` });
+      expect(await of("dead-tuples")).toMatchObject({
+        remedy: `VACUUM (ANALYZE) vector_store.${table}`,
+        message: expect.stringMatching(/\d+ % of the rows are dead/),
+      });
+      await changeAll();
       await indexed("graph");
+      await until(async () => (await of("dead-tuples"))?.indexName === "graph");
       expect(await of("dead-tuples")).toMatchObject({ remedy: "kindred index rebuild songs --index graph" });
     }),
   );

@@ -60,7 +60,7 @@ export function indexFacts(db: Database): IndexFacts {
             collection.name,
             EARLIER_BUILDS,
           ]);
-          return rows.map((row) => timedBuild(row));
+          return rows.map((row) => timedBuild(row, db.capabilities.createIndexConcurrently));
         },
         { readOnly: true, ...limits },
       ),
@@ -148,7 +148,7 @@ const EARLIER = `
    ORDER BY b.collection = $3 DESC, b.id DESC
    LIMIT $4`;
 
-function timedBuild(row: BuildRow): TimedBuild {
+function timedBuild(row: BuildRow, online: boolean): TimedBuild {
   const spec = specFromJson(row.spec);
   return {
     spec,
@@ -156,6 +156,7 @@ function timedBuild(row: BuildRow): TimedBuild {
     rows: Number(row.rows),
     dimensions: row.dimensions,
     workers: row.workers,
+    online,
     ms: row.build_ms,
   };
 }
@@ -188,5 +189,13 @@ async function buildSample(
   const started = performance.now();
   await client.query(createIndexSql("kindred_index_sample_idx", SAMPLE, content));
   const ms = performance.now() - started;
-  return { spec, type: indexedType(collection, spec.quantization), rows, dimensions, workers: 0, ms };
+  return {
+    spec,
+    type: indexedType(collection, spec.quantization),
+    rows,
+    dimensions,
+    workers: 0,
+    online: false,
+    ms,
+  };
 }

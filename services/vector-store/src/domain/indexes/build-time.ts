@@ -13,10 +13,14 @@ export interface BuildConditions {
   memoryBytes: number;
   /** What the build needs of it. */
   neededBytes: number;
+  /** Whether others write meanwhile, for which CONCURRENTLY reads the index and the table once more. */
+  online?: boolean;
 }
 
-/** Beside the work on rows: catalogues, locks, and the transactions of CONCURRENTLY. */
+/** Beside the work on rows: catalogues and locks. */
 const FIXED_MS = 20;
+/** Of CONCURRENTLY: two more transactions, and what validate_index does with each row. */
+const ONLINE_MS = { fixed: 50, row: 2e-3 };
 /** A second process adds not quite as much as the first one: they share caches, and wait for each other's locks. */
 const PARALLEL_EFFICIENCY = 0.8;
 /** Inserting into a graph on disk takes so many times as long, which is what happens to rows for which there is no memory (pgvector#300, #807). */
@@ -26,7 +30,8 @@ const WRITE_MS_PER_BYTE = 1.5e-6;
 /** By rule of thumb, in milliseconds. */
 export function modelBuildMs(spec: IndexSpec, shape: IndexShape, conditions: BuildConditions): number {
   const speedUp = 1 + PARALLEL_EFFICIENCY * (Math.max(1, conditions.processes) - 1);
-  const fixed = FIXED_MS + indexBytes(spec, shape) * WRITE_MS_PER_BYTE;
+  const validating = conditions.online ? ONLINE_MS.fixed + ONLINE_MS.row * shape.rows : 0;
+  const fixed = FIXED_MS + validating + indexBytes(spec, shape) * WRITE_MS_PER_BYTE;
   switch (spec.method) {
     case "hnsw":
       return fixed + hnswMs(spec, shape, conditions) / speedUp;

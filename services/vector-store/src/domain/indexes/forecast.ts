@@ -36,6 +36,7 @@ export function forecastIndex(
     processes: processesOf(spec, facts, memoryBytes),
     memoryBytes,
     neededBytes,
+    online: facts.server.online,
   };
   return {
     spec,
@@ -86,7 +87,7 @@ export function calibrationOf(
 const LEAST_ROWS = 1000;
 
 function modelledMs(
-  { spec, type, rows, dimensions, workers }: TimedBuild,
+  { spec, type, rows, dimensions, workers, online }: TimedBuild,
   { cores }: Pick<ForecastFacts, "cores">,
 ): number {
   // What it held of the vectors is what counts, whatever they were stored as.
@@ -96,5 +97,6 @@ function modelledMs(
     processes: Math.min(1 + workers, cores),
     memoryBytes: neededBytes,
     neededBytes,
+    online,
   });
 }

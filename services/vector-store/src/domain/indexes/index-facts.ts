@@ -44,6 +44,8 @@ export interface TimedBuild {
   dimensions: number;
   /** Beside the leader. */
   workers: number;
+  /** Whether others could write meanwhile. */
+  online: boolean;
   ms: number;
 }
 

@@ -74,7 +74,7 @@ function facts({ rows = 100_000, server, earlier = [] }: Case, sampled: number[]
     sampleBuild: async ({ dimensions }, spec, count) => {
       sampled.push(count);
       const type = spec.quantization === "halfvec" ? "halfvec" : "vector";
-      return { spec, type, rows: count, dimensions, workers: 0, ms: SAMPLE_MS };
+      return { spec, type, rows: count, dimensions, workers: 0, online: false, ms: SAMPLE_MS };
     },
   };
 }
@@ -239,6 +239,7 @@ describe("how long it takes", () => {
     rows: 50_000,
     dimensions: 384,
     workers: 1,
+    online: true,
     ms: 60_000,
   };
 
