@@ -29,10 +29,6 @@ const COUNT_TIMEOUT_MS = 600_000;
 
 const UNDEFINED_TABLE = "42P01";
 
-/** How long a deletion waits for its locks at first, all of it below deadlock_timeout (1 s); then as long as it takes. */
-const BRIEF_LOCKS_MS = [50, 100, 200, 400];
-const PATIENT_ATTEMPTS = 4;
-
 /** Other replicas change collections too, and so does whoever alters a registered table. */
 const FRESH_MS = 1000;
 
@@ -146,21 +142,15 @@ export function collectionRepository(
       const left = countDown(patient(limits));
       await endOperations(name, left());
       try {
-        // Searches lock the two tables in the order of their plans, writers in another: each may hold what the other waits for. Who
-        // asks for the locks briefly gives way before PostgreSQL notices that, a second later; at last one waits in the queue.
-        return await retryAborted(
-          (attempt) =>
-            db.transaction(
-              async (client) => {
-                await lockRow(client, name);
-                const gone = collection.kind === "managed" ? await dropTables(client, collection) : 0n;
-                await client.query("DELETE FROM reembedding_changes WHERE collection = $1", [name]);
-                await client.query("DELETE FROM collections WHERE name = $1", [name]);
-                return gone;
-              },
-              { ...left(), settings: { lock_timeout: BRIEF_LOCKS_MS[attempt - 1] ?? 0 } },
-            ),
-          BRIEF_LOCKS_MS.length + PATIENT_ATTEMPTS,
+        // A search with a kept plan locks the items first, writers the vectors: each may hold what the other waits for, and no order of
+        // ours is right for both. Giving way early (lock_timeout) was tried: under load it took longer than the second of deadlock_timeout.
+        return await retryAborted(() =>
+          db.transaction(async (client) => {
+            await lockRow(client, name);
+            const gone = collection.kind === "managed" ? await dropTables(client, collection) : 0n;
+            await client.query("DELETE FROM collections WHERE name = $1", [name]);
+            return gone;
+          }, left()),
         );
       } finally {
         forget();

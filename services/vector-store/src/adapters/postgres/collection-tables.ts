@@ -79,7 +79,7 @@ export async function dropTables(
   ]);
   let count = "0";
   if (rows[0]?.there) {
-    await client.query(`LOCK TABLE ${tableSql(vectors)}, ${tableSql(items)} IN ACCESS EXCLUSIVE MODE`);
+    await client.query(`LOCK TABLE ${tableSql(vectors)} IN ACCESS EXCLUSIVE MODE`);
     const counted = await client.query<{ count: string }>(
       `SELECT count(*) AS count FROM ${tableSql(vectors)}`,
     );
