@@ -11,6 +11,7 @@ const BENCHMARKS: Record<string, string> = {
   "ingest.ts": "rows/s of Ingest through gRPC, against a bare COPY BINARY of the same rows",
   "filtered.ts": "searches under filters that pass 50 % to 0.05 %: full k, recall, method, latency",
   "index-plan.ts": "indexes as they were foretold: bytes and time of the build, ratios",
+  "recall.ts": "targets of recall against what searches get, what they cost, and estimates against the truth",
   "fallback.ts": "searches without pgvector: exact, how fast, and in how much memory",
   "reembed.ts":
     "searches while captions move into another space: failures, wrong spaces, latency, time by phase",
