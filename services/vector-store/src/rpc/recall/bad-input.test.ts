@@ -4,16 +4,31 @@ import { RecallService, type QuerySource } from "@kindred/contracts/vector-store
 import { isKindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
 import { silentLogger } from "@kindred/testing";
+import type { Collection } from "../../domain/collection.ts";
 import { recallRoutes, type RecallDeps } from "./routes.ts";
 
 /** Bad input is refused before anything is asked: each of these fails the test when it is. */
-const untouchable = new Proxy({} as RecallDeps, {
-  get: (_, name) => () => {
-    throw new Error(`${String(name)} was asked`);
+const untouchable = <T>(name: string): T =>
+  new Proxy({} as never, {
+    get: (_, method) => () => {
+      throw new Error(`${name} was asked: ${String(method)}`);
+    },
+  });
+const deps: RecallDeps = {
+  // Lists look whether it is there before they read their tokens.
+  collections: {
+    ...untouchable<RecallDeps["collections"]>("the collections"),
+    get: async () => ({}) as Collection,
   },
-});
+  operations: untouchable("the operations"),
+  recall: untouchable("recall"),
+  recallProbe: untouchable("the probe"),
+  measureRecall: async () => {
+    throw new Error("recall was measured");
+  },
+};
 const transport = createInMemoryTransport(
-  (router) => void router.service(RecallService, recallRoutes(untouchable)),
+  (router) => void router.service(RecallService, recallRoutes(deps)),
   {
     logger: silentLogger(),
   },
