@@ -209,7 +209,7 @@ describe("advice", () => {
     expect(await of("unused-duplicate")).toMatchObject({
       indexName: "worse",
       message: expect.stringContaining("better serves the same searches"),
-      remedy: "kindred index drop songs --index worse",
+      remedy: "kindred index drop songs worse",
     });
     expect(await of("policy-mismatch")).toMatchObject({
       indexName: "worse",

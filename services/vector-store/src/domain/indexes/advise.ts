@@ -348,7 +348,7 @@ const tune = ({ name }: Collection, index: KnownIndex): string =>
 const rebuildOf = ({ name }: Collection, index: KnownIndex): string =>
   `kindred index rebuild ${name} --index ${index.name}`;
 const dropOf = ({ name }: Collection, index: KnownIndex): string =>
-  `kindred index drop ${name} --index ${index.name}`;
+  `kindred index drop ${name} ${index.name}`;
 
 const tableName = ({ schema, name }: TableName): string => sqlName(schema, name);
 /** Quoted as PostgreSQL wants it, wherever that is needed. */
