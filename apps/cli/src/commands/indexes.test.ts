@@ -91,7 +91,7 @@ describe("plan", () => {
         sizeBytes: 8_000_000n,
         buildMemoryBytes: 1_000n,
         buildTime: { seconds: 1n },
-        reasons: ["Small.", "Slower."],
+        reasons: ["small", "slower"],
       },
     ],
     reasons: ["There are 5,000 rows."],
@@ -107,7 +107,7 @@ describe("plan", () => {
     expect({ code, out }).toEqual({
       code: 0,
       out: [
-        " collection  songs, 5,000 rows",
+        " collection  songs, ~5,000 rows",
         " index       hnsw halfvec, m=16 ef_construction=200, cosine",
         " size        38.1 MiB on disk",
         " memory      47.7 MiB while it is built",
@@ -119,7 +119,7 @@ describe("plan", () => {
         "",
         " other ways",
         " kind     parameters     size      memory   time  for and against",
-        " ivfflat  lists=5     7.6 MiB  1000 bytes  1.0 s  Small. Slower.",
+        " ivfflat  lists=5     7.6 MiB  1000 bytes  1.0 s  small; slower",
         "",
         " what a build would find",
         "   ! maintenance work mem  16 MB; 64 MB would do",
@@ -139,7 +139,7 @@ describe("plan", () => {
   test("none should be built", async () => {
     const at = await service({ planIndex: () => ({ rows: 12n, reasons: ["There are 12 rows only."] }) });
     expect((await index(at, "plan", "songs")).out).toBe(
-      " collection  songs, 12 rows\n index       none: searches compare every row\n\n why\n   There are 12 rows only.\n",
+      " collection  songs, ~12 rows\n index       none: searches compare every row\n\n why\n   There are 12 rows only.\n",
     );
   });
 

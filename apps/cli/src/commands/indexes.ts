@@ -198,7 +198,7 @@ async function plan(context: Context, collection: string, options: PlanOptions):
     options.calibrate ? { timeoutMs: Math.max(context.timeoutMs, CALIBRATE_TIMEOUT_MS) } : {},
   );
   if (context.json) terminal.json(toPlain(PlanIndexResponseSchema, reply));
-  else terminal.result(renderPlan(terminal, collection, reply));
+  else terminal.result(renderPlan(terminal, collection, reply, options.rows));
 }
 
 async function createIndex(context: Context, collection: string, options: BuildOptions): Promise<void> {

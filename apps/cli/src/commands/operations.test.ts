@@ -68,7 +68,7 @@ test("show: everything that is known", async () => {
     /^ +kind +hnsw$/m,
     /^ +keep on miss +no$/m,
     /^ +size +38\.1 MiB$/m,
-    /^ +build +12\.4 s$/m,
+    /^ +build time +12\.4 s$/m,
     /^ +recall +0\.9612$/m,
     /^ +maintenance_work_mem is small$/m,
   ])
@@ -91,7 +91,9 @@ describe("watch", () => {
       "✔ build     index build 17 of songs  1 min 40 s",
       "",
     ]);
-    expect(out).toMatch(/^ index name +songs_hnsw\n size +38\.1 MiB\n build +12\.4 s\n recall +0\.9612\n$/);
+    expect(out).toMatch(
+      /^ index name +songs_hnsw\n size +38\.1 MiB\n build time +12\.4 s\n recall +0\.9612\n$/,
+    );
   });
 
   test("notes are shown once, when they come", async () => {

@@ -11,12 +11,20 @@ import type { Terminal } from "../terminal/terminal.ts";
 import { METRICS } from "../vectors/search-request.ts";
 import { createCommand, kindText, parametersText } from "./index-options.ts";
 
-/** What would be built and why, what else could be had, what a build would find, and the command for it. */
-export function renderPlan(terminal: Terminal, collection: string, plan: PlanIndexResponse): string {
+/**
+ * What would be built and why, what else could be had, what a build would find, and the command for it.
+ * @param planned rows that it was asked for; undefined: as many as there are, which is an estimate
+ */
+export function renderPlan(
+  terminal: Terminal,
+  collection: string,
+  plan: PlanIndexResponse,
+  planned?: number,
+): string {
   const { colors } = terminal;
   const { chosen, alternatives, reasons, preflight, rows } = plan;
   const head: Pair[] = [
-    ["collection", `${collection}, ${plural(rows, "row")}`],
+    ["collection", `${collection}, ${planned === undefined ? "~" : ""}${plural(rows, "row")}`],
     ...(chosen?.spec
       ? [
           ["index", indexText(chosen)] as const,
@@ -79,7 +87,7 @@ function renderAlternatives(terminal: Terminal, alternatives: readonly IndexFore
       formatBytes(sizeBytes),
       formatBytes(buildMemoryBytes),
       buildTime ? formatMs(millisecondsOf(buildTime)) : "",
-      reasons.join(" "),
+      reasons.join("; "),
     ]),
   );
 }

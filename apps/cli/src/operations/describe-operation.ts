@@ -83,28 +83,43 @@ export function elapsedMs({ startedAt, finishedAt }: Operation, now: Date): numb
 
 /**
  * What an operation was asked, or came to, as names and values for people. The members are those of its kind; their names tell the
- * units, as everywhere in Kindred.
+ * units, as everywhere in Kindred. Lists of objects, whole curves for example, are for programs.
  */
 export function pairsOf(object: JsonObject | undefined): [name: string, value: string][] {
-  return Object.entries(object ?? {})
-    .filter(([, value]) => value !== null && value !== "" && value !== undefined)
-    .map(([name, value]) => [
-      name.replace(/_(bytes|ms|seconds)$/, "").replaceAll("_", " "),
-      valueText(name, value),
-    ]);
+  return Object.entries(object ?? {}).flatMap(([name, value]) => {
+    const text = valueText(name, value);
+    return text === "" ? [] : [[nameText(name), text] as [string, string]];
+  });
 }
 
+function nameText(name: string): string {
+  return name
+    .replace(/_bytes$/, "")
+    .replace(/(^|_)(ms|seconds)$/, "$1time")
+    .replaceAll("_", " ");
+}
+
+/** Empty where there is nothing to show. */
 function valueText(name: string, value: JsonValue): string {
+  if (value === null) return "";
   if (typeof value === "string") return value;
   if (typeof value === "boolean") return value ? "yes" : "no";
-  if (typeof value === "number") {
-    if (name.endsWith("_bytes")) return formatBytes(value);
-    if (name.endsWith("_ms")) return formatMs(value);
-    if (name.endsWith("_seconds")) return formatMs(1_000 * value);
-    if (name.includes("selectivity")) return formatPercent(value);
-    return Number.isInteger(value) ? formatCount(value) : formatShare(value);
+  if (typeof value === "number") return numberText(name, value);
+  if (Array.isArray(value)) {
+    const isPlain = value.every((item) => typeof item !== "object");
+    return isPlain ? value.map((item) => valueText(name, item)).join(", ") : "";
   }
-  return JSON.stringify(value);
+  return pairsOf(value)
+    .map((pair) => pair.join(" "))
+    .join(", ");
+}
+
+function numberText(name: string, value: number): string {
+  if (name.endsWith("_bytes")) return formatBytes(value);
+  if (name === "ms" || name.endsWith("_ms")) return formatMs(value);
+  if (name.endsWith("_seconds")) return formatMs(1_000 * value);
+  if (name.includes("selectivity")) return formatPercent(value);
+  return Number.isInteger(value) ? formatCount(value) : formatShare(value);
 }
 
 function formatRate(rate: number): string {

@@ -131,5 +131,6 @@ function elapsedOf(operation: Operation, sinceMs: number): string[] {
   if (!startedAt) return [];
   const until = updatedAt ?? startedAt;
   const ms = 1_000 * Number(until.seconds - startedAt.seconds) + (until.nanos - startedAt.nanos) / 1e6;
-  return [`${formatMs(Math.round((Math.max(0, ms) + sinceMs) / 1_000) * 1_000)} so far`];
+  const seconds = Math.round((Math.max(0, ms) + sinceMs) / 1_000);
+  return [`${seconds < 60 ? `${seconds} s` : formatMs(1_000 * seconds)} so far`];
 }

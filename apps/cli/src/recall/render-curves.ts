@@ -68,9 +68,7 @@ function renderCurve(
       point === chosen ? `◄ meets ${formatShare(target)}` : "",
     ]),
   );
-  const verdict = chosen
-    ? []
-    : [` ${colors.yellow(`no effort meets ${formatShare(target)}: build it finer, e.g. with a larger --m`)}`];
+  const verdict = chosen ? [] : [` ${colors.yellow(missedText(curve, target))}`];
   return [
     ` ${colors.bold(`recall@${k}`)} of ${indexName}${filter}`,
     ` ${colors.dim(`queries: ${queriesText(queries, recentQueries)}${when}`)}`,
@@ -80,6 +78,13 @@ function renderCurve(
     table,
     ...verdict,
   ].join("\n");
+}
+
+/** Why no effort is known to meet the target, and what to do: more queries tell more surely, a finer index finds more. */
+function missedText({ points }: RecallCurve, target: number): string {
+  return points.some(({ recall }) => recall >= target)
+    ? `so few queries cannot tell for sure what meets ${formatShare(target)}: kindred recall tune with more --queries`
+    : `no effort meets ${formatShare(target)}: build a finer index, e.g. kindred index create with a larger --m`;
 }
 
 function renderTargets(terminal: Terminal, curves: readonly RecallCurve[], target: number): string {
