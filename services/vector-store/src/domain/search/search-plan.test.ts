@@ -5,6 +5,7 @@ import type { VectorIndex } from "../vector-index.ts";
 import {
   defaultEfSearch,
   exactRowBound,
+  filteredCandidateLimit,
   firstCandidateLimit,
   MAX_SCAN_TUPLES,
   nextCandidateLimit,
@@ -64,6 +65,10 @@ describe("candidates", () => {
     expect(firstCandidateLimit(10, { groupSize: 1, itemsPerGroup: 1 })).toBe(20);
     expect(firstCandidateLimit(10, { groupSize: 1, itemsPerGroup: 5 })).toBe(75);
     expect(firstCandidateLimit(10, { groupSize: 8, itemsPerGroup: 1 })).toBe(80);
+  });
+
+  test("are more under a filter, unless they are very many", () => {
+    expect([10, 75, 399, 400, 5000].map(filteredCandidateLimit)).toEqual([40, 300, 400, 400, 5000]);
   });
 
   test("grow until everything has been looked at", () => {

@@ -46,6 +46,18 @@ export function firstCandidateLimit(
   return Math.ceil(wanted * Math.max(2, grouping.groupSize, 1.5 * grouping.itemsPerGroup));
 }
 
+/** An index scan under a filter finds so many times what is wanted, as far as that is few. */
+const FILTER_OVERSAMPLING = 4;
+const MOST_OVERSAMPLED = 400;
+
+/**
+ * How many items an index scan under a filter should find before it stops. It emits its rows in about the right order, and the first that
+ * pass may be none of the nearest, above all where the filter passes what is far from the query: docs/adr/0021 has the figures.
+ */
+export function filteredCandidateLimit(limit: number): number {
+  return Math.max(limit, Math.min(FILTER_OVERSAMPLING * limit, MOST_OVERSAMPLED));
+}
+
 /** How many to look at when those were too few, because some group has very many items. */
 export function nextCandidateLimit(limit: number): number {
   return limit * WIDENING;

@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { KindredError } from "@kindred/errors";
 import type { Collection } from "../collection.ts";
 import type { ItemHit, ItemQuery, SearchState, ServingIndex } from "../item-ports.ts";
+import type { RecallCurve } from "../recall/recall.ts";
 import { imagesLayout, managedLayout } from "../layout.ts";
 import { searchBatch } from "./search-batch.ts";
 import { explain, search, type SearchDeps } from "./search.ts";
@@ -429,4 +430,45 @@ test("explain says what was decided and why", async () => {
   expect(explained?.sql).toBe("SELECT 1");
   expect(plan.scan).toEqual({ method: "exact" });
   expect(plan.reasons.join(" ")).toContain("5 rows pass the filter");
+});
+
+describe("recall", () => {
+  const curveOf = (selectivity: number, effort: number): RecallCurve => ({
+    k: 10,
+    selectivity,
+    points: [{ effort, recall: 0.97, lower: 0.96, ms: 1 }],
+    queries: 100,
+    recentQueries: 0,
+    rows: 1_000_000,
+    tunedAt: new Date(0),
+  });
+  const tuned = { ...index, curves: [curveOf(1, 60), curveOf(0.05, 300)] };
+
+  test("a search's own target, and what is to be expected, are said", async () => {
+    const { plan } = await search(depsOf([1, 2, 3], { state: { indexes: [tuned] } }).deps, ofSongs, {});
+    expect(plan).toMatchObject({ scan: { efSearch: 60 }, recallTarget: 0.95, expectedRecall: 0.97 });
+    const { deps } = depsOf([1, 2, 3], { state: { indexes: [tuned] } });
+    const asked = await search(deps, { ...ofSongs, recallTarget: 0.8 }, {});
+    expect(asked.plan.recallTarget).toBe(0.8);
+    const exact = await search(deps, { ...ofSongs, exact: true }, {});
+    expect(exact.plan).toMatchObject({ recallTarget: undefined, expectedRecall: 1 });
+  });
+
+  test.each([
+    // No sample can be taken: no more pass than were counted, which are some thousand of a million.
+    [undefined, 300, undefined],
+    [0.05, 300, 0.05],
+    [0.5, 300, 0.5],
+    [1, 60, 1],
+  ])("a filter that passes %p of the rows takes ef_search %i", async (share, efSearch, said) => {
+    const { deps, asked } = depsOf(
+      Array.from({ length: 50 }, (_, i) => i),
+      { state: { indexes: [tuned] }, matching: 500_000, ...(share !== undefined && { share }) },
+    );
+    const { plan } = await search(deps, { ...ofSongs, filter }, {});
+    expect(plan.scan).toMatchObject({ efSearch });
+    expect(plan.filterSelectivity).toBe(said);
+    // What passes first need not be what is nearest.
+    expect(asked[0]?.candidateLimit).toBe(4 * (asked[0]?.k as number));
+  });
 });

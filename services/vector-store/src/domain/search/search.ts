@@ -33,7 +33,7 @@ import {
 import { chooseIndex, type ChosenIndex } from "./choose-index.ts";
 import { retrySearch } from "./retry-search.ts";
 import { onReplica, type ReplicaDeps } from "./search-replicas.ts";
-import { exactRowBound, firstCandidateLimit } from "./search-plan.ts";
+import { exactRowBound, filteredCandidateLimit, firstCandidateLimit } from "./search-plan.ts";
 import type { Grouping, Hybrid, SearchQuery } from "./search-query.ts";
 
 export interface SearchDeps extends QueryVectorDeps, ReplicaDeps {
@@ -253,7 +253,7 @@ async function chooseScan(deps: SearchDeps, prepared: Prepared, limits: CallLimi
     metric,
     state,
     wanted: prepared.wanted,
-    candidateLimit: candidateLimit(prepared),
+    candidateLimit: scanLimit(prepared),
   };
   const unfiltered = chooseIndex(query, { ...wanted, selectivity: 1 });
   if (!unfiltered)
@@ -336,9 +336,14 @@ function candidatesOf(query: SearchQuery): Pick<ItemQuery, "filter" | "excludedK
   return { filter: allOf(query.filter, filter), excludedKeys: keys };
 }
 
-function candidateLimit({ group, state, wanted }: Prepared): number {
+function exactLimit({ group, state, wanted }: Prepared): number {
   const itemsPerGroup = state.estimatedRows / Math.max(1, state.estimatedGroups);
   return firstCandidateLimit(wanted, group && { groupSize: group.size, itemsPerGroup });
+}
+
+function scanLimit(prepared: Prepared): number {
+  const limit = exactLimit(prepared);
+  return prepared.query.filter ? filteredCandidateLimit(limit) : limit;
 }
 
 function itemQuery(prepared: Prepared, vector: PackedVector, scan: ItemScan): ItemQuery {
@@ -350,7 +355,7 @@ function itemQuery(prepared: Prepared, vector: PackedVector, scan: ItemScan): It
     ...candidatesOf(query),
     group,
     k: wanted,
-    candidateLimit: candidateLimit(prepared),
+    candidateLimit: scan.method === "exact" ? exactLimit(prepared) : scanLimit(prepared),
     scan,
     projection: { ...query.projection, vector: query.projection.vector || query.diversity !== undefined },
   };
