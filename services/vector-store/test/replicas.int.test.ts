@@ -167,10 +167,10 @@ test("while all of them write and search, one deletes: nothing but not-found is 
   for (let round = 0; round < 3; round++) {
     await at(round).collections.createCollection({ name: "things", dimensions: 4 });
     await at(round).vectors.upsert({ collection: "things", items: batchFrom(0, 200) });
-    let over = false;
+    const over = new AbortController();
     const working = replicas.flatMap(({ vectors, searches }, i) => {
       const forever = async (call: (n: number) => Promise<unknown>): Promise<void> => {
-        for (let n = 0; !over; n++)
+        for (let n = 0; !over.signal.aborted; n++)
           await call(n).catch(async (error: unknown) =>
             kinds.add((await errorOf(Promise.reject(error))).kind),
           );
@@ -189,7 +189,7 @@ test("while all of them write and search, one deletes: nothing but not-found is 
     await sleep(300);
     await at(round + 1).collections.deleteCollection({ name: "things" });
     await sleep(100);
-    over = true;
+    over.abort();
     await Promise.all(working);
     expect(await errorOf(at(round + 2).collections.getCollection({ name: "things" }))).toMatchObject({
       kind: "not-found",
