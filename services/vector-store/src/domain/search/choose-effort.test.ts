@@ -56,7 +56,9 @@ describe("chooseEffort", () => {
     expect(chooseEffort(hnsw, [at10], { ...wish, target: 0.5 })).toMatchObject({ effort: 50, met: true });
   });
 
-  test("the largest where none meets it", () => {
+  test("the cheapest of those that find most where none meets it", () => {
+    const flat = curve(10, 1, [50, 0.8, 0.75], [100, 0.9, 0.85], [200, 0.9, 0.85], [400, 0.9, 0.85]);
+    expect(chooseEffort(hnsw, [flat], wish)).toMatchObject({ effort: 100, expectedRecall: 0.9, met: false });
     expect(chooseEffort(hnsw, [at10], { ...wish, target: 0.99 })).toMatchObject({
       effort: 400,
       expectedRecall: 0.98,

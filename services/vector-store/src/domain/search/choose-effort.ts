@@ -44,7 +44,7 @@ const DEFAULT_RERANK = 1000;
 /**
  * The cheapest effort whose recall meets the target at the lower end of its interval, on the curve that is about such searches: of
  * those for filters, the nearest one that passes as few rows or fewer; of these, the one for the smallest k that is no smaller. Beyond the
- * largest k efforts grow with k. Where no point meets the target, it is the largest effort that was measured; where nothing was, the
+ * largest k efforts grow with k. Where no point meets the target, it is the cheapest of those that find most; where nothing was measured, the
  * default of the index. Never less than a scan needs to give k rows, and never more for a lower target.
  */
 export function chooseEffort(
@@ -60,11 +60,16 @@ export function chooseEffort(
     return { effort, expectedRecall: undefined, curve: undefined, ms: undefined, met: false };
   }
   const { points } = curve;
-  const point = points.find(({ lower }) => lower >= wish.target) ?? (points.at(-1) as RecallPoint);
+  const point = points.find(({ lower }) => lower >= wish.target) ?? surestPoint(points);
   const scale = Math.max(1, wish.k / curve.k);
   const effort = within(point.effort * scale);
   const expected = effort > point.effort * scale ? recallAt(points, effort / scale) : point.recall;
   return { effort, expectedRecall: expected, curve, ms: point.ms, met: point.lower >= wish.target };
+}
+
+/** The cheapest of those that find most for certain: beyond it, more effort finds no more. */
+function surestPoint(points: readonly RecallPoint[]): RecallPoint {
+  return points.reduce((surest, point) => (point.lower > surest.lower ? point : surest));
 }
 
 /** The recall that a named effort lets expect; undefined where nothing was measured. */

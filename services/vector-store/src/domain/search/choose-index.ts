@@ -112,7 +112,7 @@ function reasonOf(index: ServingIndex, chosen: ChosenEffort, target: number): st
   const tuned = `tuned on ${curve.queries} queries: ${expected.toFixed(3)} recall@${curve.k}${under} at ${effortIs}`;
   return met
     ? `The target is recall ${target}; ${tuned}.`
-    : `No effort was measured to reach recall ${target} for certain, and so it is the largest; ${tuned}.`;
+    : `No effort was measured to reach recall ${target} for certain, and so it is the one that finds most; ${tuned}.`;
 }
 
 function effortText({ method, quantization }: ServingIndex, effort: Effort): string {
