@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { ElementType } from "@kindred/contracts/vector-store/v1";
-import { KindredError } from "@kindred/errors";
 import { COLLECTION } from "../src/domain/collection.ts";
-import type { EmbeddingSpace } from "../src/domain/embedding-space.ts";
 import { otherSpace, SPACE, vectorIn } from "./fake-embedding.ts";
 import { errorOf, openFixture, type Fixture } from "./fixture.ts";
 import { hasVector } from "./items-fixture.ts";
+import { keyOf, movedCollections, textOf, THINGS } from "./moved-collections.ts";
 import { openMove } from "./moves-harness.ts";
 
 let fixture: Fixture;
@@ -25,90 +24,17 @@ beforeEach(async () => {
   fixture.embedding.others = [OTHER, WIDE];
 });
 
-const textOf = (number: number, version = 0): string => `item${number} version${version} among others`;
-const keyOf = (number: number): string => `key-${String(number).padStart(5, "0")}`;
-const THINGS = "things";
-
-async function createThings(count: number, init: object = {}): Promise<void> {
-  await fixture.collections.createCollection({ name: THINGS, spaceId: SPACE.id, ...init });
-  const numbers = Array.from({ length: count }, (_, i) => i);
-  await fixture.vectors.upsert({
-    collection: THINGS,
-    items: { keys: numbers.map(keyOf), texts: numbers.map((number) => textOf(number)) },
-  });
-}
-
-async function createImages(count: number): Promise<void> {
-  await fixture.images.batchAddImages(
-    (async function* () {
-      yield {
-        images: Array.from({ length: count }, (_, i) => ({
-          image: { imagePath: `${keyOf(i)}.png`, description: textOf(i) },
-        })),
-      };
-    })(),
-  );
-}
-
-async function createIndex(table: string): Promise<void> {
-  await fixture.db.query(
-    `CREATE INDEX ${table}_embedding_hnsw_idx ON ${table} USING hnsw (embedding vector_cosine_ops)`,
-  );
-  fixture.store.forgetState();
-}
-
-async function vectorsTable(name = THINGS): Promise<string> {
-  fixture.store.forgetState();
-  return (await fixture.store.collections.get(name)).layout.vectors.name;
-}
-
-/** Every vector as numbers, by the text that it should stand for. */
-async function storedVectors(name: string): Promise<{ text: string; vector: number[] }[]> {
-  const table = await vectorsTable(name);
-  const { rows } = await fixture.db.query<{ text: string; vector: string }>(
-    name === COLLECTION
-      ? `SELECT i.description AS text, v.embedding::text AS vector FROM ${table} v JOIN images i ON i.id = v.image_id ORDER BY v.id`
-      : `SELECT i.document AS text, v.embedding::text AS vector
-           FROM ${table} v LEFT JOIN ${table.replace(/_vectors.*/, "_items")} i ON i.key = v.key ORDER BY v.key`,
-  );
-  return rows.map(({ text, vector }) => ({ text, vector: JSON.parse(vector) as number[] }));
-}
-
-async function expectAllIn(space: EmbeddingSpace, name: string, count?: number): Promise<void> {
-  const stored = await storedVectors(name);
-  if (count !== undefined) expect(stored).toHaveLength(count);
-  for (const { text, vector } of stored) {
-    const expected = vectorIn(space, text);
-    expect(vector).toHaveLength(expected.length);
-    const worst = Math.max(...vector.map((value, i) => Math.abs(value - (expected[i] as number))));
-    expect([text, worst < 0.001]).toEqual([text, true]);
-  }
-}
-
-/** Tables, triggers and log entries that a move leaves behind. */
-async function leftovers(): Promise<string[]> {
-  const { rows } = await fixture.db.query<{ name: string }>(
-    `SELECT tgname AS name FROM pg_trigger WHERE NOT tgisinternal AND (tgname LIKE 'note_reemb%' OR tgname LIKE 'refuse%')
-     UNION ALL SELECT 'change ' || coalesce(key, 'all') FROM reembedding_changes
-     UNION ALL SELECT relname FROM pg_class WHERE relname LIKE '%embeddings_next%' OR relname ~ '_new$|_old$'
-     UNION ALL SELECT name || ' is being moved' FROM collections WHERE reembedding_space_id IS NOT NULL
-     ORDER BY name`,
-  );
-  return rows.map(({ name }) => name);
-}
-
-async function managedTables(): Promise<string[]> {
-  const { rows } = await fixture.db.query<{ name: string }>(
-    `SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'i', 'S') AND relnamespace = 'vector_store'::regnamespace
-        AND relname ~ '^(collection_|embeddings|images)' ORDER BY relname`,
-  );
-  return rows.map(({ name }) => name);
-}
-
-const search = (name: string, text: string, k = 3) =>
-  fixture.search.search({ collection: name, query: { case: "text", value: text }, k });
-
-class Crash extends Error {}
+const {
+  createThings,
+  createImages,
+  createIndex,
+  vectorsTable,
+  storedVectors,
+  expectAllIn,
+  leftovers,
+  managedTables,
+  search,
+} = movedCollections(() => fixture);
 
 describe("a move", () => {
   test.each([
@@ -305,137 +231,6 @@ async function writeImage(number: number, turn: number, versions: Map<number, nu
     image: { imagePath: `${keyOf(number)}.png`, description: textOf(number, turn) },
   });
   versions.set(number, turn);
-}
-
-describe("a move that is interrupted", () => {
-  test.each([THINGS, COLLECTION])(
-    "in %s at any step goes on from there",
-    async (name) => {
-      if (!hasVector(fixture)) return;
-      const steps = await countSteps(name);
-      expect(steps).toBeGreaterThan(8);
-      for (let step = 0; step < steps; step++) {
-        for (const moment of ["before", "after"] as const) {
-          await reset(name);
-          const move = await openMove(fixture, name, OTHER.id);
-          const crash = interruptAt(step, moment, () => {
-            throw new Crash();
-          });
-          await expect(move.run(crash)).rejects.toThrow(Crash);
-          await change(name);
-          await move.run();
-          await expectAllIn(OTHER, name);
-          expect([step, moment, await leftovers()]).toEqual([step, moment, []]);
-        }
-      }
-    },
-    300_000,
-  );
-
-  test.each([THINGS, COLLECTION])(
-    "in %s by a cancellation at any step leaves everything as it was, or is done",
-    async (name) => {
-      if (!hasVector(fixture)) return;
-      const steps = await countSteps(name);
-      for (let step = 0; step < steps; step++) {
-        await reset(name);
-        const tables = await managedTables();
-        const move = await openMove(fixture, name, OTHER.id);
-        const cancelling = new AbortController();
-        const cancel = interruptAt(step, "after", () =>
-          cancelling.abort(new KindredError("cancelled", "somebody has cancelled it")),
-        );
-        const outcome = await move.run(cancel, cancelling.signal).then(
-          () => "done",
-          () => "cancelled",
-        );
-        if (outcome === "cancelled") {
-          await move.cleanUp();
-          expect([step, await managedTables()]).toEqual([step, tables]);
-        }
-        await expectAllIn(outcome === "done" ? OTHER : SPACE, name);
-        expect([step, outcome, await leftovers()]).toEqual([step, outcome, []]);
-      }
-    },
-    300_000,
-  );
-
-  test("is nobody's work any more where it was begun again", async () => {
-    if (!hasVector(fixture)) return;
-    await createThings(20);
-    const move = await openMove(fixture, THINGS, OTHER.id);
-    const error = await errorOf(
-      move.run(async (step, moment) => {
-        if (step !== "prepare" || moment === "before") return;
-        const other = move.run((its, when) => {
-          if (its === "write" && when === "after") throw new Crash();
-        });
-        await expect(other).rejects.toThrow(Crash);
-      }),
-    );
-    expect(error.message).toMatch(/was begun again elsewhere/);
-    await move.run();
-    await expectAllIn(OTHER, THINGS, 20);
-  }, 60_000);
-
-  test("by the end of its collection leaves nothing", async () => {
-    if (!hasVector(fixture)) return;
-    await createThings(20);
-    const id = (await vectorsTable()).replace(/_vectors/, "");
-    const move = await openMove(fixture, THINGS, OTHER.id);
-    const crash = interruptAt(3, "after", () => {
-      throw new Crash();
-    });
-    await expect(move.run(crash)).rejects.toThrow(Crash);
-    expect((await managedTables()).some((table) => table === `${id}_vectors_2`)).toBe(true);
-    await fixture.collections.deleteCollection({ name: THINGS });
-    await move.cleanUp();
-    expect((await managedTables()).filter((table) => table.startsWith(id))).toEqual([]);
-    expect(await leftovers()).toEqual([]);
-  }, 60_000);
-
-  async function countSteps(name: string): Promise<number> {
-    await reset(name);
-    const move = await openMove(fixture, name, OTHER.id);
-    await move.run();
-    return move.steps.length;
-  }
-
-  async function reset(name: string): Promise<void> {
-    await fixture.clear();
-    fixture.embedding.others = [OTHER, WIDE];
-    if (name === THINGS) await createThings(30);
-    else await createImages(30);
-    await createIndex(await vectorsTable(name));
-  }
-
-  /** What happens between a crash and the next start. */
-  async function change(name: string): Promise<void> {
-    if (name === THINGS) {
-      const keys = [keyOf(3), keyOf(1000)];
-      await fixture.vectors.upsert({
-        collection: THINGS,
-        items: { keys, texts: [textOf(3, 1), textOf(1000)] },
-      });
-      await fixture.vectors.deleteItems({
-        collection: THINGS,
-        which: { case: "keys", value: { keys: [keyOf(4)] } },
-      });
-      return;
-    }
-    await fixture.images.addImageWithEmbeddings({
-      image: { imagePath: "meanwhile.png", description: textOf(1000) },
-    });
-    await fixture.db.query("DELETE FROM images WHERE image_path = $1", [`${keyOf(4)}.png`]);
-  }
-});
-
-function interruptAt(at: number, moment: "before" | "after", interrupt: () => void) {
-  let [begun, ended] = [-1, -1];
-  return (_: string, now: "before" | "after"): void => {
-    const place = now === "before" ? ++begun : ++ended;
-    if (place === at && now === moment) interrupt();
-  };
 }
 
 describe("items without a text", () => {
