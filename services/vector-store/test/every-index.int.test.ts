@@ -76,7 +76,7 @@ const queries = items.slice(ITEMS);
 
 let fixture: Fixture;
 let diskann = false;
-let stored: readonly ClusteredItem[] = [];
+let rowsStored: readonly ClusteredItem[] = [];
 const opened = new AsyncDisposableStack();
 const tables = new Map<string, string>();
 
@@ -117,8 +117,8 @@ beforeAll(async () => {
     await db.query("CREATE EXTENSION vectorscale CASCADE");
     diskann = true;
   }
-  stored = items.slice(0, db.capabilities.concurrentSessions ? ITEMS : FEW_ITEMS);
-  for (const type of ["vector", "halfvec", "bit"] as const) await fill(type, type, stored);
+  rowsStored = items.slice(0, db.capabilities.concurrentSessions ? ITEMS : FEW_ITEMS);
+  for (const type of ["vector", "halfvec", "bit"] as const) await fill(type, type, rowsStored);
 }, 120_000);
 afterAll(() => opened.disposeAsync());
 
@@ -278,8 +278,10 @@ describe("two indexes of the same vectors", () => {
           const { plan, postgresPlan } = await fixture.search.explain({
             search: ask("vector", "vector", query, rest),
           });
-          expect([rest, plan?.indexName]).toEqual([rest, name]);
-          expect(postgresPlan).toContain(`Index Scan using ${name}`);
+          // Of few rows, all lists of an IVFFlat index are cheaper than any scan of an HNSW one.
+          const few = rowsStored.length < ITEMS;
+          expect([rest, plan?.indexName]).toEqual([rest, few ? "rival_idx" : name]);
+          expect(postgresPlan).toContain(`Index Scan using ${plan?.indexName}`);
         }
       } finally {
         await fixture.db.query("DROP INDEX rival_idx");
@@ -293,7 +295,7 @@ describe("a partitioned collection", () => {
 
   test("the nearest of its partitions' indexes are merged, and none is sorted or read as a whole", async () => {
     if (!hasVector(fixture)) return;
-    await fill("parted", "vector", stored, 3);
+    await fill("parted", "vector", rowsStored, 3);
     for (const kind of parted) {
       if (kind.method === "diskann" && !diskann) continue;
       await withIndex(kind, "parted", DIMENSIONS, async () => {
