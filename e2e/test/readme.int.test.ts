@@ -73,7 +73,7 @@ const blockWith = (words: string): string => {
 };
 
 test("there are the blocks that are tested here, and no others", () => {
-  expect(blocks.map(({ language }) => language)).toEqual(["sh", "sh", "ts", "sh", "sh", "sh"]);
+  expect(blocks.map(({ language }) => language)).toEqual(["sh", "sh", "ts", "sh", "sh", "sh", "sh"]);
 });
 
 test("the command line", async () => {
@@ -165,3 +165,13 @@ test("what the vector store's README shows of collections", async () => {
   const { hits: ranked } = JSON.parse(joined) as { hits: { textRank?: number; fusedScore: number }[] };
   expect(ranked.map(({ textRank }) => textRank !== undefined)).toEqual([true, true, false]);
 }, 60_000);
+
+// The last one: from here on there is an index, which searches of the tests before do without.
+test("recall that is asked for", async () => {
+  const output = await shell(blockWith("recall measure images"));
+  expect(output).toMatch(/^ collection +images, 1,000,000 rows\n index +\w/m);
+  expect(output).toMatch(/^ recall@10 +[01](\.\d+)?, [\d.]+ to [\d.]+ at 95 % confidence$/m);
+  expect(output).toMatch(/┼.* target$/m);
+  expect(output).toMatch(/ 3 hits · (HNSW index \w+, .* expected \(target 0\.99\)|exact)/);
+  expect(output).toMatch(/^ +1 +index build +images +done /m);
+}, 300_000);
