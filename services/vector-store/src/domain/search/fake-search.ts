@@ -34,13 +34,13 @@ const songs: Collection = {
   layout: managedLayout("s", 1, 1, "vector"),
   createdAt: new Date(0),
 };
-export const images: Collection = {
+const images: Collection = {
   ...songs,
   name: "images",
   kind: "images",
   layout: imagesLayout("s", "vector"),
 };
-export const bits: Collection = {
+const bits: Collection = {
   ...songs,
   name: "bits",
   elementType: "bit",

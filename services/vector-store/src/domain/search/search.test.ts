@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { RecallCurve } from "../recall/recall.ts";
-import { images, bits, index, itemHit, floats, depsOf, query, ofSongs, filter } from "./fake-search.ts";
+import { index, itemHit, floats, depsOf, query, ofSongs, filter } from "./fake-search.ts";
 import { searchBatch } from "./search-batch.ts";
 import { explain, search, type SearchDeps } from "./search.ts";
 import type { SearchQuery } from "./search-query.ts";
