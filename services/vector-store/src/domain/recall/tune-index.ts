@@ -32,6 +32,10 @@ const PILOT_QUERIES = 40;
 const PILOT_STEP = 2;
 /** Nobody asks for more, and no sample could tell. */
 const ENOUGH = 0.9995;
+/** A query that found everything with so many efforts in a row finds it with more, too, and is not asked again … */
+const SURE = 2;
+/** … but for the first ones, so that every effort is timed. */
+const TIMED_QUERIES = 20;
 /** Shares of the time; the filtered curves have the rest. */
 const PILOT_SHARE = 0.2;
 const PLAIN_SHARE = 0.65;
@@ -156,10 +160,16 @@ interface Sweep {
 }
 
 type CurveKind = Pick<RecallCurve, "k" | "selectivity">;
+/** What a query found with an effort; without a time where it was not asked. */
+interface Told {
+  recall: number;
+  ms: number | undefined;
+}
+
 /** Of one query, for each effort that makes sense for its curve. */
 interface Answered {
   recent: boolean;
-  curves: (readonly { recall: number; ms: number }[] | undefined)[];
+  curves: (readonly Told[] | undefined)[];
 }
 
 /** Curves of these kinds, each from the same queries, but for those that have nothing to find. */
@@ -171,6 +181,7 @@ async function sweep(
   onDone: (done: number) => void,
 ): Promise<Omit<RecallCurve, "rows" | "tunedAt">[]> {
   const metric = measuredMetric(collection, index);
+  const timed = new Set(queries.slice(0, TIMED_QUERIES));
   const effortsOf = ({ k }: CurveKind): Effort[] => {
     const { least, most } = effortRange(index, k);
     const within = efforts.filter((effort) => effort >= least && effort <= most);
@@ -178,16 +189,23 @@ async function sweep(
   };
   const askAll = async (
     snapshot: RecallSnapshot,
-    { vector }: SampledQuery,
+    query: SampledQuery,
     kind: CurveKind,
     exact: ProbeAnswer,
-  ): Promise<{ recall: number; ms: number }[] | undefined> => {
-    const points: { recall: number; ms: number }[] = [];
+  ): Promise<Told[] | undefined> => {
+    const { vector } = query;
+    const points: Told[] = [];
+    let sure = 0;
     for (const effort of effortsOf(kind)) {
+      if (sure >= SURE && !timed.has(query)) {
+        points.push({ recall: 1, ms: undefined });
+        continue;
+      }
       const scan = scanAtEffort(index, effort, kind.k);
       const answer = await snapshot.ask({ metric, vector, scan, ...limitsOf(kind) });
       const recall = recallOf(exact, answer, kind.k);
       if (recall === undefined) return undefined;
+      sure = recall === 1 ? sure + 1 : 0;
       points.push({ recall, ms: answer.ms });
     }
     return points;
@@ -249,13 +267,13 @@ function limitsOf({ k, selectivity }: CurveKind): { candidateLimit: number; samp
 function toPoints(
   efforts: readonly Effort[],
   k: number,
-  told: readonly (readonly { recall: number; ms: number }[])[],
+  told: readonly (readonly Told[])[],
 ): RecallPoint[] {
-  const at = (i: number): { recall: number; ms: number }[] => told.flatMap((points) => points[i] ?? []);
+  const at = (i: number): Told[] => told.flatMap((points) => points[i] ?? []);
   const recalls = efforts.map((_, i) => at(i).map(({ recall }) => recall));
   const recall = isotonic(recalls.map(mean));
   const lower = isotonic(recalls.map((perQuery) => recallLowerBound(perQuery, k)));
-  const ms = isotonic(efforts.map((_, i) => median(at(i).map((each) => each.ms))));
+  const ms = isotonic(efforts.map((_, i) => median(at(i).flatMap(({ ms }) => ms ?? []))));
   return efforts.map((effort, i) => ({
     effort,
     recall: recall[i] as number,
