@@ -26,7 +26,7 @@ const POPULATIONS: Record<string, readonly number[]> = {
 };
 
 const K = 10;
-const TRIALS = 500;
+const TRIALS = 1500;
 
 function drawer(weights: readonly number[], random: () => number): () => number {
   const total = weights.reduce((sum, weight) => sum + weight, 0);
@@ -71,8 +71,8 @@ describe.each(Object.entries(POPULATIONS))("of queries that find %s", (_, weight
 
   test.each([50, 400])("the lower bound of %d queries is one in 95 %% of samples, about", (queries) => {
     const held = coverage(weights, queries, (perQuery, truth) => recallLowerBound(perQuery, K) <= truth);
-    // The standard error of such a share is half a per cent.
-    expect(held).toBeGreaterThanOrEqual(0.935);
+    // Its standard error is 0.6 %.
+    expect(held).toBeGreaterThanOrEqual(0.94);
   });
 });
 

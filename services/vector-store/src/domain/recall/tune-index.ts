@@ -264,11 +264,7 @@ function limitsOf({ k, selectivity }: CurveKind): { candidateLimit: number; samp
   return { candidateLimit: k, ...(selectivity < 1 && { sampledShare: selectivity }) };
 }
 
-function toPoints(
-  efforts: readonly Effort[],
-  k: number,
-  told: readonly (readonly Told[])[],
-): RecallPoint[] {
+function toPoints(efforts: readonly Effort[], k: number, told: readonly (readonly Told[])[]): RecallPoint[] {
   const at = (i: number): Told[] => told.flatMap((points) => points[i] ?? []);
   const recalls = efforts.map((_, i) => at(i).map(({ recall }) => recall));
   const recall = isotonic(recalls.map(mean));
