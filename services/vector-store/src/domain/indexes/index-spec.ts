@@ -30,6 +30,18 @@ export interface IndexWish {
   searchListSize: number | undefined;
 }
 
+/** Leaves everything to the store. */
+export const ANY_INDEX: IndexWish = {
+  method: undefined,
+  quantization: undefined,
+  metric: undefined,
+  m: undefined,
+  efConstruction: undefined,
+  lists: undefined,
+  numNeighbors: undefined,
+  searchListSize: undefined,
+};
+
 /** Most dimensions that an index can hold (pgvector's README; vectorscale's for DiskANN). */
 export const MAX_INDEXED_DIMENSIONS: Record<ElementType, number> = {
   vector: 2000,

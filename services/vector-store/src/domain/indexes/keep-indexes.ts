@@ -8,7 +8,7 @@ import { buildOperationSpec } from "./build-spec.ts";
 import { deadShare, isTuned, LEAST_ROWS, listDrift, staleTuning, wantsRebuildForDead } from "./drift.ts";
 import { readCollectionState, type CollectionStateDeps } from "./index-advisor.ts";
 import { isAutomatic, servingIndexes, type CollectionState } from "./index-advice.ts";
-import type { IndexWish } from "./index-spec.ts";
+import { ANY_INDEX, type IndexWish } from "./index-spec.ts";
 import type { IndexUpkeep, KnownIndex } from "./index-upkeep.ts";
 
 export interface KeepIndexesDeps extends CollectionStateDeps {
@@ -157,23 +157,12 @@ function nextTask(state: CollectionState, now: number): Task | undefined {
   return buildTask(state) ?? rebuildTask(state) ?? tuningTask(state) ?? measuringTask(state, now);
 }
 
-const ANY: IndexWish = {
-  method: undefined,
-  quantization: undefined,
-  metric: undefined,
-  m: undefined,
-  efConstruction: undefined,
-  lists: undefined,
-  numNeighbors: undefined,
-  searchListSize: undefined,
-};
-
 function buildTask(state: CollectionState): Task | undefined {
   const { collection, table, minRows, indexes } = state;
   if (collection.indexPolicy.kind === "none" || table.rows < minRows) return undefined;
   if (servingIndexes(state).length > 0 || indexes.some(({ building }) => building)) return undefined;
   // Indexes of another metric stay: they may serve searches that ask for that.
-  return build(state, ANY, { keepOthers: true, why: "there is no index" });
+  return build(state, ANY_INDEX, { keepOthers: true, why: "there is no index" });
 }
 
 function build(
@@ -205,7 +194,7 @@ function rebuildTask(state: CollectionState): Task | undefined {
     const drift = listDrift(state, index);
     if (drift && drift.lists !== drift.wanted) {
       const { quantization, metric } = index;
-      const wish = { ...ANY, method: index.method, quantization, metric, lists: drift.wanted };
+      const wish = { ...ANY_INDEX, method: index.method, quantization, metric, lists: drift.wanted };
       return build(state, wish, { keepOthers: true, why: `${drift.lists} lists should be ${drift.wanted}` });
     }
     const why = drift

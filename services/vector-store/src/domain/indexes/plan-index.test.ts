@@ -5,19 +5,9 @@ import type { Collection } from "../collection.ts";
 import { AUTO_POLICY } from "../index-policy.ts";
 import type { IndexFacts, ServerFacts, TimedBuild } from "./index-facts.ts";
 import type { IndexPlan } from "./index-ports.ts";
-import type { IndexWish } from "./index-spec.ts";
+import { ANY_INDEX, type IndexWish } from "./index-spec.ts";
 import { indexPlanner } from "./plan-index.ts";
 
-const NOTHING: IndexWish = {
-  method: undefined,
-  quantization: undefined,
-  metric: undefined,
-  m: undefined,
-  efConstruction: undefined,
-  lists: undefined,
-  numNeighbors: undefined,
-  searchListSize: undefined,
-};
 const COLLECTION: Collection = {
   name: "songs",
   kind: "managed",
@@ -84,7 +74,7 @@ async function planFor(input: Case): Promise<IndexPlan & { sampled: number[] }> 
   const { memoryBytes = 4 * GIB, recallTarget = 0.95, calibrate = false } = input;
   const planner = indexPlanner({ facts: facts(input, sampled), minRows: 10_000, memoryBytes, cores: 2 });
   const collection = { ...COLLECTION, ...input.collection };
-  const wish = { ...NOTHING, ...input.wish };
+  const wish = { ...ANY_INDEX, ...input.wish };
   return {
     ...(await planner.plan(collection, wish, { recallTarget, rows: undefined, calibrate }, {})),
     sampled,

@@ -269,7 +269,7 @@ function toPoints(efforts: readonly Effort[], k: number, told: readonly (readonl
   const recalls = efforts.map((_, i) => at(i).map(({ recall }) => recall));
   const recall = isotonic(recalls.map(mean));
   const lower = isotonic(recalls.map((perQuery) => recallLowerBound(perQuery, k)));
-  const ms = isotonic(efforts.map((_, i) => median(at(i).flatMap(({ ms }) => ms ?? []))));
+  const ms = isotonic(efforts.map((_, i) => median(at(i).flatMap((each) => each.ms ?? []))));
   return efforts.map((effort, i) => ({
     effort,
     recall: recall[i] as number,

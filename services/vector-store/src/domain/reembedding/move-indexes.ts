@@ -8,7 +8,7 @@ import type {
   StepContext,
 } from "../indexes/index-ports.ts";
 import { indexName } from "../indexes/index-names.ts";
-import type { IndexWish } from "../indexes/index-spec.ts";
+import { ANY_INDEX, type IndexWish } from "../indexes/index-spec.ts";
 import type { ItemSearch } from "../item-ports.ts";
 import type { VectorIndex } from "../vector-index.ts";
 import type { MovedIndex, SpaceMove } from "./reembedding-ports.ts";
@@ -65,7 +65,7 @@ async function forecastFor(
   { signal, note }: StepContext,
 ): Promise<IndexForecast | undefined> {
   const { m, efConstruction } = to.indexPolicy;
-  const like: IndexWish = { ...NO_WISH, metric: index.metric };
+  const like: IndexWish = { ...ANY_INDEX, metric: index.metric };
   const same: IndexWish = {
     ...like,
     method: index.method,
@@ -82,17 +82,6 @@ async function forecastFor(
     return (await planner.plan(to, like, options, { signal })).chosen;
   }
 }
-
-const NO_WISH: IndexWish = {
-  method: undefined,
-  quantization: undefined,
-  metric: undefined,
-  m: undefined,
-  efConstruction: undefined,
-  lists: undefined,
-  numNeighbors: undefined,
-  searchListSize: undefined,
-};
 
 /** Which effort meets the target is known before the first search. Too few rows to learn from are no reason to stop. */
 async function tune(tuner: RecallTuner, to: Collection, name: string, step: StepContext): Promise<void> {

@@ -1,18 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { IndexKind, IndexQuantization, Metric } from "@kindred/contracts/vector-store/v1";
 import { startChecks } from "@kindred/rpc";
+import { ANY_INDEX } from "../../domain/indexes/index-spec.ts";
 import { readIndexWish } from "./index-wish.ts";
-
-const OPEN = {
-  method: undefined,
-  quantization: undefined,
-  metric: undefined,
-  m: undefined,
-  efConstruction: undefined,
-  lists: undefined,
-  numNeighbors: undefined,
-  searchListSize: undefined,
-};
 
 function read(message: Parameters<typeof readIndexWish>[0]) {
   const checks = startChecks();
@@ -21,9 +11,9 @@ function read(message: Parameters<typeof readIndexWish>[0]) {
 
 describe("a wish for an index", () => {
   test.each([
-    ["nothing", undefined, OPEN],
-    ["a kind", { kind: IndexKind.IVFFLAT }, { ...OPEN, method: "ivfflat" }],
-    ["a number, which names its method", { lists: 100 }, { ...OPEN, method: "ivfflat", lists: 100 }],
+    ["nothing", undefined, ANY_INDEX],
+    ["a kind", { kind: IndexKind.IVFFLAT }, { ...ANY_INDEX, method: "ivfflat" }],
+    ["a number, which names its method", { lists: 100 }, { ...ANY_INDEX, method: "ivfflat", lists: 100 }],
     [
       "all of it",
       {
@@ -33,12 +23,12 @@ describe("a wish for an index", () => {
         m: 24,
         efConstruction: 300,
       },
-      { ...OPEN, method: "hnsw", quantization: "halfvec", metric: "l2", m: 24, efConstruction: 300 },
+      { ...ANY_INDEX, method: "hnsw", quantization: "halfvec", metric: "l2", m: 24, efConstruction: 300 },
     ],
     [
       "DiskANN",
       { kind: IndexKind.DISKANN, numNeighbors: 50, searchListSize: 100 },
-      { ...OPEN, method: "diskann", numNeighbors: 50, searchListSize: 100 },
+      { ...ANY_INDEX, method: "diskann", numNeighbors: 50, searchListSize: 100 },
     ],
   ])("can be %s", (_name, message, wish) => {
     expect(read(message)).toEqual({ wish, bad: [] });
