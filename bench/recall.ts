@@ -323,8 +323,14 @@ async function coco(): Promise<DataSet | undefined> {
     stored.set(await embed(captions.slice(start, start + 5000)), start * DIMENSIONS);
   }
   const { texts } = loadTexts();
-  // Neighbours in the file are pairs of alike sentences: whole pairs go to one side.
-  const half = (side: number): string[] => texts.filter((_, i) => Math.floor(i / 2) % 2 === side);
+  // Neighbours in the file are pairs of alike sentences: whole pairs go to one side. Captions come first there, news last.
+  const random = randomNumbers(29);
+  const half = (side: number): string[] =>
+    texts
+      .filter((_, i) => Math.floor(i / 2) % 2 === side)
+      .map((text) => ({ text, place: random() }))
+      .toSorted((a, b) => a.place - b.place)
+      .map(({ text }) => text);
   return { name: "coco", stored, seen: await embed(half(0)), heldOut: await embed(half(1)) };
 }
 
