@@ -24,8 +24,9 @@ interface Container {
   stop_grace_period?: string;
 }
 
-/** `${NAME:-default}` as it is with nothing set. */
-const withDefaults = (text: string): string => text.replace(/\$\{\w+:-([^}]*)\}/g, "$1");
+/** `${NAME:-default}` as it is with nothing set; what is empty then is an empty text. */
+const withDefaults = (text: string): string =>
+  text.replace(/: \$\{\w+:-\}$/gm, ': ""').replace(/\$\{\w+:-([^}]*)\}/g, "$1");
 
 const compose = parse(withDefaults(readText("docker-compose.yml")), { merge: true }) as {
   services: Record<string, Container>;

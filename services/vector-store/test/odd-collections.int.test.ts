@@ -235,7 +235,7 @@ describe("a registered table that its owner changes", () => {
     }
   });
 
-  test("and that gets longer vectors asks to try again, and then for what fits", async () => {
+  test("and that gets longer vectors asks for what fits from then on", async () => {
     await register("id integer PRIMARY KEY, v vector(2)", "(1, '[1,0]')");
     for (const call of [search, get, store]) {
       await call();
@@ -243,9 +243,6 @@ describe("a registered table that its owner changes", () => {
       await fixture.db.query(
         "ALTER TABLE public.odd ALTER COLUMN v TYPE vector(3) USING array_append(v::real[], 0)::vector",
       );
-      const error = await errorOf(call());
-      expect([call.name, error.kind]).toEqual([call.name, "aborted"]);
-      expect(error.retryAfterMs).toBeGreaterThan(0);
       if (call !== get) expect((await errorOf(call())).kind).toBe("invalid-argument");
       else expect((await call()).items[0]?.vector).toHaveLength(12);
       await fixture.db.query(
