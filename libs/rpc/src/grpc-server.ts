@@ -4,6 +4,7 @@ import type { MethodImplSpec } from "@connectrpc/connect";
 import { KindredError } from "@kindred/errors";
 import type { Logger } from "@kindred/telemetry";
 import { bridge, type BridgeOptions } from "./grpc-bridge.ts";
+import { retireConnection } from "./retire-connection.ts";
 
 /** HTTP/2 flow control window, in bytes. Node's 64 KiB cost a round trip for every 64 KiB of a large message. */
 export const FLOW_CONTROL_WINDOW_BYTES = 4 * 2 ** 20;
@@ -21,6 +22,9 @@ export interface GrpcOptions extends BridgeOptions {
   port: number;
   logger: Logger;
 }
+
+/** A connection is retired after so long. */
+const CONNECTION_AGE_MS = 600_000;
 
 /**
  * grpc-js has an option for the window, but heeds it in clients only (1.14). Large uploads came in 1.6 to 2.2 times as fast
@@ -43,8 +47,6 @@ export async function listenGrpc(
     // A peer that vanished without a word is noticed after a minute and 20 seconds.
     "grpc.keepalive_time_ms": 60_000,
     "grpc.keepalive_timeout_ms": 20_000,
-    // Clients reconnect now and then, so that replicas added later get their share. Calls in flight end in peace.
-    "grpc.max_connection_age_ms": 600_000,
   });
   const internals: Internals = server as never;
   internals.commonServerOptions.settings = { initialWindowSize: FLOW_CONTROL_WINDOW_BYTES };
@@ -52,7 +54,10 @@ export async function listenGrpc(
   server.addService(definition, implementation);
   const port = await bind(server, options);
   for (const http2Server of internals.http2Servers.keys()) {
-    http2Server.on("session", (session) => session.setLocalWindowSize(FLOW_CONTROL_WINDOW_BYTES));
+    http2Server.on("session", (session) => {
+      session.setLocalWindowSize(FLOW_CONTROL_WINDOW_BYTES);
+      retireConnection(session, CONNECTION_AGE_MS);
+    });
   }
   return {
     port,
