@@ -121,11 +121,14 @@ function sourceOf(vectors: Float32Array): VectorSource {
   };
 }
 
-/** Stores the set, and has its index built; `draws` of its items are what filters ask for. */
+/**
+ * Stores the set, searches in it for some time as somebody would who uses it, and has its index built and tuned; `draws` of its items are
+ * what filters ask for.
+ */
 async function prepare(
   store: RunningVectorStore,
   clients: Clients,
-  { name, stored }: DataSet,
+  { name, stored, seen }: DataSet,
   draws: Float64Array,
 ): Promise<void> {
   const count = countOf(stored);
@@ -140,6 +143,9 @@ async function prepare(
     collection: { name, indexPolicy: { maintenance: IndexMaintenance.MANUAL } },
     updateMask: { paths: ["index_policy.maintenance"] },
   });
+  const until = performance.now() + 1000 * Number(options.learn);
+  for (let i = 0; performance.now() < until; i++)
+    await ask(store, name, vectorAt(seen, i % countOf(seen)), {});
   const began = performance.now();
   const { operation } = await clients.index.startIndexBuild({
     collection: name,
@@ -147,20 +153,9 @@ async function prepare(
   });
   await finished(clients, operation);
   console.log(
-    `${name}: ${count} vectors, index built in ${((performance.now() - began) / 1000).toFixed(0)} s`,
+    `${name}: ${count} vectors, index built and tuned in ${((performance.now() - began) / 1000).toFixed(0)} s`,
   );
-}
-
-/** Searches as somebody would who uses the store, spread over some time; then tunes. */
-async function learn(store: RunningVectorStore, clients: Clients, { name, seen }: DataSet): Promise<void> {
-  const until = performance.now() + 1000 * Number(options.learn);
-  for (let i = 0; performance.now() < until; i++)
-    await ask(store, name, vectorAt(seen, i % countOf(seen)), {});
-  const began = performance.now();
-  const { operation } = await clients.recall.startRecallTuning({ collection: name });
-  await finished(clients, operation);
   const { curves } = await clients.recall.getRecallCurves({ collection: name });
-  console.log(`tuned in ${((performance.now() - began) / 1000).toFixed(0)} s`);
   for (const { k, filterSelectivity, points, queries, recentQueries } of curves) {
     const shown = points.map(
       ({ effort, recall, lower }) => `${effort} ${recall.toFixed(3)}/${lower.toFixed(3)}`,
@@ -237,7 +232,6 @@ async function targets(store: RunningVectorStore, clients: Clients, set: DataSet
   const random = randomNumbers(17);
   const draws = Float64Array.from({ length: countOf(set.stored) }, random);
   await prepare(store, clients, set, draws);
-  await learn(store, clients, set);
   const asked = Math.min(Number(options.queries), countOf(set.heldOut));
   const truths = Array.from({ length: asked }, (_, i) => exactNearest(set.stored, vectorAt(set.heldOut, i)));
   console.log(`${asked} held-out queries, k ${K}`);
