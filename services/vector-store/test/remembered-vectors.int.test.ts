@@ -48,6 +48,10 @@ async function keys(by = search): Promise<string[]> {
   return hits.map(({ key }) => key);
 }
 
+/** Readings have a signal of their own, and the searches here have none. */
+const readings = ({ mock }: jest.SpiedFunction<Database["transaction"]>) =>
+  mock.calls.filter(([, limits]) => limits?.signal);
+
 const CHANGES: [string, string][] = [
   ["an insert", `INSERT INTO ${TABLE} (key, embedding) VALUES ('c', '[0, 0]')`],
   ["an update", `UPDATE ${TABLE} SET embedding = '[9, 9]' WHERE key = 'a'`],
@@ -93,12 +97,26 @@ test("what has not changed is not read again", async () => {
 test("searches at the same time on a cold cache share one reading", async () => {
   if (!db.capabilities.concurrentSessions) return skipped("reading in one transaction");
   await noteChanges(db, collection.layout.vectors);
-  const loads = jest.spyOn(db, "transaction");
+  const transactions = jest.spyOn(db, "transaction");
   const found = await Promise.all(Array.from({ length: 5 }, () => keys()));
   expect(new Set(found.map(String))).toEqual(new Set(["a,b"]));
-  // Readings have a signal of their own, and these searches have none.
-  expect(loads.mock.calls.filter(([, limits]) => limits?.signal)).toHaveLength(1);
-  loads.mockRestore();
+  expect(readings(transactions)).toHaveLength(1);
+  transactions.mockRestore();
+});
+
+test("a search that missed what another one has read meanwhile does not read it again", async () => {
+  if (!db.capabilities.concurrentSessions) return skipped("reading in one transaction");
+  await noteChanges(db, collection.layout.vectors);
+  const transaction = db.transaction.bind(db);
+  const transactions = jest.spyOn(db, "transaction");
+  transactions.mockImplementationOnce(async (work, limits) => {
+    const missed = await transaction(work, limits);
+    expect(await keys()).toEqual(["a", "b"]);
+    return missed;
+  });
+  expect(await keys()).toEqual(["a", "b"]);
+  expect(readings(transactions)).toHaveLength(1);
+  transactions.mockRestore();
 });
 
 test("a table that is larger than the limit is read each time, and none is remembered where the limit is 0", async () => {

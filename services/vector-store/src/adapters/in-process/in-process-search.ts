@@ -37,18 +37,18 @@ export function inProcessSearch(
   const loader = new VectorLoader({ db, cache });
   const { states = searchStates(db) } = options;
 
-  /** Undefined when what the table holds now is not remembered. */
+  /** Nothing is found when what the table holds now is not remembered. */
   const searchRemembered = (
     query: ItemQuery,
     limits: CallLimits,
     signal: AbortSignal | undefined,
-  ): Promise<NearestItems | undefined> =>
+  ): Promise<{ version: string | undefined; found?: NearestItems }> =>
     withSnapshot(db, query.collection, limits, async (client) => {
       const { collection, filter } = query;
       const { vectors } = collection.layout;
       const version = await tableVersion(client, db.schema, vectors);
       const rows = version && cache.get(loader.nameOf(collection), version);
-      if (!rows) return undefined;
+      if (!rows) return { version };
       const breather = new Breather(signal);
       const wanted = scanQuery(query);
       const scanned = filter
@@ -59,7 +59,7 @@ export function inProcessSearch(
             breather,
           )
         : await scanRemembered(wanted, rows, breather);
-      return await answer(client, query, scanned);
+      return { version, found: await answer(client, query, scanned) };
     });
 
   const searchStored = async (
@@ -100,9 +100,9 @@ export function inProcessSearch(
       withinLimits(limits, async (signal) => {
         const left = countDown(limits);
         for (let look = 0; options.cacheBytes > 0 && look < LOOKS; look++) {
-          const found = await searchRemembered(query, left(), signal);
+          const { version, found } = await searchRemembered(query, left(), signal);
           if (found) return found;
-          if (!(await loader.load(query.collection, signal))) break;
+          if (!(await loader.load(query.collection, version, signal))) break;
         }
         return await searchStored(query, left, signal);
       }),

@@ -49,10 +49,17 @@ export class VectorLoader {
 
   /**
    * Reads all vectors of the collection. Those who ask at the same time wait for one reading; it ends when the last of them goes.
+   * @param version of the contents that the caller missed: nothing is read where a reading that ended meanwhile brought just these
    * @returns whether they are remembered now; not when they are too many, or changed before all were read.
    */
-  load(collection: Collection, signal: AbortSignal | undefined): Promise<boolean> {
-    return this.#loads.join(this.nameOf(collection), signal, (shared) => this.#load(collection, shared));
+  async load(
+    collection: Collection,
+    version: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const name = this.nameOf(collection);
+    if (version !== undefined && this.#cache.has(name, version)) return true;
+    return await this.#loads.join(name, signal, (shared) => this.#load(collection, shared));
   }
 
   async #load(collection: Collection, signal: AbortSignal): Promise<boolean> {

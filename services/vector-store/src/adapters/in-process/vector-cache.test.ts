@@ -22,6 +22,7 @@ test("gives what has the version that is asked for, and forgets what has another
   const entry = vectors("1", 60);
   put(cache, "a", entry);
   expect(cache.get("a", "1")).toBe(entry);
+  expect(["1", "2"].map((version) => cache.has("a", version))).toEqual([true, false]);
   expect(cache.get("a", "2")).toBeUndefined();
   expect(cache.bytes).toBe(0);
 });

@@ -43,6 +43,11 @@ export class VectorCache {
     return found;
   }
 
+  /** Whether these contents are remembered; whoever only looks does not count as using them. */
+  has(table: string, version: string): boolean {
+    return this.#tables.get(table)?.version === version;
+  }
+
   /** Undefined when that is more than the limit, or than others who fill their rooms leave of it. */
   reserve(bytes: number): Room | undefined {
     const taken = [...this.#reserved].reduce((sum, room) => sum + room.bytes, 0);
