@@ -1,0 +1,1 @@
+export { openFaissIndex, type FaissBatch, type FaissIndex } from "./index-file/index-file.ts";
