@@ -13,6 +13,7 @@ import { addModelCommands } from "./commands/models.ts";
 import { addOperationCommands } from "./commands/operations.ts";
 import { addRecallCommands } from "./commands/recall.ts";
 import { addSearchCommand } from "./commands/search.ts";
+import { addSongsCommands } from "./commands/songs.ts";
 import { addStatsCommand } from "./commands/stats.ts";
 import { addVectorCommands } from "./commands/vectors.ts";
 import type { AddCommand, Run } from "./commands/command.ts";
@@ -71,6 +72,7 @@ export function createProgram({ terminal, run }: ProgramDeps): Command {
     addImportCommands,
     addCollectionCommands,
     addVectorCommands,
+    addSongsCommands,
     addEmbedCommand,
     addModelCommands,
     addStatsCommand,

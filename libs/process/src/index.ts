@@ -9,7 +9,7 @@ export {
 export { runTask, TaskError, type TaskOptions } from "./run-task.ts";
 export { resolvePlaces, type Places } from "./places.ts";
 export { freePorts, isPortFree, whoListens } from "./ports.ts";
-export { lockFile, type ProcessLock } from "./process-lock.ts";
+export { lockFile, readLock, type ProcessLock } from "./process-lock.ts";
 export {
   anyPorts,
   defaultPorts,
