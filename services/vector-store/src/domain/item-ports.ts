@@ -4,6 +4,7 @@ import type { Filter, FieldPath } from "./filter.ts";
 import type { Image, JsonObject } from "./image.ts";
 import type { Quantization } from "./indexes/index-spec.ts";
 import type { GroupValue, Item, ItemRow, Projection } from "./item.ts";
+import type { KeyType } from "./layout.ts";
 import type { PackedVector } from "./packed-vector.ts";
 import type { CallLimits } from "./ports.ts";
 import type { RecallCurve } from "./recall/recall.ts";
@@ -33,6 +34,13 @@ export interface TableReference {
   documentColumn: string;
 }
 
+/** A table that is made where it is not there: a key, a vector, and when the row was made. */
+export interface NewTable {
+  dimensions: number;
+  elementType: Collection["elementType"];
+  keyType: KeyType;
+}
+
 export interface NewRegistration extends Omit<
   NewCollection,
   "dimensions" | "elementType" | "metric" | "hashPartitions"
@@ -40,6 +48,8 @@ export interface NewRegistration extends Omit<
   /** Undefined: cosine, or Hamming for bits. */
   metric: Metric | undefined;
   table: TableReference;
+  /** Undefined: the table has to be there. Otherwise `table` names its key and vectors, and no document. */
+  newTable: NewTable | undefined;
 }
 
 export interface CollectionChanges {
@@ -72,7 +82,10 @@ export interface CollectionRepository {
   list(): Promise<Collection[]>;
   /** @throws KindredError already-exists */
   create(collection: NewCollection, limits: CallLimits): Promise<Collection>;
-  /** @throws KindredError already-exists; failed-precondition when the table cannot serve. */
+  /**
+   * With a new table, both or neither are made.
+   * @throws KindredError already-exists; failed-precondition when the table cannot serve, or is not as it would have been made.
+   */
   register(registration: NewRegistration, limits: CallLimits): Promise<Collection>;
   update(name: string, changes: CollectionChanges, limits: CallLimits): Promise<Collection>;
   /** How many vectors went with it. @throws KindredError not-found; failed-precondition for the images catalogue */

@@ -18,7 +18,8 @@ import { policyValues, rowLayout, toCollection } from "./collection-rows.ts";
 import { readStatistics } from "./collection-statistics.ts";
 import { createTables, dropTables } from "./collection-tables.ts";
 import { CollectionEntity, type CollectionRow } from "./entities.ts";
-import { inspectTable } from "./register-table.ts";
+import { ensureTable, requireAsMade } from "./make-table.ts";
+import { inspectTable, type ServingTable } from "./register-table.ts";
 import { addSpace, readSpace } from "./space-pin.ts";
 import { tableColumns } from "./table-columns.ts";
 import { tableSql } from "./sql.ts";
@@ -105,9 +106,10 @@ export function collectionRepository(
       }),
 
     register: (registration, limits) =>
-      changing(registration.name, () =>
-        db.transaction((client) => register(db, client, registration), limits),
-      ),
+      changing(registration.name, async () => {
+        if (registration.newTable) await noticeVector(db);
+        await db.transaction((client) => register(db, client, registration), limits);
+      }),
 
     async update(name, changes, limits) {
       // Now, because in a transaction it would wait for another connection, which may wait for the transaction.
@@ -217,7 +219,7 @@ async function create(db: Database, client: PoolClient, collection: NewCollectio
 }
 
 async function register(db: Database, client: PoolClient, registration: NewRegistration): Promise<void> {
-  const found = await inspectTable(client, registration.table, db.schema);
+  const found = await registrable(db, client, registration);
   const { elementType, dimensions } = found.vector;
   const metric = registration.metric ?? (elementType === "bit" ? "hamming" : "cosine");
   requireMetric(found.vector, metric, "metric");
@@ -248,6 +250,22 @@ async function register(db: Database, client: PoolClient, registration: NewRegis
       ...policyValues({ ...registration, metric }),
     ],
   );
+}
+
+/** The table as it is, or as it was made. */
+async function registrable(
+  db: Database,
+  client: PoolClient,
+  { table, newTable }: NewRegistration,
+): Promise<ServingTable> {
+  if (!newTable) return await inspectTable(client, table, db.schema);
+  const made = await ensureTable(client, table, newTable, {
+    ownSchema: db.schema,
+    vectorSchema: db.capabilities.vector?.schema,
+  });
+  const found = await inspectTable(client, made, db.schema);
+  requireAsMade(found, newTable);
+  return found;
 }
 
 /** As PostgreSQL writes the name of the text search configuration. */

@@ -340,7 +340,8 @@ export type RegisterCollectionRequest = Message<"kindred.vector_store.v1.Registe
 
   /**
    * Makes the table first where there is none, in the store's own schema unless table names one. One that is there has to
-   * be as it would have been made: FAILED_PRECONDITION naming the difference.
+   * have the key and the vectors that it would have been made with, and to need nothing else of a row: FAILED_PRECONDITION
+   * naming the differences.
    *
    * @generated from field: kindred.vector_store.v1.NewTable create_table = 8;
    */
@@ -355,7 +356,8 @@ export const RegisterCollectionRequestSchema: GenMessage<RegisterCollectionReque
   messageDesc(file_kindred_vector_store_v1_collection, 4);
 
 /**
- * A plain table for vectors, which people read and write with SQL of their own.
+ * A plain table for vectors, which people read and write with SQL of their own: its primary key table.key_column, its
+ * vectors table.vector_column, and created_at, when a row was added.
  *
  * @generated from message kindred.vector_store.v1.NewTable
  */
@@ -375,7 +377,7 @@ export type NewTable = Message<"kindred.vector_store.v1.NewTable"> & {
   elementType: ElementType;
 
   /**
-   * Type of its primary key, which table.key_column names.
+   * Type of its primary key.
    *
    * @generated from field: kindred.vector_store.v1.KeyType key_type = 3;
    */
