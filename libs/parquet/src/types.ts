@@ -46,6 +46,8 @@ export interface ParquetWriterOptions {
 export interface ParquetReader extends AsyncDisposable {
   readonly rows: number;
   readonly columns: readonly ParquetColumn[];
+  /** Columns of kinds that there is no type for, e.g. structs, which are not in `columns` and cannot be asked for. */
+  readonly unreadable: readonly { name: string; why: string }[];
   /** Rows of each group, in order. */
   readonly rowGroups: readonly { firstRow: number; rows: number }[];
   readonly metadata: Readonly<Record<string, string>>;
