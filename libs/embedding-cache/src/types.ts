@@ -19,12 +19,20 @@ export interface CachePosition {
   offset: number;
 }
 
+/** Consecutive ids, both ends included. */
+export interface IdRun {
+  first: bigint;
+  last: bigint;
+}
+
 /** Which ids are there. Takes memory by the number of runs of consecutive ids, not by their number. */
 export interface CachedIds {
   readonly count: number;
   /** The greatest one. */
   readonly max: bigint | undefined;
   has(id: bigint): boolean;
+  /** In ascending order, apart from each other: between two of them is a hole. Not while records are appended. */
+  runs(): Iterable<IdRun>;
 }
 
 export interface EmbeddingCacheReader extends AsyncDisposable {
