@@ -1,3 +1,10 @@
+export {
+  cacheSongs,
+  type CacheMode,
+  type CacheSongsDeps,
+  type CacheSongsOptions,
+  type CacheSongsResult,
+} from "./cache-songs.ts";
 export { SONGS_COMMANDS, songsLayout, type SongsCommand, type SongsLayout } from "./layout.ts";
 export {
   readManifest,
@@ -17,5 +24,46 @@ export {
   type SongsRun,
   type SongsRunOptions,
 } from "./run-record.ts";
+export {
+  openSongSource,
+  READ_METHODS,
+  type ReadMethod,
+  type SongSource,
+  type SongSourceOptions,
+} from "./source.ts";
+export type { Selection } from "./source-statement.ts";
 export { songsSettings } from "./settings.ts";
 export { readJson, syncFolder, writeWhole } from "./whole-file.ts";
+export type { EmbeddedTexts, RefusedSong } from "./embed-batch.ts";
+export {
+  embedSongs,
+  type EmbedSongsDeps,
+  type EmbedSongsOptions,
+  type EmbedSongsResult,
+} from "./embed-songs.ts";
+export { findPending, readPending, type PendingFile, type PendingSongs, type Song } from "./pending-songs.ts";
+export {
+  createdAtOf,
+  findCollection,
+  setupSongs,
+  SONGS_COLLECTION,
+  SONGS_INDEX,
+  SONGS_TABLE,
+  type SongsTarget,
+} from "./setup-songs.ts";
+export type { BatchLimits } from "./song-batches.ts";
+export { StageError, type Stage } from "./stage-error.ts";
+export {
+  readCheckpoint,
+  writeCheckpoint,
+  type UploadCheckpoint,
+  type UploadIdentity,
+} from "./upload-checkpoint.ts";
+export {
+  digestOf,
+  uploadSongs,
+  type UploadSongsDeps,
+  type UploadSongsOptions,
+  type UploadTotals,
+} from "./upload-songs.ts";
+export { ingestSink, upsertSink, type SinkOptions, type VectorSink } from "./vector-sink.ts";

@@ -16,8 +16,9 @@ export interface SongsCommandOptions {
   command: SongsCommand;
   layout: SongsLayout;
   progress: Progress;
-  /** The command line that goes on where this run ends, e.g. "kindred songs cache --folder /data/songs". Without passwords. */
-  resume: string;
+  /** The command line that goes on where this run ends, e.g. "kindred songs cache --folder /data/songs". Without passwords.
+   * A function is asked when it is needed. */
+  resume: string | (() => string);
 }
 
 /**
@@ -30,7 +31,9 @@ export async function runSongsCommand<T extends { summary: string }>(
   options: SongsCommandOptions,
   work: (deps: SongsWork) => Promise<T>,
 ): Promise<T> {
-  const { command, layout, progress, resume } = options;
+  const { command, layout, progress } = options;
+  const resume = (): string =>
+    `Go on with: ${typeof options.resume === "string" ? options.resume : options.resume()}`;
   using interrupted = interruption(context.env);
   const { signal } = interrupted;
   await using run = await startRun(context, options);
@@ -46,7 +49,7 @@ export async function runSongsCommand<T extends { summary: string }>(
       await run.end("interrupted", "stopped by Ctrl+C");
       throw new Failure(`Stopped; what was done so far is kept in ${layout.folder}.`, {
         exitCode: EXIT.interrupted,
-        remedy: `Go on with: ${resume}`,
+        remedy: resume(),
         cause: error,
       });
     }
@@ -55,7 +58,7 @@ export async function runSongsCommand<T extends { summary: string }>(
     // What a remedy says comes first; how to go on then is the same for all of them.
     throw new Failure(message, {
       exitCode,
-      remedy: [remedy, `Go on with: ${resume}`].filter((line) => line !== undefined).join("\n  "),
+      remedy: [remedy, resume()].filter((line) => line !== undefined).join("\n  "),
       cause: error,
     });
   }
