@@ -1,1 +1,2 @@
-export { openFaissIndex, type FaissBatch, type FaissIndex } from "./index-file/index-file.ts";
+export type { FaissBatch, FaissIndex } from "./index-file/faiss-index.ts";
+export { openFaissIndex } from "./index-file/index-file.ts";

@@ -1,39 +1,51 @@
-import { KindredError } from "@kindred/errors";
-
-/** Rows of an index, in ascending position. */
-export interface FaissBatch {
-  /** Position of the first row: 0-based, in the order of the index. */
-  first: number;
-  /** External ids, one per row; the positions themselves where the index has no ids. */
-  ids: BigInt64Array;
-  /** Row-major, rows x dimensions. The caller's to keep: no batch shares memory with another. */
-  vectors: Float32Array;
-}
-
-/** A FAISS index file that was opened for reading. Its vectors stay on disk until `batches` asks for them. */
-export interface FaissIndex extends AsyncDisposable {
-  /** What it is, in FAISS's terms, e.g. "IndexIDMap2(IndexFlatIP)". */
-  readonly kind: string;
-  readonly dimensions: number;
-  readonly metric: "inner-product" | "l2";
-  /** Vectors in it. */
-  readonly count: number;
-  /** Whether it gives its vectors ids of its own. */
-  readonly hasIds: boolean;
-  /** Why the vectors are not exactly those that were added, or undefined where they are. */
-  readonly approximate: string | undefined;
-  /**
-   * All rows, some at a time. Memory is that of one batch, and for an inverted file 8 bytes more for each vector.
-   * @throws KindredError data-loss where the file is damaged; what the signal was aborted with
-   */
-  batches(options?: { rows?: number; signal?: AbortSignal }): AsyncGenerator<FaissBatch>;
-}
+import type { FaissIndex } from "./faiss-index.ts";
+import { damaged, openSource, type IndexSource } from "./index-source.ts";
+import { FieldReader } from "./field-reader.ts";
+import { orderRows, type RowOrder } from "./inverted-lists.ts";
+import { parseIndex, type ParsedIndex } from "./parse-index.ts";
+import { readBatches, type BatchOptions } from "./read-batches.ts";
 
 /**
  * Opens an index that FAISS wrote with `write_index`, and checks all of it but the vectors themselves.
- * @throws KindredError not-found, unimplemented (a kind of index that cannot be read: what to do is in the message),
- *   data-loss (not such a file, cut short, contradicts itself)
+ * @throws KindredError not-found, failed-precondition (no file that may be read), unimplemented (a kind of index that is not read: what
+ *   to do is in the message), data-loss (no such file, cut short, contradicts itself)
  */
-export function openFaissIndex(path: string): Promise<FaissIndex> {
-  return Promise.reject(new KindredError("unimplemented", `${path}: reading FAISS indexes is not available yet`));
+export async function openFaissIndex(path: string): Promise<FaissIndex> {
+  const source = await openSource(path);
+  try {
+    return await indexIn(source);
+  } catch (error) {
+    await source[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function indexIn(source: IndexSource): Promise<FaissIndex> {
+  const fields = new FieldReader(source);
+  const index = await parseIndex(fields);
+  if (fields.remaining > 0)
+    throw damaged(
+      source.path,
+      `${index.kind} ends at byte ${fields.position}, and ${fields.remaining} follow`,
+    );
+  const order = index.storage.type === "lists" ? await orderRows(source, index.storage.lists) : undefined;
+  if (index.idsAt !== undefined && order?.ids)
+    throw damaged(
+      source.path,
+      `${index.kind} needs ids of 0 to ${index.count - 1} in its lists, and they are others`,
+    );
+  return opened(source, index, order);
+}
+
+function opened(source: IndexSource, index: ParsedIndex, order: RowOrder | undefined): FaissIndex {
+  return {
+    kind: index.kind,
+    dimensions: index.dimensions,
+    metric: index.metric,
+    count: index.count,
+    hasIds: index.idsAt !== undefined || order?.ids !== undefined,
+    approximate: index.storage.codec.approximate,
+    batches: (options: BatchOptions = {}) => readBatches(source, index, order, options),
+    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+  };
 }
