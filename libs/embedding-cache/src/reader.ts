@@ -42,6 +42,7 @@ async function scanTwice(folder: string): Promise<ScannedCache | undefined> {
 }
 
 class SegmentReader implements EmbeddingCacheReader {
+  readonly id: string;
   readonly shape: EmbeddingCacheReader["shape"];
   readonly ids: EmbeddingCacheReader["ids"];
   readonly #cache: ScannedCache;
@@ -49,6 +50,7 @@ class SegmentReader implements EmbeddingCacheReader {
 
   constructor(cache: ScannedCache) {
     this.#cache = cache;
+    this.id = cache.cacheId;
     this.shape = cache.shape;
     this.ids = cache.ids;
   }

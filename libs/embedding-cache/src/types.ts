@@ -36,6 +36,8 @@ export interface CachedIds {
 }
 
 export interface EmbeddingCacheReader extends AsyncDisposable {
+  /** Unique: a cache that is made anew in the same folder is another one. */
+  readonly id: string;
   readonly shape: CacheShape;
   readonly ids: CachedIds;
   /** All records, block by block, in the order in which they were written; a record whose id comes again later is left out. */
