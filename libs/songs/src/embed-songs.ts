@@ -1,10 +1,15 @@
 import type { EmbeddingCacheWriter } from "@kindred/embedding-cache";
+import { KindredError } from "@kindred/errors";
 import { embedBatch, type EmbeddedBatch, type EmbeddedTexts, type RefusedSong } from "./embed-batch.ts";
 import { Patience, type PatienceDeps } from "./call-patiently.ts";
 import { readPending, type PendingFile } from "./pending-songs.ts";
 import type { Progress } from "./progress.ts";
 import { inSongBatches, type BatchLimits, type SongBatch } from "./song-batches.ts";
 import { StageError } from "./stage-error.ts";
+
+/** Where more songs are refused than these, and this share of those that were not, it is not the songs' fault. */
+const MOST_REFUSED = 100;
+const MOST_REFUSED_SHARE = 0.01;
 
 export interface EmbedSongsDeps extends Omit<PatienceDeps, "progress"> {
   /**
@@ -107,6 +112,7 @@ class EmbedRun {
       const embedded = await this.#embed({ ...next.value, songs });
       if (!embedded) return;
       await this.#at("cache", () => this.#store(embedded, next.value.songs.length - songs.length));
+      await this.#at("service", async () => this.#limitRefused(embedded.refused.at(-1)));
     }
   }
 
@@ -150,6 +156,14 @@ class EmbedRun {
       const isDue = this.#unsynced >= checkpointRecords || this.#deps.now() - this.#syncedAt >= checkpointMs;
       if (isDue) await this.#sync();
     });
+  }
+
+  #limitRefused(last: RefusedSong | undefined): void {
+    if (!last || this.#refused <= MOST_REFUSED + MOST_REFUSED_SHARE * this.#embedded) return;
+    throw new KindredError(
+      "failed-precondition",
+      `${this.#refused} songs were refused, and ${this.#embedded} were embedded; the last one, ${last.id}: ${last.reason}`,
+    );
   }
 
   async #sync(): Promise<void> {

@@ -60,7 +60,6 @@ export {
   type UploadIdentity,
 } from "./upload-checkpoint.ts";
 export {
-  digestOf,
   uploadSongs,
   type UploadSongsDeps,
   type UploadSongsOptions,

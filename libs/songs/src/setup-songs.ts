@@ -123,7 +123,7 @@ function differencesOf(collection: Collection, target: SongsTarget): string[] {
     ["metric", nameOf(Metric, collection.metric), nameOf(Metric, Metric.COSINE)],
     ["index", nameOf(IndexKind, policy?.kind ?? 0), nameOf(IndexKind, IndexKind.IVFFLAT)],
     ["index name", policy?.indexName, target.index],
-    ["lists", policy?.lists, target.lists],
+    ["lists", policy?.lists, target.lists === 0 ? policy?.lists : target.lists],
   ];
   return pairs
     .filter(([, is, wanted]) => is !== wanted)

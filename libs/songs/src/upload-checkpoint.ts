@@ -3,14 +3,11 @@ import { readJson, writeWhole } from "./whole-file.ts";
 
 /** What is uploaded, and where it goes: an upload that goes on has to agree in all of it. */
 export interface UploadIdentity {
-  /** Where the store is. */
-  store: string;
   collection: string;
-  /** ISO 8601: one that was registered anew is another one. */
+  /** ISO 8601: one that was registered anew is another one, as those of other stores are. */
   collectionCreatedAt: string;
-  spaceId: string;
-  /** Of the cache's first block: a cache that was begun anew is another one. */
-  cacheDigest: string;
+  /** Of the embedding cache: one that was made anew is another one. */
+  cacheId: string;
 }
 
 /** How far an upload got: `upload.json`. */
@@ -54,11 +51,9 @@ function isCheckpoint(value: unknown): value is UploadCheckpoint {
 }
 
 function differenceOf(before: UploadIdentity, now: UploadIdentity): string | undefined {
-  if (before.store !== now.store) return `that upload went to ${before.store}`;
   if (before.collection !== now.collection) return `that upload went into ${before.collection}`;
   if (before.collectionCreatedAt !== now.collectionCreatedAt)
     return "the collection was registered anew since";
-  if (before.spaceId !== now.spaceId || before.cacheDigest !== now.cacheDigest)
-    return "the embeddings were begun anew since";
+  if (before.cacheId !== now.cacheId) return "the embeddings were begun anew since";
   return undefined;
 }

@@ -1,6 +1,4 @@
-import { createHash } from "node:crypto";
 import type { CachePosition, EmbeddingCacheReader } from "@kindred/embedding-cache";
-import { packVectors } from "@kindred/rpc";
 import { Patience, type PatienceDeps } from "./call-patiently.ts";
 import type { Progress } from "./progress.ts";
 import { StageError } from "./stage-error.ts";
@@ -47,14 +45,6 @@ export interface UploadTotals {
  */
 export async function uploadSongs(deps: UploadSongsDeps, options: UploadSongsOptions): Promise<UploadTotals> {
   return await new UploadRun(deps, options).run();
-}
-
-/** Tells caches apart: of the first block's ids and vectors; empty for a cache without any. */
-export async function digestOf(cache: EmbeddingCacheReader): Promise<string> {
-  for await (const { ids, vectors } of cache.blocks()) {
-    return createHash("sha256").update(ids.join(",")).update(packVectors(vectors)).digest("hex");
-  }
-  return "";
 }
 
 class UploadRun {

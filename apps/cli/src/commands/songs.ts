@@ -1,5 +1,8 @@
 import { addSongsCacheCommand } from "../songs/cache-command.ts";
+import { addSongsEmbedCommand } from "../songs/embed-command.ts";
+import { addSongsSetupCommand } from "../songs/setup-command.ts";
 import { addSongsStatusCommand } from "../songs/status-command.ts";
+import { addSongsUploadCommand } from "../songs/upload-command.ts";
 import type { AddCommand } from "./command.ts";
 
 const HELP = `
@@ -16,5 +19,12 @@ export const addSongsCommands: AddCommand = (program, run) => {
     .command("songs")
     .description("millions of songs: read, embedded and loaded, by commands that may be stopped at any time")
     .addHelpText("after", HELP);
-  for (const add of [addSongsCacheCommand, addSongsStatusCommand]) add(songs, run);
+  const commands = [
+    addSongsSetupCommand,
+    addSongsCacheCommand,
+    addSongsEmbedCommand,
+    addSongsUploadCommand,
+    addSongsStatusCommand,
+  ];
+  for (const add of commands) add(songs, run);
 };
