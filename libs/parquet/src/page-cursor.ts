@@ -133,7 +133,7 @@ export class PageCursor {
 
   async #page(header: PageHeader): Promise<ArrayLike<unknown>> {
     const body = await this.#body(header);
-    const begun = this.#unfinished;
+    const begun = this.#column.list ? this.#unfinished : undefined;
     const { data } = readPage(body, header, this.#decoder, this.#dictionary, begun, 0);
     const values = data ?? [];
     if (!this.#column.list) {
