@@ -12,38 +12,45 @@ import { createSteps, silentSteps, type Step } from "../terminal/steps.ts";
 import { exportFormat } from "./export-format.ts";
 import { exportItems } from "./export-items.ts";
 import { filterOf, type FilterOptions } from "./filter-option.ts";
-import { shapeOf } from "./shape-of.ts";
+import { shapeOfCollection } from "./shape-of.ts";
 
 export interface ExportCommandOptions extends FilterOptions {
   /** false with --no-vector. */
   vector: boolean;
   keys?: string;
   patience: number;
+  /** Whether the collection itself is written, too. */
+  withCollection?: boolean;
 }
 
 /** Writes the items of a collection to a file, or to standard output. @throws Failure */
 export async function runExport(
   context: Context,
-  collection: string,
+  name: string,
   path: string,
   options: ExportCommandOptions,
 ): Promise<void> {
   const { terminal } = context;
   const filter = filterOf(options);
   const clients = openClients(context);
-  const shape = await shapeOf(clients, collection);
-  const format = exportFormat(path, shape, { vector: options.vector, keys: options.keys });
+  const { collection } = await clients.collections.getCollection({ name });
+  const shape = shapeOfCollection(collection);
+  const format = exportFormat(path, shape, {
+    vector: options.vector,
+    keys: options.keys,
+    collection: options.withCollection ? collection : undefined,
+  });
   if (options.keys !== undefined && resolve(options.keys) === resolve(path))
     throw new Failure(`--keys ${options.keys} is the file of the vectors.`, { exitCode: EXIT.usage });
-  const total = filter ? undefined : await estimateRows(clients, collection);
+  const total = filter ? undefined : await estimateRows(clients, name);
   using interrupted = interruption(context.env);
   const { signal } = interrupted;
   const toStdout = path === "-";
-  await using items = toStdout ? undefined : await openVectorFile(path, format.items);
+  await using items = toStdout ? undefined : await format.open();
   await using keys =
     format.keys && options.keys !== undefined ? await openVectorFile(options.keys, format.keys) : undefined;
   const write = async (batch: ItemBatch): Promise<boolean> => {
-    if (!items) return await terminal.part(String(format.items.encode(batch)));
+    if (!items) return await terminal.part(format.lines.encode(batch));
     await items.write(batch);
     await keys?.write(batch);
     return true;
@@ -55,8 +62,9 @@ export async function runExport(
   try {
     await steps.run("export", async (step) => {
       step.progress("reading");
+      if (toStdout && format.lines.first !== "") await terminal.part(format.lines.first);
       const batches = exportItems(
-        { collection, projection: { vector: options.vector }, ...(filter && { filter }) },
+        { collection: name, projection: { vector: options.vector }, ...(filter && { filter }) },
         {
           client: clients.vectors,
           sleep: (ms, sleepSignal) => sleep(ms, undefined, { signal: sleepSignal }),
