@@ -64,10 +64,12 @@ export class Patience {
     using _ = this.#deps.progress.waiting(reasonOf(error, ms), {
       rateLimit: error.kind === "resource-exhausted",
     });
-    await this.#deps.sleep(ms, stop).catch((interrupted: unknown) => {
+    try {
+      await this.#deps.sleep(ms, stop);
+    } catch (interrupted) {
       stop.throwIfAborted();
       throw interrupted;
-    });
+    }
   }
 
   #isOver(): boolean {
