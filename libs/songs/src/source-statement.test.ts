@@ -24,7 +24,7 @@ describe("names of tables", () => {
 describe("the statement", () => {
   test("of a table, behind an id", () => {
     expect(songsStatement(TABLE, 17n)).toBe(
-      'SELECT "id"::int8, "name"::text, "artist"::text, "lyrics"::text FROM "songs" WHERE "id" > 17 ORDER BY "id"',
+      'SELECT "id"::int8, "name"::text, "artist"::text, "lyrics"::text FROM "songs" AS songs WHERE songs."id" > 17 ORDER BY songs."id"',
     );
   });
 
@@ -35,7 +35,7 @@ describe("the statement", () => {
       columns: { ...COLUMNS, artist: null },
     };
     expect(songsStatement(selection, undefined)).toBe(
-      'SELECT "id"::int8, "name"::text, NULL::text, "lyrics"::text FROM (\nSELECT 1 AS id -- all\n) AS songs ORDER BY "id"',
+      'SELECT "id"::int8, "name"::text, NULL::text, "lyrics"::text FROM (\nSELECT 1 AS id -- all\n) AS songs ORDER BY songs."id"',
     );
   });
 });

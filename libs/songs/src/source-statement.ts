@@ -10,8 +10,10 @@ const INTEGER_OIDS = new Set([20, 21, 23]);
 /** The statement that reads the songs behind `after`, by ascending id: columns id, name, artist, lyrics. */
 export function songsStatement(selection: Selection, after: bigint | undefined): string {
   const { id } = selection.columns;
-  const where = after === undefined ? "" : ` WHERE ${quoted(id)} > ${after}`;
-  return `SELECT ${listOf(selection)} FROM ${originOf(selection)}${where} ORDER BY ${quoted(id)}`;
+  // With the table before it, so that it is the column and not its cast: an index of an integer column orders that one only.
+  const key = `songs.${quoted(id)}`;
+  const where = after === undefined ? "" : ` WHERE ${key} > ${after}`;
+  return `SELECT ${listOf(selection)} FROM ${originOf(selection)}${where} ORDER BY ${key}`;
 }
 
 /** Reads nothing; its columns tell the types. The id is not cast, so that it shows its own. */
@@ -37,7 +39,7 @@ function listOf({ columns }: Selection): string {
 }
 
 function originOf({ table, query }: Selection): string {
-  if (table !== null) return tableName(table);
+  if (table !== null) return `${tableName(table)} AS songs`;
   // The last line of a query may be a comment.
   return `(\n${(query as string).replace(/[;\s]+$/, "")}\n) AS songs`;
 }
