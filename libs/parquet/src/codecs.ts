@@ -1,5 +1,5 @@
 import { constants, brotliDecompressSync, gunzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import type { Compressors as Decompressors } from "hyparquet";
+import { snappyUncompress, type Compressors as Decompressors } from "hyparquet";
 
 /**
  * Pages are written as zstd frames that end with a checksum of their content: with it a changed byte is an error
@@ -15,8 +15,19 @@ export const compressors = {
     }),
 };
 
+/** A copy of 64 bytes is the most that three bytes of snappy can say. */
+const MAX_SNAPPY_RATIO = 22;
+
 /** By Node's own zlib; snappy is hyparquet's. None gives out more than the page header promises. */
 export const decompressors: Decompressors = {
+  SNAPPY: (bytes, length) => {
+    // Its output is allocated before anything is known of it.
+    if (length > MAX_SNAPPY_RATIO * bytes.byteLength)
+      throw new RangeError(`${bytes.byteLength} bytes are no ${length}`);
+    const output = new Uint8Array(length);
+    snappyUncompress(bytes, output);
+    return output;
+  },
   ZSTD: (bytes, length) => zstdDecompressSync(bytes, { maxOutputLength: atLeastOne(length) }),
   GZIP: (bytes, length) => gunzipSync(bytes, { maxOutputLength: atLeastOne(length) }),
   BROTLI: (bytes, length) => brotliDecompressSync(bytes, { maxOutputLength: atLeastOne(length) }),
@@ -24,4 +35,4 @@ export const decompressors: Decompressors = {
 
 const atLeastOne = (length: number): number => Math.max(1, length);
 
-export const readableCodecs: readonly string[] = ["UNCOMPRESSED", "SNAPPY", ...Object.keys(decompressors)];
+export const readableCodecs: readonly string[] = ["UNCOMPRESSED", ...Object.keys(decompressors)];

@@ -8,7 +8,6 @@ export interface ReadableColumn extends ParquetColumn {
   /** From the root to the leaf. */
   path: SchemaTree[];
   list: boolean;
-  /** Of the elements of a list: whether the file may leave them out. */
   convert: (values: ArrayLike<unknown>) => ArrayLike<unknown>;
 }
 
@@ -54,15 +53,8 @@ export function readColumn(tree: SchemaTree, root: SchemaTree): ReadableColumn |
   const element = scalarType(leaf.element);
   if (typeof element === "string") return { name, why: `a list of ${element}` };
   const base = { name, nullable, list: true, tree, leaf, path: [root, ...path] };
-  if (element.type === "string")
-    return { ...base, type: "strings", convert: (rows) => eachRow(rows, (row) => row) };
-  if (element.type === "double") {
-    return {
-      ...base,
-      type: "float32s",
-      convert: (rows) => eachRow(rows, (row) => Float32Array.from(row as number[])),
-    };
-  }
+  if (element.type === "string") return { ...base, type: "strings", convert: same };
+  if (element.type === "double") return { ...base, type: "float32s", convert: same };
   return { name, why: `a list of ${element.type}` };
 }
 
@@ -139,12 +131,4 @@ function signed(value: unknown): bigint {
 
 function eachValue(values: ArrayLike<unknown>, convert: (value: unknown) => unknown): unknown[] {
   return Array.from(values, (value) => (value === null || value === undefined ? null : convert(value)));
-}
-
-function eachRow(rows: ArrayLike<unknown>, convert: (row: unknown[]) => unknown): unknown[] {
-  return eachValue(rows, (row) => {
-    if (!(row as unknown[]).every((item) => item !== null && item !== undefined))
-      throw new RangeError("a list lacks an element; lists with missing elements cannot be read");
-    return convert(row as unknown[]);
-  });
 }

@@ -1,19 +1,20 @@
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { ColumnMetaData, DecodedArray, PageHeader } from "hyparquet";
-import { assembleNested } from "hyparquet/src/assemble.js";
 import { parquetHeader, readPage } from "hyparquet/src/column.js";
-import { convert } from "hyparquet/src/convert.js";
+import { convert, convertWithDictionary } from "hyparquet/src/convert.js";
+import { decompressPage, readDataPage, readDataPageV2 } from "hyparquet/src/datapage.js";
 import { decompressors } from "./codecs.ts";
 import type { ReadableColumn } from "./columns.ts";
 import { FileWindow } from "./file-window.ts";
+import { ListAssembler } from "./lists.ts";
 import { parsers } from "./parsers.ts";
 
 /** Headers are some tens of bytes, more with bounds of long texts. */
 const HEADER_BYTES = 16 * 1024;
 const MAX_HEADER_BYTES = 16 * 1024 * 1024;
 /** Of values in a page; writers make pages of a megabyte. Beyond it a few bytes would be made into gigabytes. */
-const MAX_PAGE_VALUES = 2 ** 26;
+const MAX_PAGE_VALUES = 2 ** 24;
 const MAX_PAGE_BYTES = 2 ** 30;
 
 /**
@@ -26,8 +27,7 @@ export class PageCursor {
   readonly #decoder;
   readonly #groupRows: number;
   #dictionary: DecodedArray | undefined;
-  /** The last row of a list column's page, which the next page may continue. */
-  #unfinished: unknown[] = [];
+  readonly #lists: ListAssembler | undefined;
   #given = 0;
   /** Of the pages that have not been read; missing ones count. */
   #valuesLeft: number;
@@ -36,6 +36,7 @@ export class PageCursor {
     this.#column = column;
     this.#groupRows = groupRows;
     this.#valuesLeft = Number(chunk.num_values);
+    this.#lists = column.list ? new ListAssembler(column.path, column.type === "float32s") : undefined;
     const start = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
     const first = Math.min(start, Number(chunk.data_page_offset));
     this.#window = new FileWindow(file, first, first + Number(chunk.total_compressed_size));
@@ -70,7 +71,7 @@ export class PageCursor {
         this.#valuesLeft -= valuesOf(header) ?? 0;
         if (this.#valuesLeft < 0) throw new RangeError("its pages have more values than it says");
         const rows = rowsOf(header, this.#column.list);
-        if (rows !== undefined && rows <= skip && this.#unfinished.length === 0) {
+        if (rows !== undefined && rows <= skip && this.#lists?.begun !== true) {
           this.#window.skip(header.compressed_page_size);
           return this.#give([], rows);
         }
@@ -85,11 +86,10 @@ export class PageCursor {
   }
 
   #last(): { values: ArrayLike<unknown>; skipped: number } {
-    const values = this.#unfinished;
-    this.#unfinished = [];
+    const values = this.#lists?.begun === true ? [this.#lists.end()] : [];
     if (this.#given + values.length !== this.#groupRows)
       throw new RangeError(`has ${this.#given + values.length} values for ${this.#groupRows} rows`);
-    return this.#give(this.#assembled(values), 0);
+    return this.#give(values, 0);
   }
 
   #give(values: ArrayLike<unknown>, skipped: number): { values: ArrayLike<unknown>; skipped: number } {
@@ -133,36 +133,36 @@ export class PageCursor {
 
   async #page(header: PageHeader): Promise<ArrayLike<unknown>> {
     const body = await this.#body(header);
-    const begun = this.#column.list ? this.#unfinished : undefined;
-    const { data } = readPage(body, header, this.#decoder, this.#dictionary, begun, 0);
-    const values = data ?? [];
-    if (!this.#column.list) {
-      if (values.length !== valuesOf(header))
-        throw new RangeError("a page has another number of values than it says");
-      return this.#converted(values);
-    }
-    const rows = values as unknown[];
-    this.#unfinished = rows.length === 0 ? [] : [rows.pop()];
-    return this.#assembled(rows);
+    if (this.#lists !== undefined) return this.#listPage(this.#lists, header, body.view);
+    const { data: values = [] } = readPage(body, header, this.#decoder, this.#dictionary, undefined, 0);
+    if (values.length !== valuesOf(header))
+      throw new RangeError("a page has another number of values than it says");
+    return this.#column.convert(checked(values));
   }
 
-  #assembled(rows: unknown[]): ArrayLike<unknown> {
-    if (rows.length === 0) return rows;
-    const { tree, leaf } = this.#column;
-    const columns = new Map<string, DecodedArray>([[leaf.path.join("."), rows]]);
-    assembleNested(columns, tree, parsers);
-    return this.#converted(columns.get(tree.path.join(".")) ?? []);
+  #listPage(lists: ListAssembler, header: PageHeader, view: DataView<ArrayBuffer>): unknown[] {
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    const { codec } = this.#decoder;
+    const v1 = header.data_page_header;
+    const { definitionLevels, repetitionLevels, dataPage } =
+      v1 === undefined
+        ? readDataPageV2(bytes, header, this.#decoder)
+        : readDataPage(
+            decompressPage(bytes, header.uncompressed_page_size, codec, decompressors),
+            v1,
+            this.#decoder,
+          );
+    const encoding = (header.data_page_header_v2 ?? v1)?.encoding ?? "PLAIN";
+    const values = checked(convertWithDictionary(dataPage, this.#dictionary, encoding, this.#decoder));
+    return lists.page(values, definitionLevels ?? [], repetitionLevels);
   }
+}
 
-  #converted(values: DecodedArray): ArrayLike<unknown> {
-    // An index beyond the dictionary gives undefined.
-    if (Array.isArray(values) && values.includes(undefined)) {
-      if (this.#column.list && this.#column.nullable) {
-        for (let row = 0; row < values.length; row++) values[row] ??= null;
-      } else throw new RangeError("a value is not in the dictionary");
-    }
-    return this.#column.convert(values);
-  }
+/** An index beyond the dictionary gives undefined. */
+function checked(values: DecodedArray): DecodedArray {
+  if (Array.isArray(values) && values.includes(undefined))
+    throw new RangeError("a value is not in the dictionary");
+  return values;
 }
 
 function checkHeader(header: PageHeader, left: number): void {

@@ -1,5 +1,4 @@
-import type { SchemaElement } from "hyparquet";
-import type { ColumnSource } from "hyparquet-writer";
+import type { Encoding, SchemaElement } from "hyparquet";
 import type { ParquetColumn, ParquetType } from "./types.ts";
 
 /** How a type is written: its element, or the element of its list. */
@@ -40,8 +39,8 @@ export function schemaOf(columns: readonly ParquetColumn[]): SchemaElement[] {
 }
 
 /** How the pages of a column are written. Dictionaries only where texts may repeat, bounds only where order means something. */
-export function encodingOf({ type }: ParquetColumn): Pick<ColumnSource, "encoding" | "statistics"> {
-  const texts = type === "string" || type === "strings" || type === "json" || type === "bytes";
+export function encodingOf({ type }: ParquetColumn): { encoding: Encoding | undefined; statistics: boolean } {
+  const texts = type === "string" || type === "json" || type === "bytes";
   const ordered = type === "int32" || type === "int64" || type === "double" || type === "timestamp";
-  return { ...(texts || type === "boolean" ? {} : { encoding: "PLAIN" as const }), statistics: ordered };
+  return { encoding: texts || type === "boolean" ? undefined : "PLAIN", statistics: ordered };
 }

@@ -1,7 +1,7 @@
 import { invalidField, messageOf } from "@kindred/errors";
 import type { ParquetColumn, ParquetType } from "./types.ts";
 
-/** Values of one column as they are written, and what they take: `sizes[row]` grows by the bytes of each. */
+/** A value as it is written, a copy where it could be changed, and the bytes that it takes; fails where it is none of the type. */
 type Converter = (value: unknown, fail: (must: string) => never) => { value: unknown; bytes: number };
 
 const INT32_MAX = 2 ** 31 - 1;
@@ -30,7 +30,7 @@ const converters: Readonly<Record<ParquetType, Converter>> = {
   string: (value, fail) => ({ value, bytes: textBytes(value, fail) }),
   bytes: (value, fail) => {
     if (!(value instanceof Uint8Array)) fail("must be a Uint8Array");
-    return { value, bytes: (value as Uint8Array).byteLength + 4 };
+    return { value: (value as Uint8Array).slice(), bytes: (value as Uint8Array).byteLength + 4 };
   },
   timestamp: (value, fail) => {
     if (!(value instanceof Date) || Number.isNaN(value.getTime())) fail("must be a valid Date");
@@ -51,15 +51,19 @@ const converters: Readonly<Record<ParquetType, Converter>> = {
     if (!Array.isArray(value)) fail("must be a list of strings");
     let bytes = 8;
     for (const text of value as unknown[]) bytes += textBytes(text, fail) + 1;
-    return { value, bytes };
+    return { value: [...(value as string[])], bytes };
   },
   float32s: (value, fail) => {
-    if (!(value instanceof Float32Array || Array.isArray(value))) fail("must be a list of numbers");
-    const list = Array.from(value as ArrayLike<unknown>);
-    if (!list.every((item) => typeof item === "number")) fail("must be a list of numbers");
-    return { value: list, bytes: list.length * 4 + 8 };
+    const list = value instanceof Float32Array ? value.slice() : float32s(value);
+    if (list === undefined) return fail("must be a list of numbers");
+    return { value: list, bytes: list.byteLength + 8 };
   },
 };
+
+function float32s(value: unknown): Float32Array | undefined {
+  if (!Array.isArray(value) || !value.every((item) => typeof item === "number")) return undefined;
+  return Float32Array.from(value);
+}
 
 function textBytes(value: unknown, fail: (must: string) => never): number {
   if (typeof value !== "string") return fail("must be a string");

@@ -4,7 +4,8 @@ import { KindredError, invalidField, invalidFields, type FieldViolation } from "
 import { ByteWriter, ParquetWriter as FileEncoder } from "hyparquet-writer";
 import { compressors } from "./codecs.ts";
 import { fileError } from "./file-errors.ts";
-import { encodingOf, schemaOf } from "./schema.ts";
+import { writeRowGroup } from "./row-group.ts";
+import { schemaOf } from "./schema.ts";
 import type { ParquetBatch, ParquetColumn, ParquetWriter, ParquetWriterOptions } from "./types.ts";
 import { physicalValues } from "./values.ts";
 
@@ -14,8 +15,7 @@ const DEFAULT_GROUP_BYTES = 16 * 1024 * 1024;
 /**
  * Begins a Parquet file (zstd) at `path`. It is written to `<path>.partial` and takes its name, and the place of a file
  * that had it, in `finish()`; what a killed process left under the temporary name is written over by the next.
- * Values of a batch are not copied: lists and bytes must stay as they are until `append` has been awaited for a later
- * batch or `finish` has returned. Calls must not overlap.
+ * What is appended is copied. Calls must not overlap.
  *
  * @throws KindredError invalid-argument where the options are wrong, not-found where there is no such folder,
  *   resource-exhausted where the disk is full
@@ -163,14 +163,7 @@ class AtomicParquetWriter implements ParquetWriter {
 
   async #writeGroup(): Promise<void> {
     await this.#attempt(async () => {
-      await this.#encoder.write({
-        rowGroupSize: this.#pendingRows,
-        columnData: this.#columns.map((column, index) => ({
-          name: column.name,
-          data: this.#pending[index] as unknown[],
-          ...encodingOf(column),
-        })),
-      });
+      writeRowGroup(this.#encoder, this.#columns, this.#pending);
       this.#pending = this.#columns.map(() => []);
       this.#pendingRows = 0;
       this.#pendingBytes = 0;
