@@ -97,6 +97,9 @@ export interface CollectionRepository {
 
 export type ConflictPolicy = "error" | "skip" | "replace";
 
+/** How rows are sent to the database: "auto" is COPY for many where the server can, else INSERT of many rows a statement. */
+export type WriteMethod = "auto" | "copy" | "insert";
+
 /** One transaction's worth of items. */
 export interface PreparedItems {
   collection: Collection;
@@ -105,6 +108,7 @@ export interface PreparedItems {
   /** The space of all vectors; undefined when nobody names it. */
   space: EmbeddingSpace | undefined;
   onConflict: ConflictPolicy;
+  writeMethod: WriteMethod;
 }
 
 export interface StoredItems {
@@ -119,7 +123,7 @@ export interface ItemStore {
   /**
    * Stores items, whole or not at all. The first ones pin a collection's space.
    * @throws KindredError already-exists that names the key; failed-precondition for another space than the pinned one,
-   *   and for a table that needs more than a key and a vector.
+   *   for a table that needs more than a key and a vector, and for COPY where the server cannot.
    */
   store(items: PreparedItems, limits: CallLimits): Promise<StoredItems>;
   /** Which of the keys are there. */
@@ -164,6 +168,8 @@ export interface ItemStore {
     },
     limits: CallLimits,
   ): AsyncIterable<Item[]>;
+  /** Gathers the planner's statistics, whose ever the table is: whoever asks waits for locks and for the end. */
+  analyze(collection: Collection, limits: CallLimits): Promise<void>;
   /** Brings the planner's statistics up to date after many rows were added. Never rejects. */
   refreshStatistics(collection: Collection): Promise<void>;
 }

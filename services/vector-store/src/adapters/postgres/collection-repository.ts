@@ -126,7 +126,7 @@ export function collectionRepository(
           await client.query(
             `UPDATE collections SET metric = $2, recall_target = $3, index_kind = $4, index_m = $5,
                index_ef_construction = $6, index_lists = $7, index_quantization = $8, index_maintenance = $9,
-               index_min_rows = $10, space_id = $11 WHERE name = $1`,
+               index_min_rows = $10, index_name = $11, space_id = $12 WHERE name = $1`,
             [name, ...policyValues(changed), changed.space?.id ?? null],
           );
         }, limits),
@@ -201,8 +201,8 @@ async function create(db: Database, client: PoolClient, collection: NewCollectio
   const { rows } = await client.query<{ id: number }>(
     `INSERT INTO collections (kind, name, dimensions, element_type, space_id, text_search_config,
        metric, recall_target, index_kind, index_m, index_ef_construction, index_lists, index_quantization,
-       index_maintenance, index_min_rows, hash_partitions)
-     VALUES ('managed', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id`,
+       index_maintenance, index_min_rows, index_name, hash_partitions)
+     VALUES ('managed', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING id`,
     [
       collection.name,
       collection.dimensions,
@@ -233,8 +233,8 @@ async function register(db: Database, client: PoolClient, registration: NewRegis
     `INSERT INTO collections (kind, name, dimensions, element_type, space_id, text_search_config, table_schema, table_name,
        key_column, key_type, vector_column, document_column,
        metric, recall_target, index_kind, index_m, index_ef_construction, index_lists, index_quantization,
-       index_maintenance, index_min_rows)
-     VALUES ('registered', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+       index_maintenance, index_min_rows, index_name)
+     VALUES ('registered', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
     [
       registration.name,
       dimensions,

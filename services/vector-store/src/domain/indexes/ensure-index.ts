@@ -64,6 +64,7 @@ export async function ensureIndex(
           numNeighbors: undefined,
           searchListSize: undefined,
         },
+        indexName: undefined,
         keepOnMiss: true,
         keepOthers: true,
         tuningMs: TUNING_MS,

@@ -113,6 +113,12 @@ describe("what is chosen where nobody says", () => {
       { method: "ivfflat", lists: 100, quantization: "halfvec" },
     ],
     ["the square root above a million", { wish: { method: "ivfflat" }, rows: 4_000_000 }, { lists: 2000 }],
+    ["of twelve million songs", { wish: { method: "ivfflat" }, rows: 12_000_000 }, { lists: 3464 }],
+    [
+      "of what was built with 3,525 lists",
+      { wish: { method: "ivfflat" }, rows: 12_425_000 },
+      { lists: 3525 },
+    ],
     ["an m that is wished for", { wish: { method: "hnsw", m: 48 } }, { m: 48, efConstruction: 200 }],
     [
       "m below half of ef_construction",

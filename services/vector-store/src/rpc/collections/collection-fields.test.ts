@@ -148,6 +148,13 @@ describe("a new collection", () => {
       ],
     ],
     [
+      "a name that an index has only for a while",
+      { indexPolicy: { indexName: "songs_idx_old" } },
+      [
+        "index_policy.index_name must not end in _old, as indexes do only while one takes the place of another",
+      ],
+    ],
+    [
       "an unknown quantization and maintenance, and fewer rows than none",
       {
         indexPolicy: {
@@ -270,7 +277,8 @@ describe("a registration of a new table", () => {
 describe("an update", () => {
   const PATHS =
     "recall_target, metric, space_id, index_policy, index_policy.kind, index_policy.m, index_policy.ef_construction, " +
-    "index_policy.lists, index_policy.quantization, index_policy.maintenance, index_policy.min_rows";
+    "index_policy.lists, index_policy.quantization, index_policy.maintenance, index_policy.min_rows, " +
+    "index_policy.index_name";
   const update = (collection: object | undefined, ...paths: string[]) =>
     problemsOf(client.updateCollection({ ...(collection && { collection }), updateMask: { paths } }));
 

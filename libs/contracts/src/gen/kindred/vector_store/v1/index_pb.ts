@@ -193,7 +193,7 @@ export type IndexPolicy = Message<"kindred.vector_store.v1.IndexPolicy"> & {
   minRows: bigint;
 
   /**
-   * Name in PostgreSQL of the index that is built by this policy, at most 59 characters; empty: by the store's rule.
+   * Name in PostgreSQL of the index that is built by this policy, at most 59 bytes of UTF-8; empty: by the store's rule.
    *
    * @generated from field: string index_name = 8;
    */
@@ -270,7 +270,8 @@ export type IndexSpec = Message<"kindred.vector_store.v1.IndexSpec"> & {
   searchListSize: number;
 
   /**
-   * Its name in PostgreSQL, at most 59 characters; empty: the policy's, or else one by the store's rule.
+   * Its name in PostgreSQL, at most 59 bytes of UTF-8; empty: the policy's where it is as that wants it, or else one by the
+   * store's rule. ALREADY_EXISTS where something else is called so, or an index that the store has not built.
    *
    * @generated from field: string index_name = 9;
    */
