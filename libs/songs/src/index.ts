@@ -66,3 +66,4 @@ export {
   type UploadTotals,
 } from "./upload-songs.ts";
 export { ingestSink, upsertSink, type SinkOptions, type VectorSink } from "./vector-sink.ts";
+export { readSongsStatus, verifySongsFiles, type DamagedFile, type SongsStatus } from "./status.ts";
