@@ -5,8 +5,8 @@ export interface UploadBatch {
   ids: BigInt64Array;
   /** Row after row. */
   vectors: Float32Array;
-  /** Everything before it is stored with this batch; undefined while a block is not wholly in it. */
-  end: CachePosition | undefined;
+  /** The last end of a block in it, behind so many of its vectors; undefined where no block ends in it. */
+  end: { position: CachePosition; rows: number } | undefined;
 }
 
 /** Blocks of the cache as batches of at most so many vectors, in order, with the position that each one reaches. */
@@ -17,7 +17,7 @@ export async function* inUploadBatches(
 ): AsyncGenerator<UploadBatch> {
   let parts: CachedBlock[] = [];
   let rows = 0;
-  let end: CachePosition | undefined;
+  let end: UploadBatch["end"];
   const flush = (): UploadBatch => {
     const batch = { ...joined(parts, rows, dimensions), end };
     parts = [];
@@ -36,7 +36,7 @@ export async function* inUploadBatches(
       });
       rows += taken;
       first += taken;
-      if (first === count) end = block.position;
+      if (first === count) end = { position: block.position, rows };
       if (rows === size) yield flush();
     }
   }

@@ -106,7 +106,6 @@ class UploadRun {
       onStored();
       this.#patience.renew();
       const count = batch.ids.length;
-      rows += count;
       const again = Math.min(count, repeated);
       repeated -= again;
       this.#totals.rows += count - again;
@@ -114,9 +113,12 @@ class UploadRun {
       this.#totals.replaced += counts.replaced;
       this.#totals.skipped += counts.skipped;
       progress.add({ done: count - again, bytes: batch.vectors.byteLength });
-      if (!batch.end) continue;
-      this.#position = batch.end;
-      this.#rowsBefore = rows;
+      const { end } = batch;
+      const rowsBefore = rows;
+      rows += count;
+      if (!end) continue;
+      this.#position = end.position;
+      this.#rowsBefore = rowsBefore + end.rows;
       this.#isKept = false;
       if (this.#deps.now() - this.#keptAt >= this.#options.checkpointMs) await this.#keep();
     }

@@ -75,6 +75,7 @@ export function ingestSink(
         // An end of the stream would have everything done that belongs to the end of the work.
         await belowUnanswered(1);
         call.abort();
+        throw new Error("stopped");
       }
       try {
         let stored = 0n;
