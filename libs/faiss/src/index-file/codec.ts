@@ -4,15 +4,15 @@ export interface Codec {
   readonly bytes: number;
   /** What was lost on the way in, or undefined where nothing was. */
   readonly approximate: string | undefined;
-  /** Decodes whole rows: `codes` has rows x bytes, `into` rows x dimensions. */
-  decode(codes: Uint8Array<ArrayBuffer>, into: Float32Array): void;
+  /** Whole rows, rows x bytes from the beginning of their buffer on, as rows x dimensions. Takes the buffer over. */
+  decode(codes: Uint8Array<ArrayBuffer>): Float32Array;
 }
 
-/** Numbers as they are: float32, little-endian. */
+/** Numbers as they are: float32, little-endian, as every processor has them that Node runs on. */
 export function float32Codec(dimensions: number): Codec {
   return {
     bytes: dimensions * 4,
     approximate: undefined,
-    decode: (codes, into) => new Uint8Array(into.buffer, into.byteOffset, into.byteLength).set(codes),
+    decode: (codes) => new Float32Array(codes.buffer),
   };
 }

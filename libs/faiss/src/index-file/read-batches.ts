@@ -32,8 +32,8 @@ export async function* readBatches(
     const size = Math.min(window, count - start);
     const vectors =
       storage.type === "flat"
-        ? await readFlat(source, storage, { start, size, dimensions })
-        : await readListed(source, storage, order as RowOrder, { start, size, dimensions, signal });
+        ? await readFlat(source, storage, { start, size })
+        : await readListed(source, storage, order as RowOrder, { start, size, signal });
     for (let first = start; first < start + size; first += rows) {
       const some = Math.min(rows, start + size - first);
       const from = (first - start) * dimensions;
@@ -53,26 +53,23 @@ function rowsOfWindow(rows: number, bytes: number): number {
 interface Span {
   start: number;
   size: number;
-  dimensions: number;
 }
 
 async function readFlat(
   source: IndexSource,
   { at, codec }: FlatStorage,
-  { start, size, dimensions }: Span,
+  { start, size }: Span,
 ): Promise<Float32Array> {
   const codes = new Uint8Array(size * codec.bytes);
   await source.read(codes, at + start * codec.bytes);
-  const vectors = new Float32Array(size * dimensions);
-  codec.decode(codes, vectors);
-  return vectors;
+  return codec.decode(codes);
 }
 
 async function readListed(
   source: IndexSource,
   { lists, codec, centroids }: ListStorage,
   order: RowOrder,
-  { start, size, dimensions, signal }: Span & { signal: AbortSignal | undefined },
+  { start, size, signal }: Span & { signal: AbortSignal | undefined },
 ): Promise<Float32Array> {
   const codesAt = new Float64Array(size);
   const centroidsAt = new Float64Array(centroids ? size : 0);
@@ -81,11 +78,9 @@ async function readListed(
     codesAt[i] = at;
     if (centroids) centroidsAt[i] = centroids.at + list * centroids.codec.bytes;
   }
-  const vectors = new Float32Array(size * dimensions);
-  codec.decode(await gather(source, codesAt, codec.bytes, signal), vectors);
+  const vectors = codec.decode(await gather(source, codesAt, codec.bytes, signal));
   if (centroids) {
-    const added = new Float32Array(vectors.length);
-    centroids.codec.decode(await gather(source, centroidsAt, centroids.codec.bytes, signal), added);
+    const added = centroids.codec.decode(await gather(source, centroidsAt, centroids.codec.bytes, signal));
     for (let i = 0; i < vectors.length; i++) vectors[i] = (vectors[i] as number) + (added[i] as number);
   }
   return vectors;

@@ -147,7 +147,7 @@ function explain(reason: Reason, where: Where): string {
         rewriteAsFlat(where, { approximate: true })
       );
     case "transformed":
-      return `It keeps its vectors transformed, not as they were added. ${rewriteAsFlat(where)}`;
+      return `It keeps its vectors transformed, not as they were added. ${rewriteAsFlat(where)} (ids other than positions are lost)`;
     case "other layout":
       return `Kindred does not read how it keeps its vectors. ${rewriteAsFlat(where)}`;
     case "elsewhere":

@@ -35,31 +35,27 @@ const READABLE: Partial<Record<string, ReadableType>> = {
     bytesPerNumber: 1,
     trained: "none",
     loss: "numbers were cut to whole ones of 0 to 255",
-    decoder: () => (codes, into) => into.set(codes),
+    decoder: () => (codes) => new Float32Array(codes),
   },
   QT_8bit_direct_signed: {
     bytesPerNumber: 1,
     trained: "none",
     loss: "numbers were cut to whole ones of -128 to 127",
-    decoder: () => (codes, into) => {
-      for (let i = 0; i < codes.length; i++) into[i] = (codes[i] as number) - 128;
-    },
+    decoder: () => (codes) => Float32Array.from(codes, (code) => code - 128),
   },
   QT_fp16: {
     bytesPerNumber: 2,
     trained: "none",
     loss: SHORTENED,
-    decoder: () => (codes, into) => into.set(new Float16Array(aligned(codes), 0, codes.byteLength / 2)),
+    decoder: () => (codes) => new Float32Array(new Float16Array(codes.buffer)),
   },
   QT_bf16: {
     bytesPerNumber: 2,
     trained: "none",
     loss: SHORTENED,
-    decoder: () => (codes, into) => {
-      const bits = new Uint32Array(into.buffer, into.byteOffset, into.length);
-      const halves = new Uint16Array(aligned(codes), 0, codes.byteLength / 2);
-      for (let i = 0; i < bits.length; i++) bits[i] = (halves[i] as number) << 16;
-    },
+    // The upper half of a float32.
+    decoder: () => (codes) =>
+      new Float32Array(Uint32Array.from(new Uint16Array(codes.buffer), (half) => half << 16).buffer),
   },
 };
 
@@ -120,17 +116,14 @@ async function readTrained(
 function ranged(trained: Float32Array, dimensions: number): Codec["decode"] {
   const uniform = trained.length === 2 && dimensions !== 1;
   const shares = Float32Array.from({ length: 256 }, (_, code) => Math.fround((code + 0.5) / 255));
-  return (codes, into) => {
+  return (codes) => {
+    const numbers = new Float32Array(codes.length);
     for (let i = 0, column = 0; i < codes.length; i++) {
       const minimum = trained[uniform ? 0 : column] as number;
       const width = trained[uniform ? 1 : dimensions + column] as number;
-      into[i] = minimum + (shares[codes[i] as number] as number) * width;
+      numbers[i] = minimum + (shares[codes[i] as number] as number) * width;
       if (++column === dimensions) column = 0;
     }
+    return numbers;
   };
-}
-
-/** The same bytes from an even address on, as typed arrays of two bytes need them. */
-function aligned(codes: Uint8Array<ArrayBuffer>): ArrayBuffer {
-  return codes.byteOffset === 0 ? codes.buffer : codes.slice().buffer;
 }
