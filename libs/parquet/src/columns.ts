@@ -1,3 +1,4 @@
+import { KindredError } from "@kindred/errors";
 import type { SchemaElement, SchemaTree } from "hyparquet";
 import type { ParquetColumn, ParquetType } from "./types.ts";
 
@@ -125,7 +126,7 @@ function isUnsigned({ converted_type, logical_type }: SchemaElement, bits: numbe
 
 function signed(value: unknown): bigint {
   if ((value as bigint) > INT64_MAX)
-    throw new RangeError(`${value as bigint} is more than 64 bits with a sign hold`);
+    throw new KindredError("unimplemented", `${value as bigint} is more than 64 bits with a sign can say`);
   return value as bigint;
 }
 

@@ -1,3 +1,4 @@
+import { KindredError } from "@kindred/errors";
 import type { DecodedArray, SchemaTree } from "hyparquet";
 
 /** Lists of single values out of the elements and levels of pages; a list may go on in the next page. */
@@ -42,7 +43,10 @@ export class ListAssembler {
       } else if (!this.#open || this.#missing) throw new RangeError("a list goes on that has not begun");
       if (definition === this.#full) at++;
       else if (definition > this.#empty)
-        throw new RangeError("a list lacks an element; lists with missing elements cannot be read");
+        throw new KindredError(
+          "unimplemented",
+          "lists that lack an element cannot be read; write them without",
+        );
       else if (repetition !== 0) throw new RangeError("a list goes on without an element");
     }
     this.#keep(values, begin, at);

@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
+import { KindredError } from "@kindred/errors";
 import type { ColumnMetaData, DecodedArray, PageHeader } from "hyparquet";
 import { parquetHeader, readPage } from "hyparquet/src/column.js";
 import { convert, convertWithDictionary } from "hyparquet/src/convert.js";
@@ -137,6 +138,9 @@ export class PageCursor {
     const { data: values = [] } = readPage(body, header, this.#decoder, this.#dictionary, undefined, 0);
     if (values.length !== valuesOf(header))
       throw new RangeError("a page has another number of values than it says");
+    const missing = header.data_page_header_v2?.num_nulls;
+    if (missing !== undefined && missing !== missingOf(values))
+      throw new RangeError("a page lacks other values than it says");
     return this.#column.convert(checked(values));
   }
 
@@ -158,6 +162,13 @@ export class PageCursor {
   }
 }
 
+function missingOf(values: DecodedArray): number {
+  if (!Array.isArray(values)) return 0;
+  let missing = 0;
+  for (const value of values) if (value === null) missing++;
+  return missing;
+}
+
 /** An index beyond the dictionary gives undefined. */
 function checked(values: DecodedArray): DecodedArray {
   if (Array.isArray(values) && values.includes(undefined))
@@ -170,16 +181,18 @@ function checkHeader(header: PageHeader, left: number): void {
   const bytes = (value: unknown, most: number): boolean =>
     Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most;
   if (!bytes(size, left)) throw new RangeError("a page reaches beyond its column");
-  if (!bytes(full, MAX_PAGE_BYTES)) throw new RangeError(`a page of ${full} bytes is more than is read`);
+  if (!bytes(full, MAX_PAGE_BYTES)) throw tooLarge(`${full} bytes`);
   const values = valuesOf(header);
-  if (values !== undefined && !bytes(values, MAX_PAGE_VALUES))
-    throw new RangeError(`a page of ${values} values is more than is read`);
+  if (values !== undefined && !bytes(values, MAX_PAGE_VALUES)) throw tooLarge(`${values} values`);
   const v2 = header.data_page_header_v2;
   if (v2 === undefined) return;
   const levels = v2.definition_levels_byte_length + v2.repetition_levels_byte_length;
   if (!bytes(levels, Math.min(size, full)) || !bytes(v2.num_nulls, v2.num_values))
     throw new RangeError("a page's header contradicts itself");
 }
+
+const tooLarge = (what: string): KindredError =>
+  new KindredError("unimplemented", `a page of ${what} is more than is read; write smaller pages`);
 
 const valuesOf = (header: PageHeader): number | undefined =>
   header.data_page_header_v2?.num_values ??

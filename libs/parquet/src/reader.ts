@@ -43,11 +43,15 @@ export async function openParquetFile(path: string): Promise<ParquetReader> {
   }
 }
 
-/** An error of the file system or what the decoder says of bytes that make no sense. */
-function readError(path: string, error: unknown, where = ""): KindredError {
-  if (isKindredError(error)) return error;
+/** An error of the file system, a refusal, or what the decoder says of bytes that make no sense. */
+function readError(path: string, error: unknown, where?: string): KindredError {
+  const place = where === undefined ? path : `${where} of ${path}`;
+  if (isKindredError(error)) {
+    if (where === undefined) return error;
+    return new KindredError(error.kind, `${place}: ${error.message}`, { cause: error });
+  }
   if (Error.isError(error) && "syscall" in error) return fileError(`cannot read ${path}`, error);
-  return new KindredError("data-loss", `${path} is damaged${where}: ${messageOf(error)}`, { cause: error });
+  return new KindredError("data-loss", `${place} is damaged: ${messageOf(error)}`, { cause: error });
 }
 
 async function readFooter(path: string, file: FileHandle): Promise<FileMetaData> {
@@ -186,7 +190,7 @@ class FileReader implements ParquetReader {
     try {
       await work;
     } catch (error) {
-      throw readError(this.#path, error, ` in column ${name} of row group ${group}`);
+      throw readError(this.#path, error, `column ${name} of row group ${group}`);
     }
   }
 
