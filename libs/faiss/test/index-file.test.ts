@@ -52,6 +52,24 @@ describe("what FAISS wrote is read as FAISS reads it", () => {
     expect(index).toMatchObject({ kind, approximate });
   });
 
+  test("as earlier versions of FAISS wrote it", async () => {
+    // IwSQ: residuals always, where IwSq says in a byte before the lists whether they are.
+    const residual = await readFile(fixture("ivf-sq-8bit-residual"));
+    const flag = residual.indexOf("ilar") - 1;
+    const earlier = Buffer.concat([residual.subarray(0, flag), residual.subarray(flag + 1)]);
+    earlier.write("IwSQ");
+    const { vectors } = await readAll(await written("IwSQ", earlier));
+    expect(vectors).toEqual((await readAll(fixture("ivf-sq-8bit-residual"))).vectors);
+    // IxFl: its metric is in the header alone.
+    for (const name of ["flat-ip", "flat-l2"]) {
+      const flat = await readFile(fixture(name));
+      flat.write("IxFl");
+      const { index, ...rows } = await readAll(await written("IxFl", flat));
+      const { index: today, ...expected } = await readAll(fixture(name));
+      expect([index.kind, rows]).toEqual([today.kind, expected]);
+    }
+  });
+
   test("batches share no memory", async () => {
     for (const name of ["flat-l2", "ivf-flat", "idmap-sq-fp16"]) {
       await using index = await openFaissIndex(fixture(name));
@@ -166,6 +184,15 @@ describe("what is no index, or not all of it", () => {
     await expect(batches.next()).rejects.toMatchObject({
       kind: "data-loss",
       message: expect.stringContaining("something writes to it"),
+    });
+  });
+
+  test("indexes inside each other without an end", async () => {
+    const map = (await readFile(fixture("idmap-flat-ip"))).subarray(0, 37);
+    const path = await written("nested", Buffer.concat(Array.from({ length: 10_000 }, () => map)));
+    expect(await failure(path)).toMatchObject({
+      kind: "data-loss",
+      message: expect.stringContaining("more than 6 deep"),
     });
   });
 
