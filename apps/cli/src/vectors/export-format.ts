@@ -1,21 +1,18 @@
 import { extname } from "node:path";
 import { ElementType, type Collection, type ItemBatch } from "@kindred/contracts/vector-store/v1";
 import { npyHeader, NPY_HEADER_BYTES } from "../embedding/npy.ts";
-import { NO_HEADER, openVectorFile, type VectorFile, type VectorFormat } from "../embedding/vector-file.ts";
+import { NO_HEADER, openVectorFile, type VectorFormat } from "../embedding/vector-file.ts";
 import { EXIT } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
 import { COLLECTION_KEY, collectionLine, definitionJson } from "../transfer/collection-header.ts";
+import type { FileFormat } from "../transfer/export-file.ts";
 import { itemParquet } from "../transfer/item-parquet.ts";
 import { PARQUET } from "../transfer/parquet-rows.ts";
 import { openParquetSink } from "../transfer/parquet-sink.ts";
 import { storedVectorJson, type VectorShape } from "./vector-text.ts";
 
 /** How items are written: those of a .npy file with their keys in another one. */
-export interface ExportFormat {
-  /** Begins the file of the items. */
-  open: () => Promise<VectorFile<ItemBatch>>;
-  /** For standard output: what stands before all items, and how items are written. */
-  lines: { first: string; encode: (items: ItemBatch) => string };
+export interface ExportFormat extends FileFormat<ItemBatch> {
   /** undefined where the keys are with the items. */
   keys: VectorFormat<ItemBatch> | undefined;
 }
