@@ -9,6 +9,7 @@ const BENCHMARKS: Record<string, string> = {
   "import.ts": "captions/s from a COCO file to searchable, against what the model alone does",
   "search.ts": "searches/s and latency through gRPC, against the same SQL by bare pg",
   "ingest.ts": "rows/s of Ingest through gRPC, against a bare COPY BINARY of the same rows",
+  "copy.ts": "Ingest by COPY into song_embeddings, against INSERTs of many rows and of one",
   "filtered.ts": "searches under filters that pass 50 % to 0.05 %: full k, recall, method, latency",
   "index-plan.ts": "indexes as they were foretold: bytes and time of the build, ratios",
   "recall.ts": "targets of recall against what searches get, what they cost, and estimates against the truth",
