@@ -1,0 +1,169 @@
+// Songs from a PostgreSQL to searchable vectors by the commands that people type: seconds and peak memory of each.
+//   node bench/songs.ts [--songs 1000000] [--dimensions 384] [--rounds 3] [--batch-size 2048] [--skip-upload]
+// See bench/README.md.
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { openParquetFile } from "@kindred/parquet";
+import { openSongSource, readManifest, songsLayout, type ReadMethod, type SongsLayout } from "@kindred/songs";
+import { Client } from "pg";
+import Cursor from "pg-cursor";
+import { median } from "./statistics.ts";
+import { runKindred, type KindredRun } from "./support/kindred-process.ts";
+import { runRounds, secondsOf } from "./support/rounds.ts";
+import { makeSongs } from "./support/song-source.ts";
+import { BENCH_MODEL, startSongsStack, type SongsStack } from "./support/songs-stack.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    songs: { type: "string", default: "1000000" },
+    dimensions: { type: "string", default: "384" },
+    rounds: { type: "string", default: "3" },
+    "batch-size": { type: "string", default: "2048" },
+    "skip-upload": { type: "boolean", default: false },
+  },
+});
+const songs = Number(options.songs);
+const dimensions = Number(options.dimensions);
+const PEAK_GOAL_MIB = 600;
+const READ_GOAL = 10;
+const CURSOR_ROWS = 2_000;
+const MIB = 2 ** 20;
+
+async function commands(stack: SongsStack, layout: SongsLayout): Promise<KindredRun[]> {
+  const folder = ["--folder", layout.folder];
+  const lines = [
+    ["songs", "cache", ...folder],
+    ...(options["skip-upload"] ? [] : [["songs", "setup", "--model", BENCH_MODEL, ...folder]]),
+    [
+      "songs",
+      "embed",
+      "--model",
+      BENCH_MODEL,
+      "--workers",
+      "8",
+      "--batch-size",
+      options["batch-size"],
+      ...folder,
+    ],
+    ...(options["skip-upload"]
+      ? []
+      : [
+          ["songs", "upload", "--store", stack.storeAddress, ...folder],
+          ["index", "create", "songs"],
+        ]),
+    ["songs", "status", ...folder],
+  ];
+  const runs: KindredRun[] = [];
+  for (const args of lines) {
+    const run = await runKindred(args, { env: stack.env });
+    console.log(`  kindred ${args.slice(0, 2).join(" ")}  ${run.seconds.toFixed(1)} s`);
+    if (run.code !== 0)
+      throw new Error(`kindred ${args.join(" ")} ended with ${run.code}:\n${run.out}\n${run.err}`);
+    runs.push(run);
+  }
+  console.log(runs.at(-1)?.out);
+  return runs;
+}
+
+interface Seen {
+  rows: number;
+  characters: number;
+}
+
+/** What a program does that needs every song: the ids and texts as values of JavaScript. */
+async function readParquet(layout: SongsLayout): Promise<Seen> {
+  const seen: Seen = { rows: 0, characters: 0 };
+  for (const { name } of (await readManifest(layout.manifest))?.files ?? []) {
+    await using reader = await openParquetFile(layout.songs(name));
+    for await (const { rows, columns } of reader.batches()) {
+      seen.rows += rows;
+      const lyrics = columns["lyrics"] as ArrayLike<string>;
+      for (let i = 0; i < rows; i += 1) seen.characters += (lyrics[i] as string).length;
+    }
+  }
+  return seen;
+}
+
+/** The query as people write it: a cursor of `pg`, rows as objects. */
+async function readByQuery(url: string): Promise<Seen> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  const seen: Seen = { rows: 0, characters: 0 };
+  const cursor = client.query(
+    new Cursor<{ lyrics: string }>(
+      "SELECT id, name, artist, lyrics FROM songs WHERE lyrics IS NOT NULL ORDER BY id",
+    ),
+  );
+  for (;;) {
+    const rows = await cursor.read(CURSOR_ROWS);
+    if (rows.length === 0) break;
+    seen.rows += rows.length;
+    for (const { lyrics } of rows) seen.characters += lyrics.length;
+  }
+  await client.end();
+  return seen;
+}
+
+/** The query as `kindred songs cache` makes it. */
+async function readBySource(url: string, method: ReadMethod): Promise<Seen> {
+  const columns = { id: "id", name: "name", artist: "artist", lyrics: "lyrics" };
+  await using source = await openSongSource({
+    url,
+    method,
+    selection: { table: "songs", query: null, columns },
+  });
+  const seen: Seen = { rows: 0, characters: 0 };
+  for await (const { ids, lyrics } of source.read(undefined, new AbortController().signal)) {
+    seen.rows += ids.length;
+    for (const text of lyrics) seen.characters += text.length;
+  }
+  return seen;
+}
+
+async function compareReading(stack: SongsStack, layout: SongsLayout): Promise<void> {
+  const results = new Set<string>();
+  const timed = (name: string, read: () => Promise<Seen>) => ({
+    name,
+    run: () => secondsOf(async () => results.add(JSON.stringify(await read()))),
+  });
+  const seconds = await runRounds(
+    [
+      timed("Parquet", () => readParquet(layout)),
+      timed("query by a cursor", () => readByQuery(stack.sourceUrl)),
+      timed("source by COPY", () => readBySource(stack.sourceUrl, "copy")),
+      timed("source by a cursor", () => readBySource(stack.sourceUrl, "cursor")),
+    ],
+    { rounds: Number(options.rounds), budgetS: 1_800 },
+  );
+  if (results.size !== 1) throw new Error(`not everybody read the same: ${[...results].join(", ")}`);
+  const parquet = median(seconds.get("Parquet") ?? []);
+  console.log(
+    `reading all songs, medians of ${seconds.get("Parquet")?.length} rounds   goal of the query ${READ_GOAL}`,
+  );
+  console.table(
+    [...seconds].map(([name, values]) => ({
+      "read by": name,
+      s: median(values).toFixed(2),
+      "songs/s": Math.round(songs / median(values)),
+      "times Parquet": (median(values) / parquet).toFixed(1),
+    })),
+  );
+}
+
+await using stack = await startSongsStack({ dimensions });
+console.log(stack.database);
+const layout = songsLayout(join(stack.folder, "songs"));
+const made = await secondsOf(() => makeSongs(stack.sourceUrl, { songs }));
+console.log(`${songs} songs, ${dimensions} dimensions; made in ${made.toFixed(1)} s`);
+const runs = await commands(stack, layout);
+console.log(`goal of the peak ${PEAK_GOAL_MIB} MiB`);
+console.table(
+  runs.map(({ args, seconds, peakBytes }) => ({
+    command: `kindred ${args.slice(0, 2).join(" ")}`,
+    s: seconds.toFixed(1),
+    "songs/s": Math.round(songs / seconds),
+    "peak MiB": Math.round(peakBytes / MIB),
+  })),
+);
+await compareReading(stack, layout);
+if (runs.some(({ peakBytes }) => peakBytes > PEAK_GOAL_MIB * MIB)) process.exitCode = 1;
