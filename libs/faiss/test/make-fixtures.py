@@ -221,6 +221,7 @@ def on_disk() -> None:
     index.replace_invlists(lists)
     index.add(X)
     refuse("on-disk", index)
+    os.remove("on-disk.ivfdata")
 
 
 def main() -> None:

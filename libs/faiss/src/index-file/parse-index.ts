@@ -1,8 +1,9 @@
 import { KindredError } from "@kindred/errors";
 import { float32Codec, type Codec } from "./codec.ts";
 import type { FieldReader } from "./field-reader.ts";
+import { damaged } from "./index-source.ts";
 import { readInvertedLists, type InvertedLists } from "./inverted-lists.ts";
-import { coarseQuantizerOf, refusal, rewriteAsFlat } from "./refusal.ts";
+import { coarseQuantizerOf, refusal, rewriteAsFlat, type Where } from "./refusal.ts";
 import { readScalarQuantizer } from "./scalar-quantizer.ts";
 
 export type Metric = "inner-product" | "l2";
@@ -177,14 +178,15 @@ async function skipGraph(fields: FieldReader, count: number): Promise<void> {
 
 async function parseIvfFlat(fields: FieldReader, inside: readonly string[]): Promise<ParsedIndex> {
   const kind = "IndexIVFFlat";
+  const where = { path: fields.source.path, inside: [...inside, kind] };
   const { header, lists } = await readIvfHeader(fields, kind, inside);
   const codec = float32Codec(header.dimensions);
   const inverted = await readInvertedLists(fields, {
     lists,
     codeBytes: codec.bytes,
-    inside: [...inside, kind],
+    inside: where.inside,
   });
-  checkListed(fields, header, inverted);
+  checkListed(header, inverted, where);
   return {
     ...header,
     kind,
@@ -199,14 +201,15 @@ async function parseIvfScalarQuantized(
   inside: readonly string[],
 ): Promise<ParsedIndex> {
   const name = "IndexIVFScalarQuantizer";
+  const where = { path: fields.source.path, inside: [...inside, name] };
   const { header, lists, quantizer } = await readIvfHeader(fields, name, inside);
   const { type, codec } = await readScalarQuantizer(fields, header, [...inside, name]);
   const codeBytes = await fields.count("the code size of the index");
   if (codeBytes !== codec.bytes)
     throw fields.fault(`the codes of ${name} are ${codeBytes} bytes, those of ${type} ${codec.bytes}`);
   const byResidual = fourcc === "IwSQ" || (await fields.boolean("whether codes are of residuals"));
-  const inverted = await readInvertedLists(fields, { lists, codeBytes, inside: [...inside, name] });
-  checkListed(fields, header, inverted);
+  const inverted = await readInvertedLists(fields, { lists, codeBytes, inside: where.inside });
+  checkListed(header, inverted, where);
   const { storage } = quantizer;
   if (byResidual && inverted.rows > 0 && (storage.type !== "flat" || quantizer.count !== lists))
     throw fields.fault(
@@ -281,9 +284,14 @@ function checkAgreement(fields: FieldReader, name: string, outer: Header, inner:
       );
 }
 
-function checkListed(fields: FieldReader, { count }: Header, { rows }: InvertedLists): void {
-  if (rows !== count)
-    throw fields.fault(
-      `the index counts ${count} vectors, its lists have ${rows} (FAISS leaves out vectors with NaN in them, and counts them)`,
-    );
+/** Each vector must be in a list. The index is the last of `where.inside`. */
+function checkListed({ count }: Header, { rows }: InvertedLists, { path, inside }: Where): void {
+  if (rows === count) return;
+  const name = inside.at(-1) ?? "the index";
+  if (rows > count) throw damaged(path, `${name} counts ${count} vectors, and its lists have ${rows}`);
+  throw new KindredError(
+    "data-loss",
+    `${path} is not complete: ${name} counts ${count} vectors, and its lists have ${rows}. FAISS leaves out vectors ` +
+      `with NaN in them and counts them all the same. ${rewriteAsFlat({ path, inside })}`,
+  );
 }

@@ -147,7 +147,7 @@ function explain(reason: Reason, where: Where): string {
         rewriteAsFlat(where, { approximate: true })
       );
     case "transformed":
-      return `It keeps its vectors transformed, not as they were added. ${rewriteAsFlat(where)} (ids other than positions are lost)`;
+      return `It keeps its vectors transformed, not as they were added. ${rewriteAsFlat(where)} (approximate where it dropped dimensions, and without ids of its own)`;
     case "other layout":
       return `Kindred does not read how it keeps its vectors. ${rewriteAsFlat(where)}`;
     case "elsewhere":
