@@ -76,7 +76,7 @@ export async function compareNeighbours(
     replies.forEach(({ hits, plan }, i) => {
       const paths = hits.map(({ image }) => image?.imagePath ?? "");
       overlaps.push(exact.overlap(from + i, paths));
-      const method = METHODS[plan?.method ?? SearchMethod.UNSPECIFIED];
+      const method = METHODS[plan?.method ?? SearchMethod.UNSPECIFIED] ?? "unknown";
       methods.set(method, (methods.get(method) ?? 0) + 1);
     });
     options.onAsked?.(overlaps.length);
