@@ -1,8 +1,11 @@
-import type { ColumnChunk, SchemaElement, SchemaTree } from "hyparquet";
+import { crc32 } from "node:zlib";
+import type { ColumnChunk, ParquetType, SchemaElement, SchemaTree } from "hyparquet";
 import { parquetSchema } from "hyparquet";
-import type { ParquetWriter as FileEncoder } from "hyparquet-writer";
+import { ByteWriter, type ParquetWriter as FileEncoder } from "hyparquet-writer";
 import { writeColumn } from "hyparquet-writer/src/column.js";
-import { writeDataPageV2 } from "hyparquet-writer/src/datapage.js";
+import { writePageHeader } from "hyparquet-writer/src/datapage.js";
+import { writeRleBitPackedHybrid } from "hyparquet-writer/src/encoding.js";
+import { writePlain } from "hyparquet-writer/src/plain.js";
 import { compressors } from "./codecs.ts";
 import { encodingOf } from "./schema.ts";
 import type { ParquetColumn } from "./types.ts";
@@ -42,6 +45,7 @@ export function writeRowGroup(
   });
 }
 
+type Writer = FileEncoder["writer"];
 type ColumnEncoder = Parameters<typeof writeColumn>[0]["column"];
 
 function columnEncoder(
@@ -86,6 +90,14 @@ function writeValues(
 
 type List = Float32Array | readonly string[];
 
+interface ListPage {
+  values: Float32Array | string[];
+  definitions: number[];
+  repetitions: number[];
+  /** The definition level of an element, 1 or 2, which is also how many bits the levels have. */
+  full: number;
+}
+
 function writeLists(
   encoder: FileEncoder,
   tree: SchemaTree,
@@ -95,24 +107,19 @@ function writeLists(
   const { writer } = encoder;
   const list = tree.children[0] as SchemaTree;
   const leaf = list.children[0] as SchemaTree;
-  const schemaPath = [tree.element, list.element, leaf.element];
+  const type = leaf.element.type as ParquetType;
   const start = writer.offset;
   let uncompressed = 0;
   let values = 0;
   for (const [from, to] of pagesOf(rows as readonly (List | null)[])) {
-    const pageData = levelsOf(rows.slice(from, to) as (List | null)[], column);
-    values += pageData.definitionLevels.length;
-    uncompressed += writeDataPageV2({
-      writer,
-      column: columnEncoder(encoder, column, schemaPath),
-      encoding: "PLAIN",
-      pageData,
-    });
+    const page = levelsOf(rows.slice(from, to) as (List | null)[], column);
+    values += page.definitions.length;
+    uncompressed += writePage(writer, type, page);
   }
   return {
     file_offset: BigInt(start),
     meta_data: {
-      type: leaf.element.type as "FLOAT" | "BYTE_ARRAY",
+      type,
       encodings: ["PLAIN", "RLE"],
       path_in_schema: leaf.path,
       codec: CODEC,
@@ -122,6 +129,43 @@ function writeLists(
       data_page_offset: BigInt(start),
     },
   };
+}
+
+/**
+ * A page of version 1, whose levels are compressed with the values: the checksum is one of both, where a changed bit of
+ * the bare levels of version 2 moves elements from one list to the next.
+ *
+ * @returns its bytes before compression, with the header
+ */
+function writePage(writer: Writer, type: ParquetType, page: ListPage): number {
+  const body = new ByteWriter(PAGE_BYTES);
+  for (const [levels, bits] of [
+    [page.repetitions, 1],
+    [page.definitions, page.full],
+  ] as const) {
+    const encoded = new ByteWriter();
+    writeRleBitPackedHybrid(encoded, levels, bits);
+    body.appendUint32(encoded.offset);
+    body.appendBytes(encoded.getBytes());
+  }
+  writePlain(body, page.values, type, undefined);
+  const compressed = compressors[CODEC](body.getBytes());
+  const start = writer.offset;
+  writePageHeader(writer, {
+    type: "DATA_PAGE",
+    uncompressed_page_size: body.offset,
+    compressed_page_size: compressed.byteLength,
+    crc: crc32(compressed) | 0,
+    data_page_header: {
+      num_values: page.definitions.length,
+      encoding: "PLAIN",
+      definition_level_encoding: "RLE",
+      repetition_level_encoding: "RLE",
+    },
+  });
+  const header = writer.offset - start;
+  writer.appendBytes(compressed);
+  return header + body.offset;
 }
 
 /** Rows of each page, from and to; a row is never in two of them. */
@@ -143,23 +187,23 @@ function* pagesOf(rows: readonly (List | null)[]): Generator<[number, number]> {
  * The elements of lists, one after the other, with what says where each list begins: the levels of the Dremel paper, as in
  * https://parquet.apache.org/docs/file-format/nestedencoding/. A missing or empty list has a level and no element.
  */
-function levelsOf(rows: readonly (List | null)[], { nullable }: ParquetColumn) {
+function levelsOf(rows: readonly (List | null)[], { nullable }: ParquetColumn): ListPage {
   const empty = nullable ? 1 : 0;
   const full = empty + 1;
-  const definitionLevels: number[] = [];
-  const repetitionLevels: number[] = [];
+  const definitions: number[] = [];
+  const repetitions: number[] = [];
   for (const list of rows) {
     const length = list?.length ?? 0;
     if (length === 0) {
-      definitionLevels.push(list === null ? 0 : empty);
-      repetitionLevels.push(0);
+      definitions.push(list === null ? 0 : empty);
+      repetitions.push(0);
     }
     for (let i = 0; i < length; i++) {
-      definitionLevels.push(full);
-      repetitionLevels.push(i === 0 ? 0 : 1);
+      definitions.push(full);
+      repetitions.push(i === 0 ? 0 : 1);
     }
   }
-  return { values: joined(rows), definitionLevels, repetitionLevels, maxDefinitionLevel: full };
+  return { values: joined(rows), definitions, repetitions, full };
 }
 
 function joined(rows: readonly (List | null)[]): Float32Array | string[] {

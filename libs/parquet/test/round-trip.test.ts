@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "@jest/globals";
-import { openParquetFile, type ParquetColumn, type ParquetType } from "@kindred/parquet";
+import { createParquetFile, openParquetFile, type ParquetColumn, type ParquetType } from "@kindred/parquet";
 import fc from "fast-check";
 import { readRows, testFolder, writeRows } from "./files.ts";
 
@@ -66,10 +67,10 @@ test("what is written is read, whatever the values, the batches and the row grou
 });
 
 describe("many pages in a row group", () => {
-  const rows = 3000;
+  const rows = 1500;
   const data = {
     id: Array.from({ length: rows }, (_, i) => BigInt(i)),
-    // Of one kilobyte: three pages; every third is missing.
+    // Of more than a kilobyte: two pages; every third is missing.
     words: Array.from({ length: rows }, (_, i) => (i % 3 === 0 ? null : `${i} ${"ä".repeat(700)}`)),
     // The same few over and over: a dictionary.
     artist: Array.from({ length: rows }, (_, i) =>
@@ -94,10 +95,10 @@ describe("many pages in a row group", () => {
     await using folder = await testFolder();
     const path = folder.file("pages.parquet");
     expect(await writeRows(path, described, data, { batch: 700 })).toMatchObject({ rows, rowGroups: 1 });
-    for (const firstRow of [0, 1, 699, 1500, 2999]) {
-      expect(await readRows(path, { firstRow })).toEqual(
-        Object.fromEntries(Object.entries(data).map(([name, all]) => [name, all.slice(firstRow)])),
-      );
+    for (const firstRow of [0, 749, 1499]) {
+      const rest = Object.fromEntries(Object.entries(data).map(([name, all]) => [name, all.slice(firstRow)]));
+      // Jest's own comparison takes seconds for half a million numbers.
+      expect(isDeepStrictEqual(await readRows(path, { firstRow }), rest)).toBe(true);
     }
   });
 
@@ -150,7 +151,6 @@ test("texts of the footer come back, and none are none", async () => {
 test("what is appended is copied", async () => {
   await using folder = await testFolder();
   const path = folder.file("copy.parquet");
-  const { createParquetFile } = await import("@kindred/parquet");
   await using writer = await createParquetFile(path, {
     columns: [
       { name: "v", type: "float32s", nullable: false },
