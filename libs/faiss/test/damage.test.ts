@@ -53,7 +53,7 @@ test("any byte changed: an error, or vectors", async () => {
         expect(FINE).toContain(await outcomeOf(copy));
       },
     ),
-    { numRuns: 800 },
+    { numRuns: 400 },
   );
 }, 120_000);
 
@@ -80,7 +80,7 @@ test("any field made as large or as small as can be: an error, or vectors", asyn
         expect(FINE).toContain(await outcomeOf(copy));
       },
     ),
-    { numRuns: 800 },
+    { numRuns: 400 },
   );
 }, 120_000);
 
@@ -96,7 +96,7 @@ test("cut anywhere, with anything put in its place: an error, or vectors", async
         );
       },
     ),
-    { numRuns: 800 },
+    { numRuns: 400 },
   );
 }, 120_000);
 
@@ -107,6 +107,6 @@ test("one file put into another: an error, or vectors", async () => {
         await outcomeOf(Buffer.concat([outer.content.subarray(0, place), inner.content])),
       );
     }),
-    { numRuns: 800 },
+    { numRuns: 400 },
   );
 }, 120_000);
