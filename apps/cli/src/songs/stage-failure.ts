@@ -26,7 +26,6 @@ function exitCodeOf(stage: Stage, cause: unknown): ExitCode | undefined {
 
 function remedyOf(stage: Stage, cause: unknown, usual: string | undefined): string | undefined {
   if (!isKindredError(cause)) return usual;
-  if (stage === "cache" && cause.kind === "resource-exhausted") return "Make room on the disk.";
   if (stage !== "service") return undefined;
   if (isDenied(cause.metadata)) return "Give the embedding service a key that is valid, and restart it.";
   // Calls that may succeed a moment later have been made again for as long as patience lasted.
