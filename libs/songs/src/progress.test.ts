@@ -97,7 +97,7 @@ describe("waits", () => {
 
   test("for a service are none for a limit", () => {
     const { progress } = progressAt();
-    using _wait = progress.waiting("the service is away", { rateLimit: false });
+    progress.waiting("the service is away", { rateLimit: false });
     expect(progress.snapshot()).toMatchObject({ waiting: "the service is away", rateLimitWaits: 0 });
   });
 });

@@ -1,6 +1,6 @@
 import { KindredError } from "@kindred/errors";
 
-const BATCH_ROWS = 2_000;
+const BATCH_ROWS = 1_000;
 /** Characters of a batch: lyrics may be of any length. */
 const BATCH_CHARACTERS = 4 * 2 ** 20;
 /** What stands between words, of any script; a text of nothing else has no lyrics. */

@@ -231,7 +231,7 @@ describe("a run that ended early", () => {
     const progress = whenRead(7_000, () => controller.abort(new Error("stopped")));
     await expect(run({ progress, signal: controller.signal })).rejects.toThrow("stopped");
     await writeFile(layout.songs("songs-000009.parquet"), "torn");
-    await writeFile(layout.songs("songs-000008.parquet.4711.part"), "torn");
+    await writeFile(layout.songs("songs-000008.parquet.partial"), "torn");
     await writeFile(layout.songs("notes.txt"), "mine");
     const { manifest } = await run();
     await expectSongs();
@@ -268,7 +268,9 @@ describe("songs that came later", () => {
     await client.query("UPDATE changing SET lyrics = 'changed' WHERE id = 12");
     const controller = new AbortController();
     const progress = whenRead(2_000, () => controller.abort(new Error("stopped")));
-    await expect(run({ selection, mode: "anew", progress, signal: controller.signal })).rejects.toThrow();
+    await expect(run({ selection, mode: "anew", progress, signal: controller.signal })).rejects.toThrow(
+      "stopped",
+    );
     expect(await readManifest(layout.manifest)).toEqual(before.manifest);
     expect((await readAll())[0]?.[3]).not.toBe("changed");
     const { manifest } = await run({ selection });
@@ -284,12 +286,13 @@ describe("songs that came later", () => {
 
   test("are not read in place of files that are being embedded", async () => {
     await run();
-    await using _embedding = await startSongsRun(
+    await using embedding = await startSongsRun(
       layout,
       "embed",
       new Progress({ command: "embed", phase: "embedding" }),
       { onRecordError: () => undefined },
     );
+    expect(embedding.takenOver).toBe(false);
     await expect(run({ mode: "anew" })).rejects.toThrow(/kindred songs embed reads these files, as process/);
   });
 });

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { ConfigError } from "@kindred/config";
-import { isKindredError } from "@kindred/errors";
+import { isKindredError, messageOf } from "@kindred/errors";
 import {
   cacheSongs,
   openSongSource,
@@ -20,6 +20,7 @@ import { integerOption } from "../commands/parse.ts";
 import type { Context } from "../context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
+import { isNetworkCode, systemCodeOf } from "../system-error.ts";
 import { formatBytes, formatCount, plural } from "../terminal/format.ts";
 import { resumeLine } from "./resume-line.ts";
 import { runSongsCommand } from "./run-songs-command.ts";
@@ -101,7 +102,7 @@ async function cache(context: Context, options: CacheOptions, command: Command):
     async ({ signal, note }) => {
       const openSource = (): Promise<SongSource> =>
         openSongSource({ url, selection, method: options.method });
-      const done = await namingSource(() =>
+      const done = await namingCauses(() =>
         cacheSongs({ layout, openSource, progress }, { mode, fileRows: options.fileRows, signal, note }),
       );
       return { result: done, summary: summaryOf(done) };
@@ -154,19 +155,30 @@ function modeOf({ incremental = false, anew = false }: CacheOptions): CacheMode 
   return anew ? "anew" : incremental ? "incremental" : "once";
 }
 
-/** The database that cannot be reached is not Kindred: its errors are told as they are. */
-async function namingSource<T>(work: () => Promise<T>): Promise<T> {
+/** The database that cannot be reached is not Kindred, and a folder that cannot be written is no service that is busy. */
+async function namingCauses<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!isKindredError(error)) throw error;
-    const { kind, message } = error;
-    if (kind !== "unavailable" && kind !== "failed-precondition") throw error;
-    throw new Failure(`${message}.`, {
-      exitCode: kind === "unavailable" ? EXIT.unavailable : EXIT.failure,
-      cause: error,
-    });
+    const exitCode = exitCodeOf(error);
+    if (exitCode === undefined) throw error;
+    const remedy = exitCode === EXIT.cannotWrite ? "Make room, or name another --folder." : undefined;
+    throw new Failure(`${messageOf(error).replace(/\.$/, "")}.`, { exitCode, remedy, cause: error });
   }
+}
+
+/** undefined for what is told as it is. */
+function exitCodeOf(error: unknown): ExitCode | undefined {
+  const systemCode = systemCodeOf(error);
+  if (systemCode !== undefined && !isNetworkCode(systemCode)) return EXIT.cannotWrite;
+  if (!isKindredError(error)) return undefined;
+  const codes: Partial<Record<typeof error.kind, ExitCode>> = {
+    unavailable: EXIT.unavailable,
+    "failed-precondition": EXIT.failure,
+    "resource-exhausted": EXIT.unavailable,
+    "data-loss": EXIT.data,
+  };
+  return codes[error.kind];
 }
 
 function summaryOf({ manifest, wasComplete, rows, skipped }: CacheSongsResult): string {
