@@ -94,6 +94,7 @@ async function plan(
   }
   for (const { name, message, outcome } of checks)
     if (outcome === "warning") context.note(`${name}: ${message}`);
+  noteFewerLists(context, forecast, wish.lists ?? collection.indexPolicy.lists);
   const state: Checkpoint = {
     index_name: await chooseIndexName(deps.indexes, collection, forecast.spec, indexName, { signal }),
     forecast,
@@ -103,6 +104,18 @@ async function plan(
   };
   await context.checkpoint(checkpointJson(state));
   return state;
+}
+
+/** Whoever has named a number of lists is told where there are fewer. */
+function noteFewerLists(
+  { note }: OperationContext,
+  { spec }: IndexForecast,
+  asked: number | undefined,
+): void {
+  if (spec.method !== "ivfflat" || asked === undefined || spec.lists >= asked) return;
+  note(
+    `${spec.lists} lists and not ${asked}: k-means of more takes more memory than a build may have (INDEX_BUILD_MEMORY)`,
+  );
 }
 
 async function build(work: Build): Promise<JsonObject> {

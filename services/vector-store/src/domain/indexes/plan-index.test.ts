@@ -167,8 +167,13 @@ describe("what is chosen where nobody says", () => {
   });
 
   test("as many lists as k-means has memory for", async () => {
-    const { chosen } = await planFor({ wish: { method: "ivfflat" }, rows: 10 ** 9, memoryBytes: 2 ** 28 });
+    const { chosen, reasons } = await planFor({
+      wish: { method: "ivfflat" },
+      rows: 10 ** 9,
+      memoryBytes: 2 ** 28,
+    });
     expect(chosen?.spec).toMatchObject({ method: "ivfflat" });
+    expect(reasons.join()).toContain("k-means of 31623 lists takes more memory than a build may have");
     expect(chosen?.buildMemoryBytes).toBeLessThanOrEqual(2 ** 28);
     expect(chosen?.buildMemoryBytes).toBeGreaterThan(2 ** 27);
   });
