@@ -6,8 +6,10 @@ import { loadConfig } from "@kindred/config";
 import { databaseSettings, openDatabase, type Database } from "@kindred/postgres";
 import { describeWithSharedData, silentLogger, startStack, type Stack } from "@kindred/testing";
 import { kindred, type Outcome } from "./kindred.ts";
+import { runInProcess } from "./run-in-process.ts";
 
-// The command, the services, the model and the database, all real, and data sets that FAISS itself has written.
+// The services, the model and the database, all real, and data sets that FAISS itself has written. The command runs in this process, once in
+// one of its own.
 
 describeWithSharedData("faiss", "the shared data sets of FAISS", (shared) => {
   let folder: string;
@@ -29,12 +31,13 @@ describeWithSharedData("faiss", "the shared data sets of FAISS", (shared) => {
     rmSync(folder, { recursive: true, force: true });
   });
 
+  const env = (): Record<string, string> => ({
+    KINDRED_URL: stack.originUrl as string,
+    KINDRED_HOME: folder,
+    KINDRED_CACHE_DIR: join(folder, "cache"),
+  });
   const faiss = (...args: string[]): Promise<Outcome> =>
-    kindred(["faiss", ...args, "--from", shared], {
-      KINDRED_URL: stack.originUrl as string,
-      KINDRED_HOME: folder,
-      KINDRED_CACHE_DIR: join(folder, "cache"),
-    });
+    runInProcess(["faiss", ...args, "--from", shared], env());
 
   async function rows(): Promise<{ images: number; embeddings: number }> {
     const { rows: found } = await database.query<{ images: number; embeddings: number }>(
@@ -68,7 +71,7 @@ describeWithSharedData("faiss", "the shared data sets of FAISS", (shared) => {
   );
 
   test("with --apply the sound ones are taken over, and neighbours are the same", async () => {
-    const { code, out } = await faiss("migrate", "--apply", "--json");
+    const { code, out } = await kindred(["faiss", "migrate", "--from", shared, "--apply", "--json"], env());
     expect(code).toBe(65);
     const report = JSON.parse(out) as { datasets: Record<string, unknown>[]; refused: { dataset: string }[] };
     expect(report.refused.map(({ dataset }) => dataset)).toEqual([
@@ -103,10 +106,8 @@ describeWithSharedData("faiss", "the shared data sets of FAISS", (shared) => {
   test("again, also from another folder, nothing is added", async () => {
     const before = await rows();
     cpSync(join(shared, "coco_idmap"), join(folder, "renamed"), { recursive: true });
-    const { code, out } = await kindred(
-      ["faiss", "migrate", "--from", join(folder, "renamed"), "--apply", "--json", "--queries", "0"],
-      { KINDRED_URL: stack.originUrl as string, KINDRED_HOME: folder },
-    );
+    const args = ["--from", join(folder, "renamed"), "--apply", "--json", "--queries", "0"];
+    const { code, out } = await runInProcess(["faiss", "migrate", ...args], env());
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({
       datasets: [{ images_added: 0, embeddings_added: 0, embeddings_existing: 400, neighbours: null }],
@@ -115,10 +116,8 @@ describeWithSharedData("faiss", "the shared data sets of FAISS", (shared) => {
   }, 60_000);
 
   test("what was taken over is found by text", async () => {
-    const { code, out } = await kindred(["search", "a big grizzly bear", "-k", "1", "--json"], {
-      KINDRED_URL: stack.originUrl as string,
-      KINDRED_HOME: folder,
-    });
+    const args = ["search", "a big grizzly bear", "-k", "1", "--json"];
+    const { code, out } = await runInProcess(args, env());
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({
       hits: [{ image: { description: expect.stringMatching(/bear/i) } }],
