@@ -93,11 +93,18 @@ export function encodeSegmentHeader({ shape, cacheId, segment }: Omit<SegmentHea
   return header;
 }
 
+/** What is wrong with a segment's beginning. */
+export interface SegmentFault {
+  fault: string;
+  /** It is whole, but later than this code. */
+  version?: number;
+}
+
 /**
  * @param start the first bytes of a file, SEGMENT_HEADER_MAX_BYTES of them where there are so many
  * @returns what is wrong, when it is no header that can be believed
  */
-export function decodeSegmentHeader(start: Buffer): SegmentHeader | { fault: string } {
+export function decodeSegmentHeader(start: Buffer): SegmentHeader | SegmentFault {
   if (start.length < SEGMENT_HEADER_MIN_BYTES) return { fault: "is too short for its header" };
   if (!start.subarray(0, 8).equals(SEGMENT_MAGIC)) return { fault: "does not begin as a segment does" };
   const bytes = start.readUInt32LE(12);
@@ -108,8 +115,7 @@ export function decodeSegmentHeader(start: Buffer): SegmentHeader | { fault: str
   header.writeUInt32LE(0, 44);
   if (crc32(header) !== start.readUInt32LE(44)) return { fault: "has a damaged header" };
   const version = header.readUInt32LE(8);
-  if (version !== VERSION)
-    return { fault: `is of version ${version} of the format, this Kindred knows ${VERSION}` };
+  if (version !== VERSION) return { fault: `is of version ${version}`, version };
   const dimensions = header.readUInt32LE(36);
   if (
     aligned(SEGMENT_HEADER_MIN_BYTES + spaceBytes) !== bytes ||

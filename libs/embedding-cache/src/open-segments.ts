@@ -1,9 +1,15 @@
 import { open, type FileHandle } from "node:fs/promises";
-import { KindredError } from "@kindred/errors";
 import { refuseBigEndian } from "./format.ts";
 import { RunSet } from "./run-set.ts";
 import { scanSegment, type SegmentFile, type SegmentScan } from "./scan-segment.ts";
-import { damaged, listSegments, readSegmentHeader, refuseMissing, segmentPath } from "./segments.ts";
+import {
+  damaged,
+  listSegments,
+  readSegmentHeader,
+  refuseForeign,
+  refuseMissing,
+  segmentPath,
+} from "./segments.ts";
 import type { CacheShape } from "./types.ts";
 
 /** Where one record is. */
@@ -35,7 +41,7 @@ export async function openSegment(path: string, segment: number, flags: "r" | "r
   const handle = await open(path, flags);
   try {
     const { size } = await handle.stat();
-    const header = await readSegmentHeader(handle);
+    const header = await readSegmentHeader(handle, path);
     if ("fault" in header) throw damaged(path, header.fault);
     if (header.segment !== segment) throw damaged(path, `is segment ${header.segment} under another's name`);
     return { path, handle, header, size };
@@ -66,7 +72,7 @@ export async function scanCache(
     const file = await openSegment(path, segment, "r");
     try {
       first ??= file.header;
-      refuseStranger(file, first);
+      refuseForeign(path, file.header, first);
       const scan = await scanSegment(file, (added, block) => {
         ids.addAll(added, (position) => {
           latest.set(added[position] as bigint, { segment, offset: block.offset, position });
@@ -82,14 +88,6 @@ export async function scanCache(
     }
   }
   return first && { shape: first.shape, cacheId: first.cacheId, segments, ids, latest };
-}
-
-function refuseStranger({ path, header }: SegmentFile, first: SegmentFile["header"]): void {
-  if (header.cacheId === first.cacheId) return;
-  throw new KindredError(
-    "data-loss",
-    `${path} belongs to another embedding cache than the first segment of its folder: put it back to its own folder.`,
-  );
 }
 
 /** Records of the block that count; the same arrays when all of them do. */

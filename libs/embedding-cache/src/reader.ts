@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isKindredError, KindredError } from "@kindred/errors";
+import { readLock } from "@kindred/process";
 import {
   openSegment,
   scanCache,
@@ -8,7 +10,7 @@ import {
   type ScannedSegment,
 } from "./open-segments.ts";
 import { readRecords } from "./scan-segment.ts";
-import { damaged } from "./segments.ts";
+import { damaged, LOCK } from "./segments.ts";
 import { onDisk } from "./storage.ts";
 import type { CachedBlock, CachePosition, EmbeddingCacheReader } from "./types.ts";
 
@@ -36,7 +38,7 @@ async function scanTwice(folder: string): Promise<ScannedCache | undefined> {
     return await scan();
   } catch (error) {
     if (!isKindredError(error) || error.kind !== "data-loss") throw error;
-    await sleep(SECOND_LOOK_MS);
+    if (await readLock(join(folder, LOCK))) await sleep(SECOND_LOOK_MS);
     return await scan();
   }
 }

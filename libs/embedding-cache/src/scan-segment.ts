@@ -160,7 +160,7 @@ export async function scanSegment(
     }
     accept(block);
   }
-  if (bad !== undefined && (await findHeader(file, bad + ALIGNMENT, ["checkpoint", "seal"]))) {
+  if (bad !== undefined && (await findHeader(file, bad + BLOCK_HEADER_BYTES, ["checkpoint", "seal"]))) {
     throw damaged(file.path, `is damaged in the block at byte ${bad}`);
   }
   return { blocks, end: bad ?? offset, sealed, unmarked: unsure.length > 0 };

@@ -5,12 +5,16 @@ import {
   decodeSegmentHeader,
   encodeSegmentHeader,
   SEGMENT_HEADER_MAX_BYTES,
+  type SegmentFault,
   type SegmentHeader,
 } from "./format.ts";
 import { readFully, syncFolder, writeFully } from "./storage.ts";
 
 const SEGMENT = /^segment-(\d{6,9})\.emb$/;
 const UNFINISHED = /^segment-\d{6,9}\.emb\.new$/;
+
+/** Held by who writes. */
+export const LOCK = "writer.lock";
 
 export const segmentName = (segment: number): string => `segment-${String(segment).padStart(6, "0")}.emb`;
 export const segmentPath = (folder: string, segment: number): string => join(folder, segmentName(segment));
@@ -69,8 +73,25 @@ export async function createSegment(
   }
 }
 
-/** @returns what is wrong, when it is no header that can be believed */
-export async function readSegmentHeader(handle: FileHandle): Promise<SegmentHeader | { fault: string }> {
+/**
+ * @returns what is wrong, when it is no header that can be believed
+ * @throws KindredError unimplemented for a version of the format that this code does not know
+ */
+export async function readSegmentHeader(
+  handle: FileHandle,
+  path: string,
+): Promise<SegmentHeader | SegmentFault> {
   const start = Buffer.alloc(SEGMENT_HEADER_MAX_BYTES);
-  return decodeSegmentHeader(start.subarray(0, await readFully(handle, start, 0)));
+  const header = decodeSegmentHeader(start.subarray(0, await readFully(handle, start, 0)));
+  if (!("fault" in header) || header.version === undefined) return header;
+  throw new KindredError("unimplemented", `${path} ${header.fault} of the format: it needs a later Kindred`);
+}
+
+/** @throws KindredError data-loss for a segment that another cache's writer made */
+export function refuseForeign(path: string, header: SegmentHeader, first: SegmentHeader): void {
+  if (header.cacheId === first.cacheId) return;
+  throw new KindredError(
+    "data-loss",
+    `${path} belongs to another embedding cache than the segments before it: put it back into its own folder`,
+  );
 }

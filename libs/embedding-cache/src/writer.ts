@@ -16,7 +16,7 @@ import {
 import { scanCache, type ScannedCache } from "./open-segments.ts";
 import { PendingRecords } from "./pending-records.ts";
 import { RunSet } from "./run-set.ts";
-import { createSegment, removeUnfinished } from "./segments.ts";
+import { createSegment, LOCK, removeUnfinished } from "./segments.ts";
 import { onDisk, storageError, syncFolder, writeFully } from "./storage.ts";
 import type { CacheShape, EmbeddingCacheWriter } from "./types.ts";
 
@@ -30,7 +30,6 @@ export interface EmbeddingCacheWriterOptions {
 const MIB = 2 ** 20;
 const BLOCK_BYTES = { default: 4 * MIB, max: 256 * MIB };
 const SEGMENT_BYTES = { default: 256 * MIB, max: 2 ** 40 };
-const LOCK = "writer.lock";
 
 /**
  * Opens a cache for writing, and makes it when there is none. What a killed writer left half written at the end is cut off.

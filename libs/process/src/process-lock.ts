@@ -83,8 +83,8 @@ export async function readLock(path: string): Promise<number | undefined> {
 /** The file is there with all that it says, or not at all: an empty one would be taken for stale. */
 function tryCreate(path: string, text: string): boolean {
   const whole = `${path}.${process.pid}.${randomUUID()}`;
-  writeFileSync(whole, text);
   try {
+    writeFileSync(whole, text);
     linkSync(whole, path);
     return true;
   } catch (error) {
