@@ -63,8 +63,8 @@ export async function startSongsStack(options: { dimensions: number }): Promise<
       services: ["embedding", "vector-store"],
       databaseUrl: server.url,
       env: {
-        LOG_LEVEL: "warn",
-        METRICS_ADDRESS: "",
+        // That there is no metrics service is as it should be.
+        LOG_LEVEL: "error",
         EMBEDDING_MODELS: BENCH_MODEL,
         EMBEDDING_CATALOGUE: catalogue,
         // What a benchmark measures, it has begun itself.

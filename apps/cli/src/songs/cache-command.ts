@@ -22,7 +22,7 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
 import { isNetworkCode, systemCodeOf } from "../system-error.ts";
 import { formatBytes, formatCount, plural } from "../terminal/format.ts";
-import { resumeLine } from "./resume-line.ts";
+import { resumeCommand } from "./resume-command.ts";
 import { runSongsCommand } from "./run-songs-command.ts";
 import { addFolderOption, layoutOf, songsConfig, type SongsOptions } from "./songs-options.ts";
 
@@ -97,7 +97,9 @@ async function cache(context: Context, options: CacheOptions, command: Command):
       progress,
       // What was read anew so far is gone on with, and not begun anew once more.
       resume: () =>
-        resumeLine(command, { without: ["sourceUrl", ...(existsSync(layout.nextManifest) ? ["anew"] : [])] }),
+        resumeCommand(command, {
+          without: ["sourceUrl", ...(existsSync(layout.nextManifest) ? ["anew"] : [])],
+        }),
     },
     async ({ signal, note }) => {
       const openSource = (): Promise<SongSource> =>

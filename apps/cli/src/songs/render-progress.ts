@@ -1,5 +1,5 @@
 import type { ProgressSnapshot } from "@kindred/songs";
-import { formatBytes, formatCount, formatMs, formatPercent, plural } from "../terminal/format.ts";
+import { formatBytes, formatCount, formatMs, plural } from "../terminal/format.ts";
 
 /** "reading: 1,200,000 of ~12,000,000 songs, 10 %, 41,000/s, 4 min 23 s left, 2.1 GiB, 310 without lyrics" */
 export function progressLine(progress: ProgressSnapshot): string {
@@ -21,7 +21,7 @@ function detailsOf(progress: ProgressSnapshot, { percent = true } = {}): string 
   const { done, total, perSecond, leftMs, bytes, tokens, skipped, truncated, retries } = progress;
   const share = total === null || total === 0 ? undefined : Math.min(done / total, 1);
   const parts = [
-    percent && share !== undefined && done > 0 ? formatPercent(Math.floor(1_000 * share) / 1_000) : "",
+    percent && share !== undefined && done > 0 ? formatPart(share) : "",
     perSecond === null ? "" : `${formatRate(perSecond)}/s`,
     leftMs === null ? "" : `${formatLeft(leftMs)} left`,
     bytes > 0 ? formatBytes(bytes) : "",
@@ -37,6 +37,11 @@ function detailsOf(progress: ProgressSnapshot, { percent = true } = {}): string 
     .filter((part) => part !== "")
     .map((part) => `, ${part}`)
     .join("");
+}
+
+/** "10 %", "99.9 %": cut, and not rounded, for nothing is done before it is. */
+function formatPart(share: number): string {
+  return `${Math.floor(1_000 * share) / 10} %`;
 }
 
 function costOf({ cost }: ProgressSnapshot): string {
