@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { KindredError } from "@kindred/errors";
-import type { ColumnMetaData, DecodedArray, PageHeader } from "hyparquet";
+import type { ColumnMetaData, DecodedArray, Encoding, PageHeader, ParquetType } from "hyparquet";
 import { parquetHeader, readPage } from "hyparquet/src/column.js";
 import { convert, convertWithDictionary } from "hyparquet/src/convert.js";
 import { decompressPage, readDataPage, readDataPageV2 } from "hyparquet/src/datapage.js";
@@ -17,6 +17,15 @@ const MAX_HEADER_BYTES = 16 * 1024 * 1024;
 /** Of values in a page; writers make pages of a megabyte. Beyond it a few bytes would be made into gigabytes. */
 const MAX_PAGE_VALUES = 2 ** 24;
 const MAX_PAGE_BYTES = 2 ** 30;
+
+/** Which types an encoding is for, where not for all: https://parquet.apache.org/docs/file-format/data-pages/encodings/ */
+const encodedTypes: Readonly<Partial<Record<Encoding, readonly ParquetType[]>>> = {
+  RLE: ["BOOLEAN"],
+  BIT_PACKED: [],
+  DELTA_BINARY_PACKED: ["INT32", "INT64"],
+  DELTA_LENGTH_BYTE_ARRAY: ["BYTE_ARRAY"],
+  DELTA_BYTE_ARRAY: ["BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"],
+};
 
 /**
  * The values of one column of one row group, page by page: hyparquet's own reading decodes whole row groups, which are
@@ -69,6 +78,7 @@ export class PageCursor {
       if (this.#valuesLeft === 0) return this.#last();
       const header = await this.#header();
       if (header.type === "DATA_PAGE" || header.type === "DATA_PAGE_V2") {
+        this.#checkEncoding(header);
         this.#valuesLeft -= valuesOf(header) ?? 0;
         if (this.#valuesLeft < 0) throw new RangeError("its pages have more values than it says");
         const rows = rowsOf(header, this.#column.list);
@@ -114,6 +124,17 @@ export class PageCursor {
         if (!(error instanceof RangeError) || whole || reader.offset < bytes.byteLength) throw error;
       }
     }
+  }
+
+  /** Decoding values by an encoding that they cannot have gives other values, not an error. */
+  #checkEncoding(header: PageHeader): void {
+    const encoding = (header.data_page_header_v2 ?? header.data_page_header)?.encoding;
+    const { type } = this.#decoder;
+    const possible =
+      encoding === "PLAIN_DICTIONARY" || encoding === "RLE_DICTIONARY"
+        ? this.#dictionary !== undefined
+        : encoding !== undefined && encodedTypes[encoding]?.includes(type) !== false;
+    if (!possible) throw new RangeError(`a page of ${type} values cannot be encoded by ${encoding}`);
   }
 
   async #body(header: PageHeader): Promise<{ view: DataView<ArrayBuffer>; offset: number }> {

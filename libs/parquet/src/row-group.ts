@@ -48,16 +48,12 @@ export function writeRowGroup(
 type Writer = FileEncoder["writer"];
 type ColumnEncoder = Parameters<typeof writeColumn>[0]["column"];
 
-function columnEncoder(
-  encoder: FileEncoder,
-  column: ParquetColumn,
-  schemaPath: readonly SchemaElement[],
-): ColumnEncoder {
+function columnEncoder(encoder: FileEncoder, column: ParquetColumn, element: SchemaElement): ColumnEncoder {
   const { encoding, statistics } = encodingOf(column);
   return {
     columnName: column.name,
-    element: schemaPath.at(-1) as SchemaElement,
-    schemaPath: [encoder.schema[0] as SchemaElement, ...schemaPath],
+    element,
+    schemaPath: [encoder.schema[0] as SchemaElement, element],
     codec: CODEC,
     compressors,
     stats: statistics,
@@ -68,6 +64,13 @@ function columnEncoder(
   };
 }
 
+/** By its converted type hyparquet-writer would make JSON of what is JSON already. */
+function bareElement(element: SchemaElement): SchemaElement {
+  const bare = { ...element };
+  delete bare.converted_type;
+  return bare;
+}
+
 function writeValues(
   encoder: FileEncoder,
   { element }: SchemaTree,
@@ -76,7 +79,7 @@ function writeValues(
 ): ColumnChunk {
   const written = writeColumn({
     writer: encoder.writer,
-    column: columnEncoder(encoder, column, [element]),
+    column: columnEncoder(encoder, column, column.type === "json" ? bareElement(element) : element),
     pageData: {
       values: values as unknown[],
       definitionLevels: column.nullable ? values.map((value) => (value === null ? 0 : 1)) : [],

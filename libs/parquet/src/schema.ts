@@ -14,8 +14,7 @@ const elements: Readonly<Record<ParquetType, Omit<SchemaElement, "name">>> = {
     converted_type: "TIMESTAMP_MILLIS",
     logical_type: { type: "TIMESTAMP", isAdjustedToUTC: true, unit: "MILLIS" },
   },
-  // No converted type: with it hyparquet-writer would make the text itself, which turns bigints and Dates into others.
-  json: { type: "BYTE_ARRAY", logical_type: { type: "JSON" } },
+  json: { type: "BYTE_ARRAY", converted_type: "JSON", logical_type: { type: "JSON" } },
   strings: { type: "BYTE_ARRAY", converted_type: "UTF8", logical_type: { type: "STRING" } },
   float32s: { type: "FLOAT" },
 };
