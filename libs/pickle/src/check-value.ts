@@ -19,6 +19,10 @@ function* inBoth(map: Map<PickleValue, PickleValue>): Generator<PickleValue> {
   }
 }
 
+const OPEN = -1;
+/** More than there may be; that times the number of values is an exact number still. */
+const DEPTHS = 2 ** 16;
+
 interface Open {
   container: object;
   children: Iterator<PickleValue>;
@@ -32,8 +36,8 @@ interface Open {
  * @throws KindredError data-loss, resource-exhausted
  */
 export function checkValue(value: PickleValue, limits: Required<PickleLimits>): void {
-  /** What was found out of the containers that were left; undefined while one is open. */
-  const known = new Map<object, { depth: number; values: number } | undefined>();
+  /** What was found out of the containers that were left, in one number for there are many; OPEN while one is. */
+  const known = new Map<object, number>();
   const path: Open[] = [];
 
   const enter = (item: PickleValue, into: { depth: number; values: number } | undefined): void => {
@@ -43,10 +47,11 @@ export function checkValue(value: PickleValue, limits: Required<PickleLimits>): 
       if (into) add(into, 0, 1, limits);
       return;
     }
-    if (known.has(item)) {
-      const found = known.get(item);
-      if (!found) throw new KindredError("data-loss", "the pickle has a container that contains itself");
-      if (into) add(into, found.depth, found.values, limits);
+    const found = known.get(item);
+    if (found === OPEN)
+      throw new KindredError("data-loss", "the pickle has a container that contains itself");
+    if (found !== undefined) {
+      if (into) add(into, found % DEPTHS, Math.floor(found / DEPTHS), limits);
       return;
     }
     const children = childrenOf(item);
@@ -54,7 +59,7 @@ export function checkValue(value: PickleValue, limits: Required<PickleLimits>): 
       if (into) add(into, 0, 1, limits);
       return;
     }
-    known.set(item, undefined);
+    known.set(item, OPEN);
     path.push({ container: item, children, depth: 1, values: 1 });
     if (path.length > limits.depth) throw tooDeep(limits);
   };
@@ -67,7 +72,7 @@ export function checkValue(value: PickleValue, limits: Required<PickleLimits>): 
       continue;
     }
     path.pop();
-    known.set(open.container, { depth: open.depth, values: open.values });
+    known.set(open.container, open.depth + DEPTHS * open.values);
     const outer = path.at(-1);
     if (outer) add(outer, open.depth, open.values, limits);
   }

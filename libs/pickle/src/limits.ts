@@ -2,9 +2,9 @@ import { KindredError } from "@kindred/errors";
 
 /** What a pickle may ask for. Everything else is bounded by the length of the input. */
 export interface PickleLimits {
-  /** Containers inside each other; 200 when not set. */
+  /** Containers inside each other, at most 65,535; 200 when not set. */
   depth?: number;
-  /** Values in all when those that stand in several places are counted in each; 2^30 when not set. */
+  /** Values in all when those that stand in several places are counted in each, at most 2^36; 2^30 when not set. */
   values?: number;
 }
 

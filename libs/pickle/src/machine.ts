@@ -13,7 +13,9 @@ import { Global, type PickleValue } from "./value.ts";
 export class Machine {
   readonly #stack: StackItem[] = [];
   readonly #marks: number[] = [];
-  readonly #memo = new Map<number, StackItem>();
+  /** Numbers in the memo are given one after the other, by Python; by others they may be any. */
+  readonly #memo: StackItem[] = [];
+  readonly #oddMemo = new Map<number, StackItem>();
   readonly #budget: Budget;
   /** Of the opcode that is being followed. */
   position = 0;
@@ -55,15 +57,16 @@ export class Machine {
   }
 
   memoize(index: number): void {
-    this.#memo.set(index, this.top());
+    if (index <= this.#memo.length) this.#memo[index] = this.top();
+    else this.#oddMemo.set(index, this.top());
   }
 
   get memoSize(): number {
-    return this.#memo.size;
+    return this.#memo.length + this.#oddMemo.size;
   }
 
   remember(index: number): void {
-    const item = this.#memo.get(index);
+    const item = index < this.#memo.length ? this.#memo[index] : this.#oddMemo.get(index);
     if (item === undefined) throw this.damaged(`nothing was kept as number ${index}`);
     this.push(item);
   }

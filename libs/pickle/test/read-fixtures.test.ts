@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
+import { messageOf } from "@kindred/errors";
 import { Complex, NumpyArray, readPickle, Temporal, type PickleValue } from "../src/index.ts";
 
 // What Python's own pickle wrote, in each of its protocols; make-fixtures.py has the values.
@@ -87,6 +88,15 @@ const EXPECTED: Record<string, unknown> = {
     temporal("timedelta64", "-3 h"),
   ],
 };
+
+function refusalOf(part: Uint8Array): string {
+  try {
+    readPickle(part);
+    return "read";
+  } catch (error) {
+    return messageOf(error);
+  }
+}
 
 describe.each(PROTOCOLS)("protocol %i", (protocol) => {
   test.each(Object.keys(EXPECTED))("%s", (name) => {
@@ -180,11 +190,12 @@ describe.each(PROTOCOLS)("protocol %i", (protocol) => {
   });
 
   test("cut anywhere, it is refused", () => {
-    for (const name of ["records", "datetimes", "numpy_scalars", "sets"]) {
-      const whole = bytesOf(name, protocol);
-      for (let length = 0; length < whole.length; length++)
-        expect(() => readPickle(whole.subarray(0, length))).toThrow(/cut short|damaged/);
-    }
+    const wholes = ["records", "datetimes", "numpy_scalars", "sets"].map((name) => bytesOf(name, protocol));
+    const refusals = wholes.flatMap((whole) =>
+      Array.from(whole, (_byte, length) => refusalOf(whole.subarray(0, length))),
+    );
+    expect(refusals.length).toBeGreaterThan(500);
+    expect(refusals.filter((message) => !/cut short|damaged/.test(message))).toEqual([]);
   });
 
   test("bytes that follow are refused", () => {
