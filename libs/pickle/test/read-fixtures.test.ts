@@ -196,7 +196,7 @@ describe.each(PROTOCOLS)("protocol %i", (protocol) => {
     );
     expect(refusals.length).toBeGreaterThan(500);
     expect(refusals.filter((message) => !/cut short|damaged/.test(message))).toEqual([]);
-  });
+  }, 60_000);
 
   test("bytes that follow are refused", () => {
     const whole = bytesOf("records", protocol);

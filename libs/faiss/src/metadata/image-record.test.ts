@@ -132,4 +132,4 @@ test("any record is an image, or is refused by a reason", () => {
     }
   });
   expect(fc.check(property, { numRuns: 2_000 })).toMatchObject({ failed: false });
-});
+}, 60_000);
