@@ -10,6 +10,9 @@ const BENCHMARKS: Record<string, string> = {
   "search.ts": "searches/s and latency through gRPC, against the same SQL by bare pg",
   "ingest.ts": "rows/s of Ingest through gRPC, against a bare COPY BINARY of the same rows",
   "copy.ts": "Ingest by COPY into song_embeddings, against INSERTs of many rows and of one",
+  "songs-crash.ts":
+    "kindred songs killed at random points, and gone on with: the same result every time or not",
+  "songs.ts": "songs from a PostgreSQL to searchable vectors: seconds and peak memory of each command",
   "filtered.ts": "searches under filters that pass 50 % to 0.05 %: full k, recall, method, latency",
   "index-plan.ts": "indexes as they were foretold: bytes and time of the build, ratios",
   "recall.ts": "targets of recall against what searches get, what they cost, and estimates against the truth",

@@ -78,6 +78,7 @@ export class Progress {
   #limited = 0;
   #limitedSince = 0;
   #rateLimitWaitMs = 0;
+  #waitedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: ProgressOptions) {
     this.#options = options;
@@ -138,6 +139,15 @@ export class Progress {
         if (this.#limited === 0) this.#rateLimitWaitMs += this.#now() - this.#limitedSince;
       },
     };
+  }
+
+  /** Says of a wait for a provider's limits that it is over: it began so long ago, and took so long. Several at once count once. */
+  waited({ agoMs, ms }: { agoMs: number; ms: number }): void {
+    const from = this.#now() - agoMs;
+    const to = from + ms;
+    this.#rateLimitWaits += 1;
+    this.#rateLimitWaitMs += Math.max(0, to - Math.max(from, this.#waitedUntil));
+    this.#waitedUntil = Math.max(this.#waitedUntil, to);
   }
 
   snapshot(): ProgressSnapshot {

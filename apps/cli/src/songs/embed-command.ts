@@ -9,6 +9,7 @@ import {
   readManifest,
   writeWhole,
   type BatchLimits,
+  type EmbeddedTexts,
   type EmbedSongsResult,
   type RefusedSong,
   type SongsLayout,
@@ -23,7 +24,7 @@ import { callEmbed } from "../embedding/embed-call.ts";
 import { namingModels } from "../embedding/model-errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
-import { formatBytes, formatCount, plural } from "../terminal/format.ts";
+import { formatBytes, formatCount, millisecondsOf, plural } from "../terminal/format.ts";
 import { resumeCommand } from "./resume-command.ts";
 import { runSongsCommand, type SongsWork } from "./run-songs-command.ts";
 import { addFolderOption, layoutOf, songsConfig, type SongsOptions } from "./songs-options.ts";
@@ -43,6 +44,15 @@ const MAX_BATCH_BYTES = 8 * 2 ** 20;
 const CHECKPOINT_RECORDS = 16_384;
 /** How long one call may take: it waits for a provider's limits, or behind others in the embedding service's queue. */
 const CALL_TIMEOUT_MS = 600_000;
+
+/** What Info says of models of providers. */
+const REMOTE = "remote";
+/** A call that waits longer before its first request was held back by a provider's limits. */
+const LIMITED_MS = 100;
+/** A call that takes longer than this is worth a word. */
+const SLOW_MS = 10_000;
+const SLOW_PROVIDER = "no answer for more than 10 s; the provider is slow, or limits the rate";
+const SLOW_SERVICE = "no answer for more than 10 s; the service is busy";
 
 const HELP = `
 Vectors go into the embedding cache, in the order in which they come, and are synced every --checkpoint seconds. Whatever ends a run, the next one
@@ -114,7 +124,7 @@ interface EmbedDeps {
 }
 
 async function embedAll(deps: EmbedDeps, { signal, note }: SongsWork) {
-  const { context, layout, manifest, embedding, info, progress, options } = deps;
+  const { context, layout, manifest, info, progress, options } = deps;
   const { space } = info;
   if (!space || space.dimensions === 0)
     throw new Failure("The embedding service does not say which space its vectors are of.");
@@ -138,14 +148,7 @@ async function embedAll(deps: EmbedDeps, { signal, note }: SongsWork) {
       {
         cache,
         progress,
-        embed: async (texts, callSignal) => {
-          const { vectors, totalTokens, truncated } = await callEmbed(
-            embedding,
-            { texts, model: options.model ?? "", priority: Priority.BULK, spaceId: space.id },
-            { signal: callSignal, timeoutMs: CALL_TIMEOUT_MS },
-          );
-          return { vectors, tokens: totalTokens, truncated: truncated.filter(Boolean).length };
-        },
+        embed: (texts, callSignal) => embedTexts(deps, space.id, texts, callSignal),
         sleep: (ms, until) => sleep(ms, undefined, { signal: until }),
         now: () => performance.now(),
         onRefused: (song) => void refused.push(song),
@@ -168,6 +171,32 @@ async function embedAll(deps: EmbedDeps, { signal, note }: SongsWork) {
   }
 }
 
+/** One call, and what it tells of waiting: for a provider's limits, the service waits itself, unless it takes longer than a minute. */
+async function embedTexts(
+  { embedding, info, progress, options }: EmbedDeps,
+  spaceId: string,
+  texts: string[],
+  signal: AbortSignal,
+): Promise<EmbeddedTexts> {
+  const isRemote = info.effectiveExecutionProvider === REMOTE;
+  const startedAt = performance.now();
+  using slow = new DisposableStack();
+  const timer = setTimeout(
+    () => slow.use(progress.waiting(isRemote ? SLOW_PROVIDER : SLOW_SERVICE, { rateLimit: false })),
+    SLOW_MS,
+  );
+  slow.defer(() => clearTimeout(timer));
+  const { vectors, totalTokens, truncated, timings } = await callEmbed(
+    embedding,
+    { texts, model: options.model ?? "", priority: Priority.BULK, spaceId },
+    { signal, timeoutMs: CALL_TIMEOUT_MS },
+  );
+  const queueMs = timings?.queue ? millisecondsOf(timings.queue) : 0;
+  if (isRemote && queueMs >= LIMITED_MS)
+    progress.waited({ agoMs: performance.now() - startedAt, ms: queueMs });
+  return { vectors, tokens: totalTokens, truncated: truncated.filter(Boolean).length };
+}
+
 /** All calls together are what the service's queue may hold; a provider's model takes a call as one request, or few, that do not wait there. */
 function limitsOf(
   { limits, space, effectiveExecutionProvider }: InfoResponse,
@@ -176,7 +205,7 @@ function limitsOf(
   const { workers, batchSize } = options;
   const maxTokens = space?.maxTokens || 512;
   const queue = limits?.maxQueueTokens || 2 ** 19;
-  const tokens = effectiveExecutionProvider === "remote" ? queue / 2 : queue / workers;
+  const tokens = effectiveExecutionProvider === REMOTE ? queue / 2 : queue / workers;
   return {
     texts: Math.min(batchSize, limits?.maxTexts || batchSize),
     bytes: MAX_BATCH_BYTES,

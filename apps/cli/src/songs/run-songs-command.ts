@@ -5,6 +5,7 @@ import { explain, Failure } from "../failure.ts";
 import { unwritable } from "../file-error.ts";
 import { interruption } from "../interruption.ts";
 import { showingProgress } from "./show-progress.ts";
+import { isStageFailure } from "./stage-failure.ts";
 
 export interface SongsWork {
   /** Aborted by the first Ctrl+C; a second one ends the process. */
@@ -45,7 +46,8 @@ export async function runSongsCommand<T extends { summary: string }>(
     await run.end("done", result.summary);
     return result;
   } catch (error) {
-    if (signal.aborted) {
+    // What goes wrong while one stops, a full disk above all, is worth more words than the wish to stop.
+    if (signal.aborted && !isStageFailure(error)) {
       await run.end("interrupted", "stopped by Ctrl+C");
       throw new Failure(`Stopped; what was done so far is kept in ${layout.folder}.`, {
         exitCode: EXIT.interrupted,

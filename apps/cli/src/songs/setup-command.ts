@@ -1,4 +1,5 @@
 import { CollectionSchema } from "@kindred/contracts/vector-store/v1";
+import { isKindredError } from "@kindred/errors";
 import { Progress, setupSongs, SONGS_COLLECTION, SONGS_INDEX, SONGS_TABLE } from "@kindred/songs";
 import type { Command } from "commander";
 import { openClients, translated } from "../clients.ts";
@@ -68,11 +69,21 @@ async function setup(context: Context, options: SetupOptions, resume: string): P
         spaceId: space.id,
         dimensions: space.dimensions,
       };
-      const found = await translated(() => setupSongs(collections, target));
+      const found = await translated(() => setupSongs(collections, target)).catch((error: unknown) => {
+        throw namingOthers(error, name);
+      });
       return { ...found, summary: `${name} ${found.created ? "is ready" : "was there already"}` };
     },
   );
   const { terminal, json } = context;
   if (json) terminal.json({ created, collection: toPlain(CollectionSchema, collection) });
   else terminal.result(renderCollection(terminal, collection));
+}
+
+function namingOthers(error: unknown, name: string): unknown {
+  if (!isKindredError(error) || error.kind !== "failed-precondition") return error;
+  return new Failure(`${error.message}.`, {
+    remedy: `See it: kindred collections show ${name}   Make another: --collection NAME --table NAME`,
+    cause: error,
+  });
 }

@@ -15,6 +15,11 @@ export function stageFailure(error: unknown, url: string): unknown {
   });
 }
 
+/** Whether it is what stageFailure makes of a failure of the pipeline. */
+export function isStageFailure(error: unknown): boolean {
+  return error instanceof Failure && error.cause instanceof StageError;
+}
+
 function exitCodeOf(stage: Stage, cause: unknown): ExitCode | undefined {
   if (!isKindredError(cause)) return undefined;
   if (cause.kind === "data-loss" && stage !== "service") return EXIT.data;
