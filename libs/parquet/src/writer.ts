@@ -75,13 +75,14 @@ class AtomicParquetWriter implements ParquetWriter {
     this.#groupRows = options.rowGroupRows ?? DEFAULT_GROUP_ROWS;
     this.#groupBytes = options.rowGroupBytes ?? DEFAULT_GROUP_BYTES;
     this.#pending = this.#columns.map(() => []);
+    const texts = Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value }));
     this.#encoder = new FileEncoder({
       writer: this.#buffer,
       schema: schemaOf(this.#columns),
       codec: "ZSTD",
       compressors,
       createdBy: "kindred (hyparquet-writer)",
-      kvMetadata: Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value })),
+      ...(texts.length > 0 ? { kvMetadata: texts } : {}),
     });
   }
 
@@ -118,7 +119,8 @@ class AtomicParquetWriter implements ParquetWriter {
 
   async finish(): Promise<{ rows: number; bytes: number; rowGroups: number }> {
     this.#checkOpen();
-    if (this.#pendingRows > 0) await this.#writeGroup();
+    // No list of the footer may be empty: hyparquet-writer gives such a list no type, at which readers in Rust stop.
+    if (this.#pendingRows > 0 || this.#groups === 0) await this.#writeGroup();
     await this.#attempt(async () => {
       await this.#encoder.finish();
       await this.#drain();

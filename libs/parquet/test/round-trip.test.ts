@@ -1,7 +1,9 @@
+import { readFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "@jest/globals";
 import { createParquetFile, openParquetFile, type ParquetColumn, type ParquetType } from "@kindred/parquet";
 import fc from "fast-check";
+import { parquetMetadata } from "hyparquet";
 import { readRows, testFolder, writeRows } from "./files.ts";
 
 const text = fc.string({ unit: "binary", maxLength: 30 });
@@ -53,7 +55,7 @@ test("what is written is read, whatever the values, the batches and the row grou
         const written = await writeRows(path, columns, data, { batch, rowGroupRows });
         expect(written).toMatchObject({
           rows: rows.length,
-          rowGroups: Math.ceil(rows.length / rowGroupRows),
+          rowGroups: Math.max(1, Math.ceil(rows.length / rowGroupRows)),
         });
         expect(await readRows(path)).toEqual(data);
         const rest = Object.fromEntries(
@@ -145,7 +147,19 @@ test("texts of the footer come back, and none are none", async () => {
   expect(reader.metadata).toEqual(metadata);
   await writeRows(path, [column], { id: [] });
   await using none = await openParquetFile(path);
-  expect([none.rows, none.rowGroups, none.metadata]).toEqual([0, [], {}]);
+  expect([none.rows, none.rowGroups, none.metadata]).toEqual([0, [{ firstRow: 0, rows: 0 }], {}]);
+});
+
+test("no list of the footer is empty, at which readers in Rust stop", async () => {
+  await using folder = await testFolder();
+  const path = folder.file("empty.parquet");
+  for (const ids of [[], [1n]]) {
+    await writeRows(path, [{ name: "id", type: "int64", nullable: false }], { id: ids });
+    const footer = parquetMetadata(await readFile(path));
+    const lists = Object.values(footer).filter((value) => Array.isArray(value));
+    expect(lists.map(({ length }) => length)).not.toContain(0);
+    expect(footer.row_groups[0]?.columns).toHaveLength(1);
+  }
 });
 
 test("what is appended is copied", async () => {
