@@ -1,5 +1,5 @@
 // Songs from a PostgreSQL to searchable vectors by the commands that people type: seconds and peak memory of each.
-//   node bench/songs.ts [--songs 1000000] [--dimensions 384] [--rounds 3] [--batch-size 2048] [--skip-upload]
+//   node bench/songs.ts [--songs 1000000] [--dimensions 384] [--rounds 3] [--batch-size 2048] [--until cache|setup|embed|upload|index]
 // See bench/README.md.
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -19,7 +19,7 @@ const { values: options } = parseArgs({
     dimensions: { type: "string", default: "384" },
     rounds: { type: "string", default: "3" },
     "batch-size": { type: "string", default: "2048" },
-    "skip-upload": { type: "boolean", default: false },
+    until: { type: "string", default: "index" },
   },
 });
 const songs = Number(options.songs);
@@ -29,32 +29,25 @@ const READ_GOAL = 10;
 const CURSOR_ROWS = 2_000;
 const MIB = 2 ** 20;
 
-async function commands(stack: SongsStack, layout: SongsLayout): Promise<KindredRun[]> {
-  const folder = ["--folder", layout.folder];
+/** Up to the step that `--until` names. */
+function commandLines(stack: SongsStack, { folder }: SongsLayout): string[][] {
+  const at = ["--folder", folder];
+  const embed = ["--model", BENCH_MODEL, "--workers", "8", "--batch-size", options["batch-size"]];
   const lines = [
-    ["songs", "cache", ...folder],
-    ...(options["skip-upload"] ? [] : [["songs", "setup", "--model", BENCH_MODEL, ...folder]]),
-    [
-      "songs",
-      "embed",
-      "--model",
-      BENCH_MODEL,
-      "--workers",
-      "8",
-      "--batch-size",
-      options["batch-size"],
-      ...folder,
-    ],
-    ...(options["skip-upload"]
-      ? []
-      : [
-          ["songs", "upload", "--store", stack.storeAddress, ...folder],
-          ["index", "create", "songs"],
-        ]),
-    ["songs", "status", ...folder],
+    ["songs", "cache", ...at],
+    ["songs", "setup", "--model", BENCH_MODEL, ...at],
+    ["songs", "embed", ...embed, ...at],
+    ["songs", "upload", "--store", stack.storeAddress, ...at],
+    ["index", "create", "songs"],
   ];
+  const last = lines.findIndex(([group, name]) => options.until === (group === "index" ? group : name));
+  if (last < 0) throw new Error(`--until ${options.until} is none of cache, setup, embed, upload, index`);
+  return [...lines.slice(0, last + 1), ["songs", "status", ...at]];
+}
+
+async function runAll(stack: SongsStack, layout: SongsLayout): Promise<KindredRun[]> {
   const runs: KindredRun[] = [];
-  for (const args of lines) {
+  for (const args of commandLines(stack, layout)) {
     const run = await runKindred(args, { env: stack.env });
     console.log(`  kindred ${args.slice(0, 2).join(" ")}  ${run.seconds.toFixed(1)} s`);
     if (run.code !== 0)
@@ -122,9 +115,16 @@ async function readBySource(url: string, method: ReadMethod): Promise<Seen> {
 
 async function compareReading(stack: SongsStack, layout: SongsLayout): Promise<void> {
   const results = new Set<string>();
+  const cpuSeconds = new Map<string, number[]>();
   const timed = (name: string, read: () => Promise<Seen>) => ({
     name,
-    run: () => secondsOf(async () => results.add(JSON.stringify(await read()))),
+    run: async () => {
+      const before = process.cpuUsage();
+      const seconds = await secondsOf(async () => results.add(JSON.stringify(await read())));
+      const { user, system } = process.cpuUsage(before);
+      cpuSeconds.set(name, [...(cpuSeconds.get(name) ?? []), (user + system) / 1e6]);
+      return seconds;
+    },
   });
   const seconds = await runRounds(
     [
@@ -144,6 +144,8 @@ async function compareReading(stack: SongsStack, layout: SongsLayout): Promise<v
     [...seconds].map(([name, values]) => ({
       "read by": name,
       s: median(values).toFixed(2),
+      // Of this process; the database's own, on another core, is not in it.
+      "CPU s": median(cpuSeconds.get(name) ?? []).toFixed(2),
       "songs/s": Math.round(songs / median(values)),
       "times Parquet": (median(values) / parquet).toFixed(1),
     })),
@@ -155,7 +157,7 @@ console.log(stack.database);
 const layout = songsLayout(join(stack.folder, "songs"));
 const made = await secondsOf(() => makeSongs(stack.sourceUrl, { songs }));
 console.log(`${songs} songs, ${dimensions} dimensions; made in ${made.toFixed(1)} s`);
-const runs = await commands(stack, layout);
+const runs = await runAll(stack, layout);
 console.log(`goal of the peak ${PEAK_GOAL_MIB} MiB`);
 console.table(
   runs.map(({ args, seconds, peakBytes }) => ({

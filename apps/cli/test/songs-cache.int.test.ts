@@ -61,7 +61,14 @@ beforeEach(() => {
 const method = (): string[] => (database.kind === "pglite" ? ["--method", "cursor"] : []);
 const env = (): Record<string, string> => ({ POSTGRES_URL: database.url, KINDRED_HOME: folder.path });
 const cacheArgs = (...more: string[]): string[] => [
-  ...["songs", "cache", "--folder", layout.folder, "--file-rows", FILE_ROWS, ...method(), ...more],
+  "songs",
+  "cache",
+  "--folder",
+  layout.folder,
+  "--file-rows",
+  FILE_ROWS,
+  ...method(),
+  ...more,
 ];
 const slowArgs = (): string[] => cacheArgs("--query", SLOWLY);
 
