@@ -56,7 +56,7 @@ test("a cut leaves whole characters, as many as fit", () => {
         const cut = cutText(text, bytes);
         expect(text.startsWith(cut)).toBe(true);
         expect(Buffer.byteLength(cut)).toBeLessThanOrEqual(bytes);
-        const next = [...text.slice(cut.length)][0];
+        const [next] = text.slice(cut.length);
         if (next !== undefined) expect(Buffer.byteLength(cut + next)).toBeGreaterThan(bytes);
       },
     ),
