@@ -39,14 +39,17 @@ afterEach(async () => {
 });
 
 /** song_embeddings with rows. */
-async function songs(indexPolicy: MessageInitShape<typeof IndexPolicySchema> = POLICY): Promise<void> {
+async function songs(
+  indexPolicy: MessageInitShape<typeof IndexPolicySchema> = POLICY,
+  dimensions = DIMENSIONS,
+): Promise<void> {
   await fixture.collections.registerCollection({
     name: "songs",
     table: { table: "song_embeddings", keyColumn: "song_id", vectorColumn: "embedding" },
-    createTable: { dimensions: DIMENSIONS },
+    createTable: { dimensions },
     indexPolicy,
   });
-  const items = clusteredItems({ count: ROWS, dimensions: DIMENSIONS, clusters: 4 });
+  const items = clusteredItems({ count: ROWS, dimensions, clusters: 4 });
   await fixture.vectors.upsert({
     collection: "songs",
     items: { keys: items.map((_, i) => String(i)), vectors: packItems(items, false) },
@@ -119,6 +122,32 @@ describe("the name that the policy wants", () => {
     await built();
     expect(Object.keys(await oids())).toEqual([NAME]);
   });
+
+  test.each([
+    [2000, IndexQuantization.NONE, "vector_cosine_ops"],
+    [8192, IndexQuantization.BINARY, "bit_hamming_ops"],
+  ])(
+    "is that of an index of %i dimensions, which finds what is there",
+    async (dimensions, quantization, operatorClass) => {
+      if (!hasVector(fixture)) return;
+      await songs({ kind: IndexKind.IVFFLAT, indexName: NAME, quantization }, dimensions);
+      await built();
+      const { indexes } = await fixture.index.listIndexes({ collection: "songs" });
+      expect(indexes).toMatchObject([{ name: NAME, method: "ivfflat", operatorClass }]);
+      const [item] = (
+        await fixture.vectors.getItems({ collection: "songs", keys: ["123"], projection: { vector: true } })
+      ).items;
+      const data = item?.vector ?? new Uint8Array();
+      const { hits, plan } = await fixture.search.search({
+        collection: "songs",
+        k: 1,
+        probes: 1,
+        query: { case: "vector", value: { data } },
+      });
+      expect(hits.map(({ key }) => key)).toEqual(["123"]);
+      expect(plan?.indexName).toBe(NAME);
+    },
+  );
 
   test("is not that of an index for other searches, or of another kind", async () => {
     if (!hasVector(fixture)) return;

@@ -90,9 +90,8 @@ async function createTable(
       ${vector} ${vectorTypeSql(wanted, vectorSchema)} NOT NULL,
       created_at TIMESTAMPTZ DEFAULT now()
     )`);
-  // In the row as long as that has room for it: comparing all of 2,000 floats takes a third of the time that it takes when they are moved
-  // out. MAIN, unlike PLAIN, gives way to columns that its users add. Statistics of vectors serve
-  // no plan, and gathering them is slow.
+  // In the row as long as that has room for it: comparing all vectors of 2,000 floats takes a third of the time that it takes when they
+  // are moved out. MAIN, unlike PLAIN, gives way to columns that users add. Statistics of vectors serve no plan, and gathering them is slow.
   const main = storedBytes(wanted) <= MAX_MAIN_BYTES ? `ALTER COLUMN ${vector} SET STORAGE MAIN, ` : "";
   await client.query(`ALTER TABLE ${name} ${main}ALTER COLUMN ${vector} SET STATISTICS 0`);
 }

@@ -8,6 +8,7 @@ import { buildOperationSpec } from "./build-spec.ts";
 import { deadShare, isTuned, LEAST_ROWS, listDrift, staleTuning, wantsRebuildForDead } from "./drift.ts";
 import { readCollectionState, type CollectionStateDeps } from "./index-advisor.ts";
 import { isAutomatic, servingIndexes, type CollectionState } from "./index-advice.ts";
+import { baseName } from "./index-names.ts";
 import { ANY_INDEX, type IndexWish } from "./index-spec.ts";
 import type { IndexUpkeep, KnownIndex } from "./index-upkeep.ts";
 
@@ -197,7 +198,7 @@ function rebuildTask(state: CollectionState): Task | undefined {
       const { quantization, metric } = index;
       const wish = { ...ANY_INDEX, method: index.method, quantization, metric, lists: drift.wanted };
       const why = `${drift.lists} lists should be ${drift.wanted}`;
-      return build(state, wish, { indexName: index.name, why });
+      return build(state, wish, { indexName: baseName(index.name), why });
     }
     const why = drift
       ? "there are twice as many rows as when it was built"
