@@ -41,9 +41,16 @@ class WritingProcess implements AsyncDisposable {
 
   async until(what: () => boolean): Promise<void> {
     while (!what()) {
-      if (this.#child.exitCode !== null) throw new Error(`it has ended: ${JSON.stringify(this.said.at(-1))}`);
+      this.refuseEnded();
       await sleep(2);
     }
+  }
+
+  /** What it never says nobody should wait for. */
+  refuseEnded(): void {
+    const { exitCode, signalCode } = this.#child;
+    if (exitCode !== null || signalCode !== null)
+      throw new Error(`it has ended: ${JSON.stringify(this.said.at(-1))}`);
   }
 
   async ended(): Promise<void> {
@@ -56,10 +63,13 @@ class WritingProcess implements AsyncDisposable {
   }
 }
 
+/** The first position that does not hold its own number; -1 when all do. Thousands of expectations would take minutes. */
+const firstOther = (ids: readonly bigint[]): number => ids.findIndex((id, i) => id !== BigInt(i));
+
 test("a writer that is killed at any moment keeps what it was promised; readers and the next writer see it", async () => {
   using folder = temporaryFolder();
   let kept = 0;
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < 10; round++) {
     await using writing = new WritingProcess(process.execPath, [WRITER, folder.path]);
     await writing.until(() => writing.said.some(({ opened }) => opened !== undefined));
     // Nothing that was promised to the last one is gone.
@@ -67,19 +77,20 @@ test("a writer that is killed at any moment keeps what it was promised; readers 
     await expect(openEmbeddingCacheWriter(folder.path, SHAPE)).rejects.toMatchObject({
       kind: "failed-precondition",
     });
-    const enough = writing.said.length + Math.floor(Math.random() * 30);
+    const enough = writing.said.length + Math.floor(Math.random() * 10);
     while (writing.said.length < enough) {
+      writing.refuseEnded();
       const promised = writing.kept;
       const seen = await readAll(folder.path);
       expect(seen.length).toBeGreaterThanOrEqual(promised);
-      expect(seen).toEqual([...range(0, seen.length)]);
+      expect(firstOther(seen)).toBe(-1);
     }
     await sleep(Math.random() * 20);
     await writing[Symbol.asyncDispose]();
     kept = writing.kept;
     const seen = await readAll(folder.path);
     expect(seen.length).toBeGreaterThanOrEqual(kept);
-    expect(seen).toEqual([...range(0, seen.length)]);
+    expect(firstOther(seen)).toBe(-1);
   }
   // Over several segments, and once more by this process, which takes the dead one's lock.
   expect(segmentsOf(folder.path).length).toBeGreaterThan(1);
@@ -88,13 +99,15 @@ test("a writer that is killed at any moment keeps what it was promised; readers 
     await using writer = await openEmbeddingCacheWriter(folder.path, SHAPE);
     await writer.append(range(before, 5), vectorsOf(range(before, 5)));
   }
-  expect(await readAll(folder.path)).toEqual([...range(0, before + 5)]);
+  const after = await readAll(folder.path);
+  expect(after.length).toBe(before + 5);
+  expect(firstOther(after)).toBe(-1);
 }, 180_000);
 
 test("a file that may not grow any more ends with resource-exhausted, and the cache is whole", async () => {
   using folder = temporaryFolder();
-  // In blocks of 512 or 1024 bytes, as the shell has it; a segment would have 100,000 bytes.
-  const limited = 'ulimit -f 60 && exec "$0" "$@"';
+  // In blocks of 512 or 1024 bytes, as the shell has it; a segment would have 40,000 bytes.
+  const limited = 'ulimit -f 20 && exec "$0" "$@"';
   await using writing = new WritingProcess("sh", ["-c", limited, process.execPath, WRITER, folder.path]);
   await writing.ended();
   const failures = writing.said.filter(({ failed, failedAgain, broken }) => failed ?? failedAgain ?? broken);
@@ -108,11 +121,13 @@ test("a file that may not grow any more ends with resource-exhausted, and the ca
   expect(writing.kept).toBeGreaterThan(0);
   const seen = await readAll(folder.path);
   expect(seen.length).toBeGreaterThanOrEqual(writing.kept);
-  expect(seen).toEqual([...range(0, seen.length)]);
+  expect(firstOther(seen)).toBe(-1);
   {
     await using writer = await openEmbeddingCacheWriter(folder.path, SHAPE);
     expect(writer.cutBytes).toBe(0);
     await writer.append(range(seen.length, 500), vectorsOf(range(seen.length, 500)));
   }
-  expect(await readAll(folder.path)).toEqual([...range(0, seen.length + 500)]);
+  const after = await readAll(folder.path);
+  expect(after.length).toBe(seen.length + 500);
+  expect(firstOther(after)).toBe(-1);
 }, 60_000);
