@@ -141,7 +141,9 @@ async function described(folder: DatasetFolder): Promise<ListedDataset> {
     return { ...listed, kind, vectors: count, dimensions, metadata: dataset.metadata.shape };
   } catch (error) {
     if (!isKindredError(error)) throw error;
-    return { ...listed, problem: error.message };
+    // The data set stands in the line already.
+    const problem = error.message.replace(`${folder.path}/`, "").replace(`${folder.path}: `, "");
+    return { ...listed, problem };
   }
 }
 

@@ -3,9 +3,11 @@ import { OnConflict } from "@kindred/contracts/vector-store/v1";
 import { isKindredError, messageOf } from "@kindred/errors";
 import type { FaissDataset } from "@kindred/faiss";
 import { translated, type Clients } from "../clients.ts";
+import { EXIT } from "../exit-codes.ts";
+import { Failure } from "../failure.ts";
 import { formatCount, formatMs, plural } from "../terminal/format.ts";
 import type { Step, Steps } from "../terminal/steps.ts";
-import { importItems } from "../vectors/import-items.ts";
+import { importItems, placeOf } from "../vectors/import-items.ts";
 import { inRowBatches } from "../vectors/item-batches.ts";
 import type { ProgressFile } from "./progress-file.ts";
 import { rowsAfter, toImages, type MigratedRow } from "./rows.ts";
@@ -70,7 +72,12 @@ export async function writeRows(
             signal: callSignal,
             timeoutMs: BATCH_TIMEOUT_MS,
           }),
-        );
+        ).catch((error: unknown) => {
+          throw namingImages(
+            error,
+            images.map(({ image }) => image?.imagePath ?? ""),
+          );
+        });
         written.imagesAdded += Number(reply.imagesAdded);
         written.imagesExisting += Number(reply.imagesExisting);
         written.embeddingsAdded += Number(reply.embeddingsAdded);
@@ -102,6 +109,17 @@ export async function writeRows(
       graceMs: GRACE_MS,
     },
   );
+}
+
+/** The service names images by their positions in the batch, which say nothing to anybody. */
+function namingImages(error: unknown, paths: readonly string[]): unknown {
+  if (!isKindredError(error) || error.kind !== "invalid-argument") return error;
+  const refused = error.violations.flatMap(({ field, description }) => {
+    const place = placeOf(field);
+    return place ? [`${paths[place.position]}: ${place.field} ${description}`] : [];
+  });
+  if (refused.length === 0) return error;
+  return new Failure(`The store refuses ${refused.join("; ")}.`, { exitCode: EXIT.data, cause: error });
 }
 
 async function keep(progress: ProgressFile, vectors: number, steps: Steps): Promise<boolean> {
