@@ -92,7 +92,7 @@ function writeImages(path: string): void {
       ...(i % 2 === 0 && { width: 10 + i, height: 20 + i, file_size_bytes: 5_000_000_000 + i }),
       format: "png",
       source_dataset: "odd",
-      embeddings: Array.from({ length: i % 4 }, (_, j) => ({
+      embeddings: Array.from({ length: i % 4 }, (_each, j) => ({
         key: `e${j}`,
         vector: oddVector(i * 4 + j),
         space_id: SPACE,

@@ -128,14 +128,11 @@ describe("Parquet", () => {
     ["no object", { metadata: "[1]" }, /row 2: "metadata" has to be an object/],
   ])("a bad row is named: %s", async (_, bad, message) => {
     const at = await service();
-    const good: Record<string, unknown> = { key: "a", vector: [1, 2, 3], metadata: null };
+    const row = { key: "b", vector: [1, 2, 3], metadata: null, ...bad };
     const path = await parquetOf([KEY, VECTOR, { name: "metadata", type: "string", nullable: true }], {
-      ...Object.fromEntries(
-        Object.keys(good).map((name) => [
-          name,
-          [good[name], name in bad ? bad[name] : name === "key" ? "b" : good[name]],
-        ]),
-      ),
+      key: ["a", row.key],
+      vector: [[1, 2, 3], row.vector],
+      metadata: [null, row.metadata],
     });
     const { code, err } = await vectors(at, "import", "songs", path);
     expect({ code, err }).toEqual({ code: 65, err: expect.stringMatching(message) });
