@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { openParquetFile } from "@kindred/parquet";
-import { openSongSource, readManifest, songsLayout, type ReadMethod, type SongsLayout } from "@kindred/songs";
+import { openSongSource, readManifest, songsLayout, type SongsLayout } from "@kindred/songs";
 import { Client } from "pg";
 import Cursor from "pg-cursor";
 import { median } from "./statistics.ts";
@@ -98,13 +98,9 @@ async function readByQuery(url: string): Promise<Seen> {
 }
 
 /** The query as `kindred songs cache` makes it. */
-async function readBySource(url: string, method: ReadMethod): Promise<Seen> {
+async function readBySource(url: string): Promise<Seen> {
   const columns = { id: "id", name: "name", artist: "artist", lyrics: "lyrics" };
-  await using source = await openSongSource({
-    url,
-    method,
-    selection: { table: "songs", query: null, columns },
-  });
+  await using source = await openSongSource({ url, selection: { table: "songs", query: null, columns } });
   const seen: Seen = { rows: 0, characters: 0 };
   for await (const { ids, lyrics } of source.read(undefined, new AbortController().signal)) {
     seen.rows += ids.length;
@@ -130,8 +126,7 @@ async function compareReading(stack: SongsStack, layout: SongsLayout): Promise<v
     [
       timed("Parquet", () => readParquet(layout)),
       timed("query by a cursor", () => readByQuery(stack.sourceUrl)),
-      timed("source by COPY", () => readBySource(stack.sourceUrl, "copy")),
-      timed("source by a cursor", () => readBySource(stack.sourceUrl, "cursor")),
+      timed("query of songs cache", () => readBySource(stack.sourceUrl)),
     ],
     { rounds: Number(options.rounds), budgetS: 1_800 },
   );

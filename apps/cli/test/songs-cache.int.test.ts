@@ -58,7 +58,6 @@ beforeEach(() => {
   layout = songsLayout(join(folder.path, String((number += 1))));
 });
 
-const method = (): string[] => (database.kind === "pglite" ? ["--method", "cursor"] : []);
 const env = (): Record<string, string> => ({ POSTGRES_URL: database.url, KINDRED_HOME: folder.path });
 const cacheArgs = (...more: string[]): string[] => [
   "songs",
@@ -67,7 +66,6 @@ const cacheArgs = (...more: string[]): string[] => [
   layout.folder,
   "--file-rows",
   FILE_ROWS,
-  ...method(),
   ...more,
 ];
 const slowArgs = (): string[] => cacheArgs("--query", SLOWLY);

@@ -24,13 +24,7 @@ export {
   type SongsRun,
   type SongsRunOptions,
 } from "./run-record.ts";
-export {
-  openSongSource,
-  READ_METHODS,
-  type ReadMethod,
-  type SongSource,
-  type SongSourceOptions,
-} from "./source.ts";
+export { openSongSource, type SongSource, type SongSourceOptions } from "./source.ts";
 export type { Selection } from "./source-statement.ts";
 export { songsSettings } from "./settings.ts";
 export { readJson, syncFolder, writeWhole } from "./whole-file.ts";

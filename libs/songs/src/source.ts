@@ -1,27 +1,21 @@
 import { KindredError, messageOf } from "@kindred/errors";
 import { sqlStateOf, translatePgError } from "@kindred/postgres";
 import { Client, type QueryConfig } from "pg";
-import { to as copyTo } from "pg-copy-streams";
 import Cursor from "pg-cursor";
-import { CopyRows } from "./copy-rows.ts";
 import type { SourceIdentity } from "./manifest.ts";
 import { SongBatcher, type SongRows } from "./song-rows.ts";
 import { checkShape, shapeStatement, songsStatement, type Selection } from "./source-statement.ts";
 
-/** How rows come from the server: COPY in binary, or a cursor where something between us and it speaks no COPY. */
-export const READ_METHODS = ["copy", "cursor"] as const;
-
-export type ReadMethod = (typeof READ_METHODS)[number];
-
-/** Rows that a cursor fetches at once. */
-const CURSOR_ROWS = 2_000;
+/** A fetch takes so many rows, and so many characters, about: memory is bounded however long lyrics are. */
+const MOST_ROWS = 2_000;
+const FIRST_ROWS = 100;
+const FETCH_CHARACTERS = 4 * 2 ** 20;
 const CONNECT_TIMEOUT_MS = 15_000;
 
 export interface SongSourceOptions {
   /** postgresql://…; never shown. */
   url: string;
   selection: Selection;
-  method: ReadMethod;
 }
 
 /** A PostgreSQL that has songs. One connection; all of it is read in one transaction that can only read. */
@@ -125,9 +119,7 @@ class PostgresSongs implements SongSource {
     signal.throwIfAborted();
     signal.addEventListener("abort", stop, { once: true });
     try {
-      yield* this.#options.method === "copy"
-        ? this.#byCopy(statement, after)
-        : this.#byCursor(statement, after);
+      yield* this.#fetch(statement, after);
     } catch (error) {
       signal.throwIfAborted();
       throw sourceError(this.identity.server, error);
@@ -136,35 +128,19 @@ class PostgresSongs implements SongSource {
     }
   }
 
-  async *#byCopy(statement: string, after: bigint | undefined): AsyncGenerator<SongRows> {
-    const batcher = new SongBatcher(after);
-    const rows = new CopyRows(4);
-    const stream = this.#client.query(copyTo(`COPY (${statement}) TO STDOUT (FORMAT binary)`));
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      for (const [id, name, artist, lyrics] of rows.push(chunk)) {
-        batcher.add(id?.readBigInt64BE(), textOf(name), textOf(artist), textOf(lyrics));
-        if (batcher.isFull) yield batcher.take();
-      }
-    }
-    rows.finish();
-    yield batcher.take();
-  }
-
-  async *#byCursor(statement: string, after: bigint | undefined): AsyncGenerator<SongRows> {
+  async *#fetch(statement: string, after: bigint | undefined): AsyncGenerator<SongRows> {
     const batcher = new SongBatcher(after);
     const cursor = this.#client.query(new Cursor<(string | null)[]>(statement, [], { rowMode: "array" }));
-    for (;;) {
-      const rows = await cursor.read(CURSOR_ROWS);
+    for (let wanted = FIRST_ROWS; ;) {
+      const rows = await cursor.read(wanted);
       if (rows.length === 0) break;
-      for (const [id, name, artist, lyrics] of rows) {
-        batcher.add(
-          typeof id === "string" ? BigInt(id) : undefined,
-          name ?? null,
-          artist ?? null,
-          lyrics ?? null,
-        );
+      let characters = 0;
+      for (const [id, name = null, artist = null, lyrics = null] of rows) {
+        characters += (name?.length ?? 0) + (artist?.length ?? 0) + (lyrics?.length ?? 0);
+        batcher.add(typeof id === "string" ? BigInt(id) : undefined, name, artist, lyrics);
         if (batcher.isFull) yield batcher.take();
       }
+      wanted = rowsOf(FETCH_CHARACTERS, characters / rows.length);
     }
     yield batcher.take();
   }
@@ -174,8 +150,8 @@ class PostgresSongs implements SongSource {
   }
 }
 
-function textOf(field: Buffer | undefined): string | null {
-  return field === undefined ? null : field.toString("utf8");
+function rowsOf(characters: number, charactersOfRow: number): number {
+  return Math.min(MOST_ROWS, Math.max(1, Math.floor(characters / Math.max(charactersOfRow, 1))));
 }
 
 /** The database that fails is the songs', and not one of Kindred's: messages and remedies say so. */

@@ -10,7 +10,6 @@ import {
   startSongsRun,
   type CacheSongsOptions,
   type CacheSongsResult,
-  type ReadMethod,
   type Selection,
   type SongsLayout,
 } from "@kindred/songs";
@@ -57,20 +56,18 @@ beforeEach(() => {
 
 interface RunOptions extends Partial<CacheSongsOptions> {
   selection?: Partial<Selection>;
-  method?: ReadMethod;
   url?: string;
   progress?: Progress;
 }
 
 async function run(options: RunOptions = {}): Promise<CacheSongsResult> {
-  const { selection, method = defaultMethod(), url = database.url, progress, ...others } = options;
+  const { selection, url = database.url, progress, ...others } = options;
   return await cacheSongs(
     {
       layout,
       openSource: () =>
         openSongSource({
           url,
-          method,
           selection: { table: "songs", query: null, columns: COLUMNS, ...selection },
         }),
       progress: progress ?? new Progress({ command: "cache", phase: "starting" }),
@@ -78,8 +75,6 @@ async function run(options: RunOptions = {}): Promise<CacheSongsResult> {
     { mode: "once", fileRows: 3_000, signal: new AbortController().signal, note: () => {}, ...others },
   );
 }
-
-const defaultMethod = (): ReadMethod => (database.kind === "pglite" ? "cursor" : "copy");
 
 /** Every song in the files of the manifest, in their order. */
 async function readAll(): Promise<unknown[][]> {
@@ -125,12 +120,8 @@ function whenRead(rows: number, then: () => void): Progress {
 }
 
 describe("reading all songs", () => {
-  test.each<ReadMethod>(["copy", "cursor"])("by %s gives what the table has", async (method) => {
-    if (method === "copy" && database.kind === "pglite") {
-      process.stdout.write("not run: PGlite's COPY is not asked of it\n");
-      return;
-    }
-    const { manifest, rows, skipped } = await run({ method });
+  test("gives what the table has", async () => {
+    const { manifest, rows, skipped } = await run();
     expect({ rows, skipped }).toEqual({ rows: SONGS - WITHOUT_LYRICS, skipped: WITHOUT_LYRICS });
     await expectSongs();
     expect(manifest).toMatchObject({

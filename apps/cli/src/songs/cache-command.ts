@@ -5,16 +5,14 @@ import {
   cacheSongs,
   openSongSource,
   Progress,
-  READ_METHODS,
   songsSettings,
   type CacheMode,
   type CacheSongsResult,
-  type ReadMethod,
   type Selection,
   type SongsLayout,
   type SongSource,
 } from "@kindred/songs";
-import { Option, type Command } from "commander";
+import type { Command } from "commander";
 import type { Run } from "../commands/command.ts";
 import { integerOption } from "../commands/parse.ts";
 import type { Context } from "../context.ts";
@@ -37,7 +35,6 @@ interface CacheOptions extends SongsOptions {
   lyricsColumn: string;
   incremental?: boolean;
   anew?: boolean;
-  method: ReadMethod;
   fileRows: number;
 }
 
@@ -70,11 +67,6 @@ export function addSongsCacheCommand(songs: Command, run: Run): void {
     .option("--lyrics-column <name>", "the text that is embedded", "lyrics")
     .option("--incremental", "add songs with greater ids to those that are there")
     .option("--anew", "read all songs again, in place of those that are there")
-    .addOption(
-      new Option("--method <method>", "how rows come: COPY in binary, or a cursor, for poolers without COPY")
-        .choices(READ_METHODS)
-        .default("copy"),
-    )
     .option("--file-rows <rows>", "songs of a file", integerOption(1_000, 100_000_000), 1_000_000)
     .addHelpText("after", HELP)
     .action((options: CacheOptions, command: Command) =>
@@ -102,8 +94,7 @@ async function cache(context: Context, options: CacheOptions, command: Command):
         }),
     },
     async ({ signal, note }) => {
-      const openSource = (): Promise<SongSource> =>
-        openSongSource({ url, selection, method: options.method });
+      const openSource = (): Promise<SongSource> => openSongSource({ url, selection });
       const done = await namingCauses(() =>
         cacheSongs({ layout, openSource, progress }, { mode, fileRows: options.fileRows, signal, note }),
       );
