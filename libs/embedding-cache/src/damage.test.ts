@@ -258,7 +258,8 @@ test("a repair is refused while somebody writes, and where nothing can be believ
   using folder = temporaryFolder();
   await expect(repairEmbeddingCache(folder.path)).rejects.toMatchObject({ kind: "not-found" });
   {
-    await using _writer = await openEmbeddingCacheWriter(folder.path, SHAPE);
+    await using writer = await openEmbeddingCacheWriter(folder.path, SHAPE);
+    expect(writer.ids.count).toBe(0);
     await expect(repairEmbeddingCache(folder.path)).rejects.toMatchObject({ kind: "failed-precondition" });
   }
   writeFileSync(segmentsOf(folder.path)[0] as string, "nothing");

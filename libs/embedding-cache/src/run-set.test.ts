@@ -65,7 +65,7 @@ describe("a set of runs", () => {
     ["ascending", (i: number) => i],
     ["descending", (i: number) => 6000 - i],
     ["shuffled", (i: number) => (i * 2654435761) % 6007],
-  ])("holds thousands of runs that came in %s order, and joins them", (_, order) => {
+  ])("holds thousands of runs that came in %s order, and joins them", (_name, order) => {
     const values = Array.from({ length: 6000 }, (_, i) => BigInt(order(i)) * 2n);
     const set = filled(BigInt64Array.from(values));
     expect([...set.runs()]).toEqual(runsOf(values));
