@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, jest, test } from "@jest/globals";
 import { loadEmbeddings, maxCachedId, openEmbeddingCacheReader, openEmbeddingCacheWriter } from "./index.ts";
 import {
   range,
@@ -308,6 +309,30 @@ describe("refused", () => {
     });
     await expect(openEmbeddingCacheReader(path)).rejects.toMatchObject({ kind: "failed-precondition" });
   });
+});
+
+test("after a sync that failed nothing is promised any more, and the next writer finds what is there", async () => {
+  using folder = temporaryFolder();
+  // No disk can be had that fails to order; the file system's answer is put in its place.
+  await using handle = await open(join(folder.path, "any"), "w");
+  const fileHandle = Object.getPrototypeOf(handle) as { datasync: () => Promise<void> };
+  const writer = await openEmbeddingCacheWriter(folder.path, SHAPE, SMALL);
+  await writer.append(range(0, 4), vectorsOf(range(0, 4)));
+  await writer.checkpoint();
+  await writer.append(range(4, 4), vectorsOf(range(4, 4)));
+  const datasync = jest
+    .spyOn(fileHandle, "datasync")
+    .mockRejectedValueOnce(Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" }));
+  const failure = { kind: "data-loss", message: expect.stringContaining("the disk reports an error") };
+  await expect(writer.checkpoint()).rejects.toMatchObject(failure);
+  await expect(writer.checkpoint()).rejects.toMatchObject(failure);
+  await expect(writer.append(range(8, 1), vectorsOf(range(8, 1)))).rejects.toMatchObject(failure);
+  expect(datasync).toHaveBeenCalledTimes(1);
+  datasync.mockRestore();
+  await writer[Symbol.asyncDispose]();
+  await using next = await openEmbeddingCacheWriter(folder.path, SHAPE, SMALL);
+  expect(next.ids.count).toBe(8);
+  expect(await readAll(folder.path)).toEqual([...range(0, 8)]);
 });
 
 test("files of others, and what was never put in place, are no segments", async () => {
