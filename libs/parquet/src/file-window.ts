@@ -22,11 +22,6 @@ export class FileWindow {
     return this.#end - this.#position;
   }
 
-  /** Where the next byte is in the file. */
-  get position(): number {
-    return this.#position;
-  }
-
   /** The next `length` bytes or, near the end, what is left. They are a view that stays as it is. */
   async peek(length: number): Promise<Uint8Array<ArrayBuffer>> {
     const wanted = Math.min(length, this.left);

@@ -27,13 +27,18 @@ export class ListAssembler {
     return this.#open;
   }
 
-  /** The lists that are whole with this page. Empty definition levels say that every element is there. */
-  page(values: DecodedArray, definitions: readonly number[], repetitions: readonly number[]): unknown[] {
+  /** The lists that are whole with this page. */
+  page(
+    values: DecodedArray,
+    definitions: ArrayLike<number> | undefined,
+    repetitions: ArrayLike<number>,
+  ): unknown[] {
     const lists: unknown[] = [];
     let at = 0;
     let begin = 0;
-    for (const [index, repetition] of repetitions.entries()) {
-      const definition = definitions.length === 0 ? this.#full : (definitions[index] as number);
+    for (let index = 0; index < repetitions.length; index++) {
+      const repetition = repetitions[index];
+      const definition = definitions === undefined ? this.#full : (definitions[index] as number);
       if (repetition === 0) {
         this.#keep(values, begin, at);
         begin = at;

@@ -121,7 +121,12 @@ class FileReader implements ParquetReader {
     this.#file = file;
     this.#footer = footer;
     const root = parquetSchema(footer);
-    const all = root.children.map((tree) => readColumn(tree, root));
+    const names = root.children.map(({ element }) => element.name);
+    const all = root.children.map((tree, index) =>
+      names.indexOf(tree.element.name) === index
+        ? readColumn(tree, root)
+        : { name: tree.element.name, why: "another column of that name" },
+    );
     this.#readable = all.filter((column) => "type" in column);
     this.unreadable = all.filter((column) => "why" in column);
     this.columns = this.#readable.map(({ name, type, nullable }) => ({ name, type, nullable }));

@@ -65,7 +65,7 @@ class AtomicParquetWriter implements ParquetWriter {
   #rows = 0;
   #written = 0;
   #groups = 0;
-  #state: "open" | "finished" | "failed" | "closed" = "open";
+  #state: "open" | "finished" | "broken" | "closed" = "open";
 
   constructor(target: string, partial: string, file: FileHandle, options: ParquetWriterOptions) {
     this.#target = target;
@@ -94,7 +94,7 @@ class AtomicParquetWriter implements ParquetWriter {
     this.#checkOpen();
     const sizes = new Float64Array(batch.rows);
     const converted = this.#columns.map((column) => {
-      const values = batch.columns[column.name];
+      const values = Object.hasOwn(batch.columns, column.name) ? batch.columns[column.name] : undefined;
       if (values === undefined) throw invalidField(column.name, "is missing in the batch");
       if (values.length !== batch.rows)
         throw invalidField(column.name, `must have ${batch.rows} values, has ${values.length}`);
@@ -190,7 +190,7 @@ class AtomicParquetWriter implements ParquetWriter {
     try {
       await work();
     } catch (error) {
-      this.#state = "failed";
+      this.#state = "broken";
       throw fileError(`cannot write ${this.#target}`, error);
     }
   }

@@ -13,13 +13,13 @@ const columns: ParquetColumn[] = [
   { name: "vector", type: "float32s", nullable: false },
 ];
 const data = {
-  id: Array.from({ length: 12 }, (_, i) => BigInt(i)),
-  name: Array.from({ length: 12 }, (_, i) => (i % 5 === 0 ? null : `song ${i}`)),
-  artist: Array.from({ length: 12 }, (_, i) => `artist number ${i % 3}`),
-  tags: Array.from({ length: 12 }, (_, i) =>
+  id: Array.from({ length: 8 }, (_, i) => BigInt(i)),
+  name: Array.from({ length: 8 }, (_, i) => (i % 5 === 0 ? null : `song ${i}`)),
+  artist: Array.from({ length: 8 }, (_, i) => `artist number ${i % 3}`),
+  tags: Array.from({ length: 8 }, (_, i) =>
     i % 4 === 0 ? null : Array.from({ length: i % 3 }, (_item, k) => `t${k}`),
   ),
-  vector: Array.from({ length: 12 }, (_, i) => Float32Array.of(i, 1 / i)),
+  vector: Array.from({ length: 8 }, (_, i) => Float32Array.of(i, 1 / i)),
 };
 
 /** What reading ends with: the rows or a KindredError; anything else fails the test. */
@@ -33,7 +33,7 @@ async function outcome(path: string): Promise<{ rows: Record<string, unknown[]> 
 }
 
 async function small(path: string): Promise<{ bytes: Buffer; footer: number }> {
-  await writeRows(path, columns, data, { rowGroupRows: 8 });
+  await writeRows(path, columns, data, { rowGroupRows: 5 });
   const bytes = await readFile(path);
   return { bytes, footer: bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8) };
 }
@@ -63,7 +63,7 @@ test("a bit that changes in the footer ends with rows or with an error that says
   const path = folder.file("small.parquet");
   const { bytes, footer } = await small(path);
   const damaged = folder.file("damaged.parquet");
-  for (let at = footer; at < bytes.length; at++) {
+  for (let at = footer; at < bytes.length; at += 3) {
     const copy = Buffer.from(bytes);
     copy[at]! ^= 1 << (at % 8);
     await writeFile(damaged, copy);
