@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Priority, type InfoResponse } from "@kindred/contracts/embedding/v1";
@@ -6,6 +7,7 @@ import {
   embedSongs,
   findPending,
   Progress,
+  type ProgressOptions,
   readManifest,
   writeWhole,
   type BatchLimits,
@@ -97,11 +99,10 @@ async function embed(context: Context, options: EmbedOptions, resume: string): P
   }
   const { embedding } = openClients(context);
   const info = await namingModels(() => translated(() => embedding.info({ model: options.model ?? "" })));
-  const { SONGS_PRICE_PER_MILLION_TOKENS: perMillionTokens, SONGS_PRICE_CURRENCY: currency } = config;
   const progress = new Progress({
     command: "embed",
     phase: "looking for songs without vectors",
-    ...(perMillionTokens !== undefined && { price: { perMillionTokens, currency } }),
+    ...priceOf(info, config),
   });
   const deps = { context, layout, manifest, embedding, info, progress, options };
   const { result, refused, cached } = await runSongsCommand(
@@ -111,6 +112,17 @@ async function embed(context: Context, options: EmbedOptions, resume: string): P
   );
   report(deps, result, refused, cached);
   return refused.length > 0 ? EXIT.data : EXIT.ok;
+}
+
+/** That of the settings goes before what the embedding service's catalogue says, which is in US dollars. */
+function priceOf(
+  { pricePerMillionTokens }: InfoResponse,
+  config: ReturnType<typeof songsConfig>,
+): Pick<ProgressOptions, "price"> {
+  const { SONGS_PRICE_PER_MILLION_TOKENS: own, SONGS_PRICE_CURRENCY: currency } = config;
+  if (own !== undefined) return { price: { perMillionTokens: own, currency } };
+  if (pricePerMillionTokens === undefined) return {};
+  return { price: { perMillionTokens: pricePerMillionTokens, currency: "USD" } };
 }
 
 interface EmbedDeps {
@@ -162,7 +174,7 @@ async function embedAll(deps: EmbedDeps, { signal, note }: SongsWork) {
         stop: signal,
       },
     );
-    await writeRefused(layout, refused);
+    await writeRefused(layout, refused, result.stopped);
     if (result.stopped) signal.throwIfAborted();
     const summary = `${plural(result.embedded, "song")}, ${formatCount(cache.ids.count)} of ${formatCount(songs)} with vectors`;
     return { result, refused, cached: cache.ids.count, summary };
@@ -216,8 +228,16 @@ function limitsOf(
 
 const refusedPath = ({ folder }: SongsLayout): string => join(folder, "refused.jsonl");
 
-async function writeRefused(layout: SongsLayout, refused: readonly RefusedSong[]): Promise<void> {
-  if (refused.length === 0) return;
+/** Those of the latest run, which has asked again for those of the runs before. */
+async function writeRefused(
+  layout: SongsLayout,
+  refused: readonly RefusedSong[],
+  stopped: boolean,
+): Promise<void> {
+  if (refused.length === 0) {
+    if (!stopped) await rm(refusedPath(layout), { force: true });
+    return;
+  }
   const lines = refused.map(({ id, reason }) => `${JSON.stringify({ id: String(id), reason })}\n`);
   await writeWhole(refusedPath(layout), lines.join(""), { durable: false });
 }
