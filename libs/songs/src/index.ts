@@ -39,6 +39,7 @@ export { findPending, readPending, type PendingFile, type PendingSongs, type Son
 export {
   createdAtOf,
   findCollection,
+  KEY_TYPES,
   setupSongs,
   SONGS_COLLECTION,
   SONGS_INDEX,

@@ -7,6 +7,7 @@ import {
   ElementType,
   IndexKind,
   IndexQuantization,
+  KeyType,
   Metric,
   type Collection,
   type RegisterCollectionRequest,
@@ -23,6 +24,7 @@ const TARGET: SongsTarget = {
   lists: 0,
   spaceId: "fireworks:qwen@1:2000:provider:l2:32768",
   dimensions: 2_000,
+  keyType: "integer",
 };
 
 /** A store that registers one collection, as it was asked to. */
@@ -82,7 +84,7 @@ test("makes it once, as existing SQL knows it", async () => {
         indexName: "embeddings_ivfflat_idx",
         lists: 0,
       },
-      createTable: { dimensions: 2_000 },
+      createTable: { dimensions: 2_000, keyType: KeyType.INTEGER },
     },
   ]);
   expect(await setupSongs(store.client, TARGET)).toMatchObject({ created: false });
@@ -91,11 +93,12 @@ test("makes it once, as existing SQL knows it", async () => {
 
 test("beyond what pgvector indexes whole, the store chooses what the index holds", async () => {
   const store = storeOf();
-  await setupSongs(store.client, { ...TARGET, dimensions: 8_192, table: "music.vectors" });
+  await setupSongs(store.client, { ...TARGET, dimensions: 8_192, table: "music.vectors", keyType: "bigint" });
   expect(store.asked).toMatchObject([
     {
       table: { schema: "music", table: "vectors" },
       indexPolicy: { quantization: IndexQuantization.UNSPECIFIED },
+      createTable: { dimensions: 8_192, keyType: KeyType.BIGINT },
     },
   ]);
 });

@@ -23,6 +23,8 @@ const VECTOR_COLUMN = "embedding";
 /** pgvector indexes whole vectors up to so many dimensions; beyond, the store chooses what an index holds. */
 const MAX_INDEXED_DIMENSIONS = 2_000;
 
+export const KEY_TYPES = { integer: KeyType.INTEGER, bigint: KeyType.BIGINT } as const;
+
 export interface SongsTarget {
   collection: string;
   /** A table's name, or schema.table. */
@@ -32,6 +34,8 @@ export interface SongsTarget {
   lists: number;
   spaceId: string;
   dimensions: number;
+  /** Of a table that is made: ids beyond 2,147,483,647 need "bigint". */
+  keyType: keyof typeof KEY_TYPES;
 }
 
 type Collections = Pick<Client<typeof CollectionService>, "getCollection" | "registerCollection">;
@@ -64,7 +68,7 @@ export async function setupSongs(
       createTable: {
         dimensions: target.dimensions,
         elementType: ElementType.VECTOR,
-        keyType: KeyType.INTEGER,
+        keyType: KEY_TYPES[target.keyType],
       },
     });
     if (!collection) throw new KindredError("internal", "the vector store does not say what it registered");

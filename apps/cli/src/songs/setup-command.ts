@@ -1,7 +1,17 @@
 import { CollectionSchema } from "@kindred/contracts/vector-store/v1";
 import { isKindredError } from "@kindred/errors";
-import { Progress, setupSongs, SONGS_COLLECTION, SONGS_INDEX, SONGS_TABLE } from "@kindred/songs";
-import type { Command } from "commander";
+import {
+  KEY_TYPES,
+  Progress,
+  readManifest,
+  setupSongs,
+  SONGS_COLLECTION,
+  SONGS_INDEX,
+  SONGS_TABLE,
+  type SongsLayout,
+  type SongsTarget,
+} from "@kindred/songs";
+import { Option, type Command } from "commander";
 import { openClients, translated } from "../clients.ts";
 import { renderCollection } from "../collections/render-collections.ts";
 import type { Run } from "../commands/command.ts";
@@ -20,6 +30,7 @@ interface SetupOptions extends SongsOptions {
   table: string;
   indexName: string;
   lists: number;
+  keyType?: SongsTarget["keyType"];
 }
 
 const HELP = `
@@ -43,6 +54,12 @@ export function addSongsSetupCommand(songs: Command, run: Run): void {
       integerOption(0, 32_768),
       0,
     )
+    .addOption(
+      new Option(
+        "--key-type <type>",
+        "of song_id (default: integer, and bigint where the songs that were read have greater ids)",
+      ).choices(Object.keys(KEY_TYPES)),
+    )
     .addHelpText("after", HELP)
     .action((options: SetupOptions, command: Command) =>
       run(command, (context) => setup(context, options, resumeCommand(command))),
@@ -56,10 +73,12 @@ async function setup(context: Context, options: SetupOptions, resume: string): P
   if (!space || space.dimensions === 0)
     throw new Failure("The embedding service does not say which space its vectors are of.");
   const { collection: name, table, indexName: index, lists } = options;
+  const layout = layoutOf(context, options);
+  const keyType = options.keyType ?? (await keyTypeOf(layout));
   const progress = new Progress({ command: "setup", phase: "setting up" });
   const { collection, created } = await runSongsCommand(
     context,
-    { command: "setup", layout: layoutOf(context, options), progress, resume },
+    { command: "setup", layout, progress, resume },
     async () => {
       const target = {
         collection: name,
@@ -68,6 +87,7 @@ async function setup(context: Context, options: SetupOptions, resume: string): P
         lists,
         spaceId: space.id,
         dimensions: space.dimensions,
+        keyType,
       };
       const found = await translated(() => setupSongs(collections, target)).catch((error: unknown) => {
         throw namingOthers(error, name);
@@ -78,6 +98,13 @@ async function setup(context: Context, options: SetupOptions, resume: string): P
   const { terminal, json } = context;
   if (json) terminal.json({ created, collection: toPlain(CollectionSchema, collection) });
   else terminal.result(renderCollection(terminal, collection));
+}
+
+const MAX_INTEGER = 2n ** 31n - 1n;
+
+async function keyTypeOf(layout: SongsLayout): Promise<SongsTarget["keyType"]> {
+  const manifest = await readManifest(layout.manifest);
+  return BigInt(manifest?.maxId ?? 0) > MAX_INTEGER ? "bigint" : "integer";
 }
 
 function namingOthers(error: unknown, name: string): unknown {
