@@ -56,6 +56,7 @@ export async function startSongsStack(options: { dimensions: number }): Promise<
     model: "bench",
     dimensions: options.dimensions,
     maxTokensPerRequest: 1_000_000,
+    pricePerMillionTokens: 0.1,
   };
   await writeFile(catalogue, JSON.stringify({ models: [model] }));
   const stack = starting.use(
