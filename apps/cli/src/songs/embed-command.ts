@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Priority, type InfoResponse } from "@kindred/contracts/embedding/v1";
-import { openEmbeddingCacheWriter } from "@kindred/embedding-cache";
+import { openEmbeddingCacheWriter, repairEmbeddingCache } from "@kindred/embedding-cache";
 import {
   embedSongs,
   findPending,
@@ -38,6 +38,7 @@ interface EmbedOptions extends SongsOptions {
   batchSize: number;
   checkpoint: number;
   patience: number;
+  repair?: boolean;
 }
 
 /** Texts of one call; a message may have 32 MiB. */
@@ -81,6 +82,7 @@ export function addSongsEmbedCommand(songs: Command, run: Run): void {
       integerOption(0, 86_400),
       300,
     )
+    .option("--repair", "first give up what is damaged in the embedding cache, so that it is embedded again")
     .addHelpText("after", HELP)
     .action((options: EmbedOptions, command: Command) =>
       run(command, (context) => embed(context, options, resumeCommand(command))),
@@ -142,6 +144,7 @@ async function embedAll(deps: EmbedDeps, { signal, note }: SongsWork) {
     throw new Failure("The embedding service does not say which space its vectors are of.");
   const refused: RefusedSong[] = [];
   try {
+    if (options.repair) await repairCache(layout, note);
     await using cache = await openEmbeddingCacheWriter(layout.embeddings, {
       spaceId: space.id,
       dimensions: space.dimensions,
@@ -181,6 +184,13 @@ async function embedAll(deps: EmbedDeps, { signal, note }: SongsWork) {
   } catch (error) {
     throw stageFailure(error, context.url);
   }
+}
+
+async function repairCache(layout: SongsLayout, note: SongsWork["note"]): Promise<void> {
+  const { dropped } = await repairEmbeddingCache(layout.embeddings);
+  if (dropped.length === 0) note("  nothing in the embedding cache is damaged");
+  for (const { path, offset, bytes } of dropped)
+    note(`  gave up ${formatBytes(bytes)} at byte ${offset} of ${path}`);
 }
 
 /** One call, and what it tells of waiting: for a provider's limits, the service waits itself, unless it takes longer than a minute. */
