@@ -40,7 +40,9 @@ beforeEach(async () => {
   folder = await temporaryFolder();
   path = join(folder.path, "manifest.json");
 });
-afterEach(() => folder[Symbol.asyncDispose]());
+afterEach(async () => {
+  await folder[Symbol.asyncDispose]();
+});
 
 test("is read back as it was written, ids beyond 2^53 too, and leaves nothing beside it", async () => {
   await writeManifest(path, { ...MANIFEST, rows: 1 });

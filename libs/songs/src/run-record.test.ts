@@ -15,7 +15,9 @@ beforeEach(async () => {
   folder = await temporaryFolder();
   layout = songsLayout(join(folder.path, "songs"));
 });
-afterEach(() => folder[Symbol.asyncDispose]());
+afterEach(async () => {
+  await folder[Symbol.asyncDispose]();
+});
 
 function start(progress = new Progress({ command: "embed", phase: "embedding" })): Promise<SongsRun> {
   return startSongsRun(layout, "embed", progress, {
