@@ -6,7 +6,7 @@ import { loadConfig } from "@kindred/config";
 import { databaseSettings, openDatabase, type Database } from "@kindred/postgres";
 import { silentLogger, startStack, type Stack } from "@kindred/testing";
 import sharp from "sharp";
-import type { Outcome } from "./kindred.ts";
+import { Kindred, until, type Outcome } from "./kindred.ts";
 import { runInProcess } from "./run-in-process.ts";
 
 // What is exported, removed and imported again is what it was: with real services and a real database. The tests build upon each other.
@@ -211,6 +211,49 @@ describe("images", () => {
   }, 60_000);
 });
 
+describe("an import that is killed with SIGKILL", () => {
+  const COUNT = 600;
+  const count = async (): Promise<number> => {
+    const { rows } = await database.query<{ n: number }>("SELECT count(*)::int AS n FROM images");
+    return rows[0]?.n ?? 0;
+  };
+
+  test.each([".jsonl", ".parquet"])(
+    "goes on from %s behind what is stored, and ends with the same rows",
+    async (extension) => {
+      await emptied("images");
+      const lines = Array.from({ length: COUNT }, (_, i) => ({
+        image_path: `many/${i}`,
+        embeddings: [{ key: "a", vector: oddVector(i), space_id: SPACE }],
+      }));
+      const input = fileOf("many.jsonl");
+      writeFileSync(input, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+      await json("import", "images", input);
+      const undisturbed = await catalogueOf();
+      const path = fileOf(`many-out${extension}`);
+      await json("export", "images", path);
+      await emptied("images");
+      const running = new Kindred(["import", "images", path, "--batch-size", "2"], {
+        KINDRED_URL: stack.originUrl as string,
+        KINDRED_HOME: folder,
+      });
+      await until(async () => (await count()) >= 20);
+      running.child.kill("SIGKILL");
+      await running.outcome();
+      const stored = await count();
+      expect(stored).toBeLessThan(COUNT);
+      const { files } = (await json("import", "images", path)) as { files: Record<string, number>[] };
+      const resumedAfter = files[0]?.["resumed_after"] as number;
+      // At most the batch that was under way is sent again.
+      expect(resumedAfter).toBeGreaterThanOrEqual(stored - 2);
+      expect(resumedAfter).toBeLessThanOrEqual(stored);
+      expect(files[0]).toMatchObject({ inserted: COUNT - stored, skipped: stored - resumedAfter });
+      expect(await catalogueOf()).toEqual(undisturbed);
+    },
+    120_000,
+  );
+});
+
 describe("collections", () => {
   const items = Array.from({ length: 25 }, (_, i) => ({
     key: `k ${i}`,
@@ -303,8 +346,8 @@ test.each([".jsonl", ".parquet"])(
     const other = fileOf(`generations-again${extension === ".jsonl" ? ".parquet" : ".jsonl"}`);
     await json("export", "generations", other);
     await emptied("generation_tracking.generations");
-    expect(await json("import", "generations", path)).toMatchObject({
-      files: [{ inserted: 200, skipped: 0 }],
+    expect(await json("import", "generations", path, "--patience", "600")).toMatchObject({
+      files: [{ rejected: 0, resumed_after: 0 }],
     });
     expect(await generationsOf()).toEqual(before);
     // The same generations, in the other form.

@@ -10,7 +10,7 @@ import { imageFormat } from "./image-format.ts";
 import { importFile, showReport, type FileReport, type ImportFileDeps } from "./import-file.ts";
 import { eachRow, openRecordSource, type RecordFormat } from "./record-source.ts";
 import type { GenerationRecord } from "./generation-record.ts";
-import { sendGenerations } from "./send-generations.ts";
+import { generationSender } from "./send-generations.ts";
 import { IMAGE_LIMITS, sendImages, type EmbeddingCounts } from "./send-images.ts";
 
 export interface ImportRecordsOptions {
@@ -76,6 +76,7 @@ export async function importGenerations(
 ): Promise<void> {
   const clients: Pick<Clients, "generations"> = openClients(context);
   const skipsBadRows = options.badRows === "skip";
+  const send = generationSender(clients);
   await importFiles<FileReport>(context, files, async (deps, file) => {
     const report = await importFile(deps, {
       file,
@@ -83,7 +84,7 @@ export async function importGenerations(
       open: (start) =>
         openRecordSource(file, GENERATIONS, { start, stdin: process.stdin, signal: deps.signal }),
       batches: ({ rows }) => inRowBatches(rows, { items: options.batchSize, bytes: MAX_BATCH_BYTES }),
-      send: (batch, signal) => sendGenerations(clients, batch, { skipsBadRows, signal }),
+      send: (batch, signal) => send(batch, { skipsBadRows, signal }),
       refusesExisting: false,
       skipsBadRows,
       againWith: "the same options",

@@ -12,12 +12,17 @@ export interface ParquetFormat<Rows> {
   batch: (rows: Rows) => ParquetBatch;
 }
 
+/** Numbers of vectors take several times as much while they are written or read: this keeps a command at some hundred MB. */
+const ROW_GROUP_BYTES = 16 * 2 ** 20;
+
 /** A Parquet file that appears under its name when it is complete. @throws Failure when it cannot be written; every method does. */
 export async function openParquetSink<Rows>(
   path: string,
   { columns, metadata, batch }: ParquetFormat<Rows>,
 ): Promise<VectorFile<Rows>> {
-  const writer = await writing(path, () => createParquetFile(path, { columns, metadata }));
+  const writer = await writing(path, () =>
+    createParquetFile(path, { columns, metadata, rowGroupBytes: ROW_GROUP_BYTES }),
+  );
   return {
     write: (rows) => writing(path, () => writer.append(batch(rows))),
     complete: () => writing(path, async () => (await writer.finish()).bytes),

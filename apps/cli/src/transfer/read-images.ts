@@ -133,26 +133,29 @@ export function patientCalls(deps: ReadDeps): Call {
   };
 }
 
-/** In the order of the values. */
+/**
+ * In the order of the values.
+ * @throws what the first work that failed threw, when all that is under way has ended
+ */
 export async function inParallel<T, R>(
   values: readonly T[],
   atOnce: number,
   work: (value: T, index: number) => Promise<R>,
 ): Promise<R[]> {
   const results: R[] = [];
+  const failures: unknown[] = [];
   const queue = values.entries();
-  const failed = new AbortController();
   const lane = async (): Promise<void> => {
     for (const [i, value] of queue) {
-      if (failed.signal.aborted) return;
+      if (failures.length > 0) return;
       try {
         results[i] = await work(value, i);
       } catch (error) {
-        failed.abort();
-        throw error;
+        failures.push(error);
       }
     }
   };
   await Promise.all(Array.from({ length: Math.min(atOnce, values.length) }, lane));
+  if (failures.length > 0) throw failures[0];
   return results;
 }

@@ -2,22 +2,40 @@ import { isKindredError, KindredError } from "@kindred/errors";
 import { translated, type Clients } from "../clients.ts";
 import { placeOf, type Stored } from "../vectors/import-items.ts";
 import type { RowBatch } from "../vectors/item-batches.ts";
+import { BATCH_TIMEOUT_MS } from "../vectors/run-import.ts";
 import type { GenerationRecord } from "./generation-record.ts";
 import { inParallel } from "./read-images.ts";
 
 /** Calls that are under way at the same time: each records one generation. */
 const CALLS_AT_ONCE = 8;
 
+type Outcome = "inserted" | "skipped" | Stored["rejected"][number];
+
 /**
- * Records the generations of a batch. Sending one again adds nothing twice: each has its idempotency key.
- * @throws KindredErrors whose violations name generations by their positions in the batch.
+ * Sends batches; one sender for an import. Sending a batch again adds nothing twice: each generation has its idempotency key; and what
+ * was answered before is not sent again. One whose answer was lost counts as skipped when it is sent again and turns out to be there.
  */
-export async function sendGenerations(
+export function generationSender(
+  clients: Pick<Clients, "generations">,
+): (batch: RowBatch<GenerationRecord>, options: SendOptions) => Promise<Stored> {
+  const answered = new WeakMap<GenerationRecord, Outcome>();
+  return (batch, options) => sendGenerations(clients, batch, answered, options);
+}
+
+interface SendOptions {
+  /** Generations that the service refuses are left out. */
+  skipsBadRows: boolean;
+  signal: AbortSignal;
+}
+
+/** @throws KindredErrors whose violations name generations by their positions in the batch. */
+async function sendGenerations(
   { generations }: Pick<Clients, "generations">,
   { items }: RowBatch<GenerationRecord>,
-  options: { skipsBadRows: boolean; signal: AbortSignal },
+  answered: WeakMap<GenerationRecord, Outcome>,
+  options: SendOptions,
 ): Promise<Stored> {
-  const outcomes = await inParallel(items, CALLS_AT_ONCE, async (record, position) => {
+  const send = async (record: GenerationRecord, position: number): Promise<Outcome> => {
     try {
       const { existing } = await translated(() =>
         generations.recordGeneration(
@@ -26,7 +44,7 @@ export async function sendGenerations(
             idempotencyKey: record.idempotencyKey,
             ...(record.createdAt && { createdAt: record.createdAt }),
           },
-          { signal: options.signal },
+          { signal: options.signal, timeoutMs: BATCH_TIMEOUT_MS },
         ),
       );
       return existing ? "skipped" : "inserted";
@@ -39,6 +57,11 @@ export async function sendGenerations(
         .join("; ");
       return { position, reason };
     }
+  };
+  const outcomes = await inParallel(items, CALLS_AT_ONCE, async (record, position) => {
+    const outcome = answered.get(record) ?? (await send(record, position));
+    answered.set(record, outcome);
+    return outcome;
   });
   return {
     inserted: outcomes.filter((outcome) => outcome === "inserted").length,
