@@ -1,6 +1,9 @@
 import { constants, brotliDecompressSync, gunzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { snappyUncompress, type Compressors as Decompressors } from "hyparquet";
 
+/** With no room left in a buffer zlib begins another one. */
+const ROOM = 1024;
+
 /**
  * Pages are written as zstd frames that end with a checksum of their content: with it a changed byte is an error
  * instead of another value. hyparquet-writer has no checksums of its own.
@@ -8,6 +11,7 @@ import { snappyUncompress, type Compressors as Decompressors } from "hyparquet";
 export const compressors = {
   ZSTD: (bytes: Uint8Array): Uint8Array =>
     zstdCompressSync(bytes, {
+      chunkSize: bytes.byteLength + ROOM,
       params: {
         [constants.ZSTD_c_compressionLevel]: 3,
         [constants.ZSTD_c_checksumFlag]: 1,
@@ -28,11 +32,14 @@ export const decompressors: Decompressors = {
     snappyUncompress(bytes, output);
     return output;
   },
-  ZSTD: (bytes, length) => zstdDecompressSync(bytes, { maxOutputLength: atLeastOne(length) }),
-  GZIP: (bytes, length) => gunzipSync(bytes, { maxOutputLength: atLeastOne(length) }),
-  BROTLI: (bytes, length) => brotliDecompressSync(bytes, { maxOutputLength: atLeastOne(length) }),
+  ZSTD: (bytes, length) => zstdDecompressSync(bytes, limits(length)),
+  GZIP: (bytes, length) => gunzipSync(bytes, limits(length)),
+  BROTLI: (bytes, length) => brotliDecompressSync(bytes, limits(length)),
 };
 
-const atLeastOne = (length: number): number => Math.max(1, length);
+/** One buffer for the whole output, where Node's default of 16 KiB would make sixty of a page and join them. */
+function limits(length: number): { maxOutputLength: number; chunkSize: number } {
+  return { maxOutputLength: Math.max(1, length), chunkSize: length + ROOM };
+}
 
 export const readableCodecs: readonly string[] = ["UNCOMPRESSED", ...Object.keys(decompressors)];
