@@ -2,13 +2,18 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Priority, type InfoResponse } from "@kindred/contracts/embedding/v1";
-import { openEmbeddingCacheWriter, repairEmbeddingCache } from "@kindred/embedding-cache";
+import {
+  openEmbeddingCacheWriter,
+  repairEmbeddingCache,
+  type EmbeddingCacheWriter,
+} from "@kindred/embedding-cache";
 import {
   embedSongs,
   findPending,
   Progress,
   type ProgressOptions,
   readManifest,
+  StageError,
   writeWhole,
   type BatchLimits,
   type EmbeddedTexts,
@@ -144,11 +149,7 @@ async function embedAll(deps: EmbedDeps, { signal, note }: SongsWork) {
     throw new Failure("The embedding service does not say which space its vectors are of.");
   const refused: RefusedSong[] = [];
   try {
-    if (options.repair) await repairCache(layout, note);
-    await using cache = await openEmbeddingCacheWriter(layout.embeddings, {
-      spaceId: space.id,
-      dimensions: space.dimensions,
-    });
+    await using cache = await openCache(layout, space, options.repair ? note : undefined);
     if (cache.cutBytes > 0)
       note(`  cut off a block that an earlier run had not finished (${formatBytes(cache.cutBytes)})`);
     const paths = manifest.files.map(({ name }) => layout.songs(name));
@@ -186,8 +187,22 @@ async function embedAll(deps: EmbedDeps, { signal, note }: SongsWork) {
   }
 }
 
-async function repairCache(layout: SongsLayout, note: SongsWork["note"]): Promise<void> {
-  const { dropped } = await repairEmbeddingCache(layout.embeddings);
+/** @param repairNote given where the cache shall be repaired before; is told what was given up */
+async function openCache(
+  { embeddings }: SongsLayout,
+  { id: spaceId, dimensions }: { id: string; dimensions: number },
+  repairNote: SongsWork["note"] | undefined,
+): Promise<EmbeddingCacheWriter> {
+  try {
+    if (repairNote) await repairCache(embeddings, repairNote);
+    return await openEmbeddingCacheWriter(embeddings, { spaceId, dimensions });
+  } catch (error) {
+    throw new StageError("cache", error);
+  }
+}
+
+async function repairCache(folder: string, note: SongsWork["note"]): Promise<void> {
+  const { dropped } = await repairEmbeddingCache(folder);
   if (dropped.length === 0) note("  nothing in the embedding cache is damaged");
   for (const { path, offset, bytes } of dropped)
     note(`  gave up ${formatBytes(bytes)} at byte ${offset} of ${path}`);
