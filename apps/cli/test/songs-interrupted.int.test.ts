@@ -89,7 +89,7 @@ test("Ctrl+C finishes what is under way, says how to go on, and nothing is paid 
     err: expect.stringContaining(`going on: ${ids.size} of 600 songs`),
   });
   expect(answeredSince(first).toSorted()).toEqual(TEXTS);
-}, 300_000);
+}, 600_000);
 
 test("Ctrl+C twice does not wait, and what was synced is there", async () => {
   behaviour = ({ texts }) => (texts.includes("la la 300") ? { kind: "delay", ms: 60_000 } : undefined);
@@ -107,7 +107,7 @@ test("Ctrl+C twice does not wait, and what was synced is there", async () => {
   const first = at.provider.requests.length;
   expect(await embed()).toMatchObject({ code: 0 });
   expect(answeredSince(first)).toHaveLength(COUNT - kept.size);
-}, 300_000);
+}, 600_000);
 
 test("killed at any time, a run embeds nothing again that was synced, and ends with every vector", async () => {
   behaviour = slowly;
@@ -146,7 +146,7 @@ test("a key that is refused in the middle: what was embedded is kept, and the ex
   behaviour = () => undefined;
   expect(await embed()).toMatchObject({ code: 0 });
   expect(answeredSince(first).toSorted()).toEqual(TEXTS);
-}, 300_000);
+}, 600_000);
 
 test("a service that is restarted in the middle is waited for", async () => {
   const first = at.provider.requests.length;
@@ -157,7 +157,7 @@ test("a service that is restarted in the middle is waited for", async () => {
   behaviour = () => undefined;
   expect(await running.outcome()).toMatchObject({ code: 0 });
   expect((await cachedIds()).size).toBe(COUNT);
-}, 300_000);
+}, 600_000);
 
 test("a full disk ends it with its own exit code, and the next run goes on", async () => {
   const bin = new URL("../bin/kindred.mjs", import.meta.url).pathname;
@@ -176,7 +176,7 @@ test("a full disk ends it with its own exit code, and the next run goes on", asy
   });
   expect(await embed()).toMatchObject({ code: 0 });
   expect((await cachedIds()).size).toBe(COUNT);
-}, 300_000);
+}, 600_000);
 
 async function rowsOfTable(): Promise<number> {
   const { rows } = await database.query<{ n: number }>("SELECT count(*)::int AS n FROM song_embeddings");
@@ -213,7 +213,7 @@ test("an upload that is killed, by either way, ends with the same table as one t
     expect(await kindred([...args, ...way], at.env)).toMatchObject({ code: 0 });
     expect(await hashOfTable()).toBe(undisturbed);
   }
-}, 300_000);
+}, 600_000);
 
 test("an upload goes on when the store is restarted", async () => {
   expect(await embed()).toMatchObject({ code: 0 });
@@ -229,4 +229,4 @@ test("an upload goes on when the store is restarted", async () => {
     code: 0,
     out: expect.stringContaining("songs has 600 rows"),
   });
-}, 300_000);
+}, 600_000);

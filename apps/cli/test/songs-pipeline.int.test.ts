@@ -111,7 +111,7 @@ test("the table, the embeddings and the upload, each of which does nothing the s
 
   const status = await run("status", "--json");
   expect(JSON.parse(status.out)).toMatchObject({ folder: join(folder, "songs") });
-}, 300_000);
+}, 900_000);
 
 test("what is not there yet is said, with the command for it", async () => {
   const empty = join(folder, "empty");
@@ -125,4 +125,4 @@ test("what is not there yet is said, with the command for it", async () => {
   const method = await run("upload", "--method", "insert");
   expect(method).toMatchObject({ code: 2, err: expect.stringContaining("--store") });
   expect(() => readFileSync(join(empty, "manifest.json"))).toThrow("ENOENT");
-}, 120_000);
+}, 300_000);
