@@ -34,7 +34,8 @@ export interface FileExport<Rows> {
   total: number | undefined;
   /** What is counted, e.g. "item". */
   noun: string;
-  /** What is said when the service is back. */
+  /** What is waited for when it is away, e.g. "the store", and what is said when it is back. */
+  waitsFor: string;
   resumedNote: string;
   patienceSeconds: number;
 }
@@ -66,7 +67,7 @@ export async function exportFile<Rows>(context: Context, work: FileExport<Rows>)
         sleep: (ms, sleepSignal) => sleep(ms, undefined, { signal: sleepSignal }),
         now: () => performance.now(),
         onWaiting: (reason) =>
-          steps.note(`  waiting up to ${work.patienceSeconds} s for the service: ${reason}`),
+          steps.note(`  waiting up to ${work.patienceSeconds} s for ${work.waitsFor}: ${reason}`),
         onResumed: () => steps.note(`  ${work.resumedNote}`),
         patienceMs: work.patienceSeconds * 1_000,
         signal,

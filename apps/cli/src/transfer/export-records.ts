@@ -17,7 +17,7 @@ export interface ExportImagesOptions {
   patience: number;
 }
 
-const RESUMED = "the service is back; going on";
+const RESUMED = "they are back; going on";
 
 /** Writes the images of the catalogue with their embeddings. @throws Failure */
 export async function exportImages(
@@ -38,6 +38,7 @@ export async function exportImages(
     countOf: (images) => images.length,
     total: statistics && Number(statistics.totalImages),
     noun: "image",
+    waitsFor: "the services",
     resumedNote: RESUMED,
     patienceSeconds: patience,
   });
@@ -76,6 +77,7 @@ export async function exportGenerations(
     countOf: (generations) => generations.length,
     total: statistics && Number(statistics.totalGenerations),
     noun: "generation",
+    waitsFor: "the services",
     resumedNote: RESUMED,
     patienceSeconds: patience,
   });

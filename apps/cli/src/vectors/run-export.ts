@@ -53,6 +53,7 @@ export async function runExport(
     countOf: (items) => items.keys.length,
     total: filter ? undefined : await estimateRows(clients, name),
     noun: "item",
+    waitsFor: "the store",
     resumedNote: "the store is back; going on behind the last key, with what has changed since",
     patienceSeconds: options.patience,
   });
