@@ -17,7 +17,7 @@ jest.setTimeout(180_000);
 const SONGS = 6_000;
 /** One in a hundred has no lyrics. */
 const WITH_LYRICS = 5_940;
-const KILLS = 4;
+const KILLS = 3;
 const FILE_ROWS = "1000";
 /** Comes slowly, so that there is a middle. */
 const SLOWLY = `

@@ -62,7 +62,8 @@ export interface CacheSongsResult {
 
 /**
  * Reads the songs into Parquet files. When it rejects, or the process is killed, the files that are complete are kept, and the next run goes
- * on behind them; after an abort and after a failure of the source, everything that had come is in one of them.
+ * on behind them; after an abort and after a failure of the source, what had come is in one of them, but
+ * for the last batch of less than a thousand.
  * The caller sees to it that it is the only one on this folder: `startSongsRun`.
  * @throws KindredError: failed-precondition when the files are of another source, what the source throws; errors of the file system
  */
