@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -177,6 +177,23 @@ test("a full disk ends it with its own exit code, and the next run goes on", asy
   expect(await embed()).toMatchObject({ code: 0 });
   expect((await cachedIds()).size).toBe(COUNT);
 }, 600_000);
+
+test("a cache that the disk has damaged is refused by name, and repaired when that is wished", async () => {
+  expect(await embed()).toMatchObject({ code: 0 });
+  const segment = join(songsLayout(folder).embeddings, "segment-000001.emb");
+  const bytes = readFileSync(segment);
+  bytes.fill(0xff, 200, 210);
+  writeFileSync(segment, bytes);
+  const refused = await embed();
+  expect(refused).toMatchObject({ code: 65, err: expect.stringContaining(`${segment} is damaged`) });
+  const first = at.provider.requests.length;
+  expect(await embed("--repair")).toMatchObject({ code: 0 });
+  expect((await cachedIds()).size).toBe(COUNT);
+  expect(answeredSince(first).length).toBeGreaterThan(0);
+  const second = at.provider.requests.length;
+  expect(await embed()).toMatchObject({ code: 0 });
+  expect(answeredSince(second)).toEqual([]);
+}, 300_000);
 
 async function rowsOfTable(): Promise<number> {
   const { rows } = await database.query<{ n: number }>("SELECT count(*)::int AS n FROM song_embeddings");
