@@ -254,7 +254,7 @@ test("the store's own choice of effort reaches the target through every kind of 
     if (kind.method === "diskann" && !diskann) continue;
     await withIndex(kind, "vector", DIMENSIONS, async () => {
       const recall = await recallBy("vector", "vector", {});
-      expect({ kind, met: recall >= 0.95 }).toEqual({ kind, met: true });
+      if (recall < 0.95) throw new Error(`${JSON.stringify(kind)} finds ${recall}`);
     });
   }
 }, 120_000);
