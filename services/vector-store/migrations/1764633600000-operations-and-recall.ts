@@ -89,6 +89,7 @@ export class OperationsAndRecall1764633600000 implements MigrationInterface {
         k INTEGER NOT NULL,
         selectivity DOUBLE PRECISION NOT NULL,
         points JSONB NOT NULL,
+        exact_ms DOUBLE PRECISION NOT NULL,
         queries INTEGER NOT NULL,
         recent_queries INTEGER NOT NULL,
         rows BIGINT NOT NULL,

@@ -74,8 +74,8 @@ async function owned(name: string, using: string, rows: number, spec: object): P
 
 async function tuned(name: string, rows: number, recall: number): Promise<void> {
   await fixture.db.query(
-    `INSERT INTO recall_curves (collection, index_name, index_oid, k, selectivity, points, queries, recent_queries, rows)
-     VALUES ('songs', $1, to_regclass($1)::oid::bigint, 10, 1, $2, 100, 0, $3)`,
+    `INSERT INTO recall_curves (collection, index_name, index_oid, k, selectivity, points, exact_ms, queries, recent_queries, rows)
+     VALUES ('songs', $1, to_regclass($1)::oid::bigint, 10, 1, $2, 50, 100, 0, $3)`,
     [name, JSON.stringify([{ effort: 100, recall, lower: recall - 0.01, ms: 1 }]), rows],
   );
 }

@@ -79,6 +79,19 @@ describe("an operation that is interrupted", () => {
     expect(new Set(await operations.stepsOf(operation)).size).toBe(10);
   }, 120_000);
 
+  test("by nothing but its own work, for which all wait where there is one session, is not lost over it", async () => {
+    const busy = handler(async ({ signal }) => {
+      await worker.db.query("SELECT count(*) FROM generate_series(1, 3000000)");
+      signal.throwIfAborted();
+      return {};
+    });
+    // Too short for the query, where that matters.
+    const lease = idle.db.capabilities.concurrentSessions ? 60_000 : 100;
+    await using worker = await openWorker(url, [busy], { times: { lease, renewEvery: 20, lookEvery: 20 } });
+    const operation = await operations.start();
+    expect(await operations.ended(operation)).toMatchObject({ state: "succeeded", attempts: 1 });
+  }, 120_000);
+
   test("by trouble that passes is tried again, but not for ever", async () => {
     let runs = 0;
     const away = new KindredError("unavailable", "the embedding service is away");

@@ -216,7 +216,12 @@ describe("with pgvector", () => {
         }
       }
     }
-    fixture.store.forgetState();
+    // So few rows are compared as fast as an index is scanned.
+    const exactTakes = async (ms: number): Promise<void> => {
+      await fixture.db.query("UPDATE recall_curves SET exact_ms = $1", [ms]);
+      fixture.store.forgetState();
+    };
+    await exactTakes(1e6);
     const efforts: number[] = [];
     for (const recallTarget of [0.7, 0.9, 0.97]) {
       let found = 0;
@@ -235,6 +240,11 @@ describe("with pgvector", () => {
     const chosen = [...new Set(efforts)];
     expect(chosen).toHaveLength(3);
     expect(chosen).toEqual(chosen.toSorted((a, b) => a - b));
+    const certain = { recallTarget: 0.9999 };
+    expect((await ask(draw(), certain)).plan).toMatchObject({ method: SearchMethod.HNSW });
+    await exactTakes(0);
+    const { plan } = await ask(draw(), certain);
+    expect(plan).toMatchObject({ method: SearchMethod.EXACT, expectedRecall: 1 });
   }, 60_000);
 
   test("a curve belongs to the index that was tuned: another one of its name has none, and a new name changes nothing", async () => {

@@ -147,6 +147,7 @@ const CURVES = {
       k: 10,
       filterSelectivity: 1,
       points: [point(20, 0.9), point(40, 0.955), point(80, 0.99)],
+      exactTime: { nanos: 16_000_000 },
       queries: 400,
       recentQueries: 400,
       rows: 5_000n,
@@ -159,7 +160,9 @@ describe("curve", () => {
   test("a plot, a table with the effort for the target, and what other curves say of it", async () => {
     const { code, out } = await recall(await service({ getRecallCurves: () => CURVES }), "curve", "songs");
     expect(code).toBe(0);
-    expect(out).toContain(" recall@10 of songs_hnsw\n queries: 400: recent searches\n");
+    expect(out).toContain(
+      " recall@10 of songs_hnsw\n queries: 400: recent searches · exact searches take 16 ms\n",
+    );
     expect(out).toMatch(/^ +0\.950 ┼.* target$/m);
     // What searches go by is the lower end.
     expect(out).toMatch(/^ +40 +0\.955 +0\.945 +0\.8 ms$/m);

@@ -47,9 +47,10 @@ function renderCurve(
   { target, now }: { target: number; now: Date },
 ): string {
   const { colors } = terminal;
-  const { indexName, k, filterSelectivity, queries, recentQueries, points, tunedAt } = curve;
+  const { indexName, k, filterSelectivity, queries, recentQueries, points, exactTime, tunedAt } = curve;
   const filter = filterSelectivity < 1 ? `, filter ${filterText(filterSelectivity)}` : "";
   const when = tunedAt ? ` · tuned ${formatAgo(timestampDate(tunedAt), now)}` : "";
+  const exact = exactTime ? ` · exact searches take ${formatMs(millisecondsOf(exactTime))}` : "";
   const chosen = pointFor(curve, target);
   const table = renderTable(
     terminal,
@@ -71,7 +72,7 @@ function renderCurve(
   const verdict = chosen ? [] : [` ${colors.yellow(missedText(curve, target))}`];
   return [
     ` ${colors.bold(`recall@${k}`)} of ${indexName}${filter}`,
-    ` ${colors.dim(`queries: ${queriesText(queries, recentQueries)}${when}`)}`,
+    ` ${colors.dim(`queries: ${queriesText(queries, recentQueries)}${exact}${when}`)}`,
     "",
     ...plotCurve(points, target).map((line) => ` ${line}`),
     "",

@@ -22,7 +22,7 @@ const BUILDS: readonly OperationKind[] = ["index-build", "index-rebuild"];
 const FREE = "o.finished_at IS NULL AND coalesce(o.lease_until <= clock_timestamp(), true)";
 
 const claimable = `
-  o.kind = ANY ($1) AND ${FREE}
+  o.kind = ANY ($1) AND o.id <> ALL ($3::bigint[]) AND ${FREE}
   AND (o.kind <> ALL ($2) OR o.cancel_requested OR NOT EXISTS (
     SELECT 1 FROM operations other
      WHERE other.kind = ANY ($2) AND other.id <> o.id AND other.finished_at IS NULL
@@ -72,8 +72,10 @@ export function operationClaims(db: Database, changes: OperationChanges): Operat
   };
 
   return {
-    async claim(kinds, leaseMs) {
-      const wanted = [kinds.map(kindValue), BUILDS.map(kindValue)];
+    renewalsWait: !db.capabilities.concurrentSessions,
+
+    async claim(kinds, leaseMs, except) {
+      const wanted = [kinds.map(kindValue), BUILDS.map(kindValue), except.map(String)];
       const { rowCount } = await db.statement(
         { text: `SELECT 1 FROM operations o WHERE ${claimable} LIMIT 1`, values: wanted },
         { timeoutMs: TIMEOUT_MS },
@@ -94,7 +96,7 @@ export function operationClaims(db: Database, changes: OperationChanges): Operat
                  state = CASE WHEN cancel_requested THEN 'cancelling' ELSE 'running' END,
                  -- An owner that is still there has not given it back: it was killed.
                  setbacks = setbacks + CASE WHEN owner IS NULL THEN 0 ELSE 1 END,
-                 owner = $3, lease_until = clock_timestamp() + $4 * interval '1 millisecond', attempts = attempts + 1,
+                 owner = $4, lease_until = clock_timestamp() + $5 * interval '1 millisecond', attempts = attempts + 1,
                  started_at = coalesce(started_at, clock_timestamp()), measured_since = NULL,
                  updated_at = clock_timestamp()
                WHERE id = (SELECT id FROM next) RETURNING *)

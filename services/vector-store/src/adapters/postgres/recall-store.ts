@@ -15,6 +15,7 @@ interface CurveRow {
   selectivity: number;
   points: RecallPoint[];
   queries: number;
+  exact_ms: number;
   recent_queries: number;
   rows: string;
   tuned_at: Date;
@@ -52,7 +53,7 @@ export function recallStore(db: Database, onMeasurement: OnMeasurement = () => {
     async curves(collection, limits) {
       const { rows } = await db.statement<CurveRow>(
         {
-          text: `SELECT i.relname AS index_name, c.k, c.selectivity, c.points, c.queries, c.recent_queries, c.rows, c.tuned_at
+          text: `SELECT i.relname AS index_name, c.k, c.selectivity, c.points, c.exact_ms, c.queries, c.recent_queries, c.rows, c.tuned_at
                    FROM recall_curves c JOIN pg_class i ON i.oid = c.index_oid::oid AND i.relkind IN ('i', 'I')
                   WHERE c.collection = $1
                   ORDER BY i.relname COLLATE "C", c.selectivity DESC, c.k`,
@@ -72,11 +73,22 @@ export function recallStore(db: Database, onMeasurement: OnMeasurement = () => {
           "DELETE FROM recall_curves WHERE collection = $1 AND (index_name = $2 OR index_oid = $3)",
           [collection, name, oid],
         );
-        for (const { k, selectivity, points, queries, recentQueries, rows } of curves) {
+        for (const { k, selectivity, points, exactMs, queries, recentQueries, rows } of curves) {
           await client.query(
-            `INSERT INTO recall_curves (collection, index_name, index_oid, k, selectivity, points, queries, recent_queries, rows)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-            [collection, name, oid, k, selectivity, JSON.stringify(points), queries, recentQueries, rows],
+            `INSERT INTO recall_curves (collection, index_name, index_oid, k, selectivity, points, exact_ms, queries, recent_queries, rows)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+            [
+              collection,
+              name,
+              oid,
+              k,
+              selectivity,
+              JSON.stringify(points),
+              exactMs,
+              queries,
+              recentQueries,
+              rows,
+            ],
           );
         }
       }, limits);
@@ -188,6 +200,7 @@ function toCurve(row: CurveRow): RecallCurve {
     selectivity: row.selectivity,
     points: row.points,
     queries: row.queries,
+    exactMs: row.exact_ms,
     recentQueries: row.recent_queries,
     rows: Number(row.rows),
     tunedAt: row.tuned_at,

@@ -45,10 +45,20 @@ export type Outcome =
  */
 export interface OperationClaims {
   /**
+   * Whether a renewal may have to wait for what the operation itself does, as all else does where one session serves everybody. A lease that was
+   * not renewed in time is not lost there until the database says so.
+   */
+  readonly renewalsWait: boolean;
+  /**
    * The oldest operation of these kinds that nobody does: that is queued, or whose lease is over. Undefined: there is none. While one index is
    * being built, no other build is given out.
+   * @param except what is done here, whatever has become of its lease
    */
-  claim(kinds: readonly OperationKind[], leaseMs: number): Promise<Claim | undefined>;
+  claim(
+    kinds: readonly OperationKind[],
+    leaseMs: number,
+    except: readonly bigint[],
+  ): Promise<Claim | undefined>;
   /** The lease lasts for so long from now. */
   renew(claim: Claim, leaseMs: number): Promise<Standing | undefined>;
   say(claim: Claim, said: Said): Promise<Standing | undefined>;

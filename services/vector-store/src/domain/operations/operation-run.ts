@@ -104,7 +104,7 @@ export class OperationRun {
   /** @returns the state that it ended in; undefined where somebody else goes on. Never rejects. */
   async run(): Promise<Outcome["state"] | undefined> {
     void this.#keepLease();
-    void this.#guardLease();
+    if (!this.#deps.claims.renewalsWait) void this.#guardLease();
     void this.#keepSaying();
     let ended: Outcome["state"] | undefined;
     try {

@@ -31,6 +31,9 @@ const FINE: Standing = { cancelRequested: false, collectionExists: true };
 
 /** A database with some operations; what is written is kept in order. */
 class FakeClaims implements OperationClaims {
+  renewalsWait = false;
+  /** What claims were asked to leave out, of the last one. */
+  except: readonly bigint[] = [];
   readonly written: (
     ["said" | "checkpoint" | "setBack" | "handedBack", unknown] | ["finished", Outcome, Said]
   )[] = [];
@@ -49,7 +52,8 @@ class FakeClaims implements OperationClaims {
     }));
   }
 
-  async claim() {
+  async claim(_kinds: unknown, _leaseMs: number, except: readonly bigint[]) {
+    this.except = except;
     this.#throw();
     return this.#waiting.shift();
   }
@@ -231,6 +235,28 @@ describe("when the database is away", () => {
     expect(await runner.left).toBeUndefined();
     expect(claims.written).toEqual([]);
   });
+});
+
+test("where renewals wait for the operation itself, a lease is not lost for coming late", async () => {
+  const claims = new FakeClaims();
+  claims.renewalsWait = true;
+  const renewed = Promise.withResolvers<Standing>();
+  claims.renew = () => renewed.promise;
+  const excepted: (readonly bigint[])[] = [];
+  await using runner = run(
+    claims,
+    async ({ signal }) => {
+      await delay(300);
+      excepted.push(claims.except);
+      renewed.resolve(FINE);
+      signal.throwIfAborted();
+      return {};
+    },
+    { times: { lease: 100, renewEvery: 20 } },
+  );
+  expect(await runner.left).toBe("succeeded");
+  // It must not be taken once more meanwhile.
+  expect(excepted).toEqual([[1n]]);
 });
 
 test("what is said is written in its order, however long a write takes", async () => {

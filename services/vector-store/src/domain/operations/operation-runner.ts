@@ -102,7 +102,8 @@ export class OperationRunner implements AsyncDisposable {
     if (this.#running.size >= MOST_AT_A_TIME) return false;
     const { claims, log } = this.#deps;
     const askedAt = this.#now();
-    const claim = await claims.claim([...this.#handlers.keys()], this.#times.lease);
+    const here = [...this.#running.keys()].map((run) => run.id);
+    const claim = await claims.claim([...this.#handlers.keys()], this.#times.lease, here);
     const handler = claim && this.#handlers.get(claim.operation.kind);
     if (!handler) return false;
     const run = new OperationRun(

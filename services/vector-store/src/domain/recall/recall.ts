@@ -26,6 +26,8 @@ export interface RecallCurve {
   selectivity: number;
   /** By ascending effort. */
   points: readonly RecallPoint[];
+  /** Median time of an exact search under the same filter, in milliseconds. */
+  exactMs: number;
   queries: number;
   recentQueries: number;
   /** Estimated rows at the time. */

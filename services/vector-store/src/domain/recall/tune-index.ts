@@ -169,7 +169,7 @@ interface Told {
 /** Of one query, for each effort that makes sense for its curve. */
 interface Answered {
   recent: boolean;
-  curves: (readonly Told[] | undefined)[];
+  curves: ({ points: readonly Told[]; exactMs: number } | undefined)[];
 }
 
 /** Curves of these kinds, each from the same queries, but for those that have nothing to find. */
@@ -228,7 +228,8 @@ async function sweep(
             scan: { method: "exact" },
           }));
         truths.set(kind.selectivity, truth);
-        curves.push(await askAll(snapshot, query, kind, truth));
+        const points = await askAll(snapshot, query, kind, truth);
+        curves.push(points && { points, exactMs: truth.ms });
       }
       return { recent: query.recent, curves };
     },
@@ -237,8 +238,8 @@ async function sweep(
   );
   return kinds.flatMap((kind, i) => {
     const told = answered.flatMap(({ recent, curves }) => {
-      const points = curves[i];
-      return points ? [{ recent, points }] : [];
+      const measured = curves[i];
+      return measured ? [{ recent, ...measured }] : [];
     });
     if (told.length === 0) return [];
     return [
@@ -249,6 +250,7 @@ async function sweep(
           kind.k,
           told.map(({ points }) => points),
         ),
+        exactMs: median(told.map(({ exactMs }) => exactMs)),
         queries: told.length,
         recentQueries: told.filter(({ recent }) => recent).length,
       },

@@ -31,6 +31,7 @@ function curve(k: number, selectivity: number, ...points: [number, number, numbe
     selectivity,
     points: points.map(([effort, recall, lower]) => ({ effort, recall, lower, ms: effort / 100 })),
     queries: 400,
+    exactMs: 1000,
     recentQueries: 0,
     rows: 25_000,
     tunedAt: new Date(0),

@@ -44,6 +44,7 @@ const tuned = (
       selectivity: 1,
       points: points.map(([effort, recall, ms]) => ({ effort, recall, lower: recall - 0.005, ms })),
       queries: 400,
+      exactMs: 1000,
       recentQueries: 100,
       rows: 25_000,
       tunedAt: new Date(0),
@@ -54,12 +55,15 @@ const tuned = (
 const options = {
   collection: { elementType: "vector" as const, recallTarget: 0.95 },
   metric: "cosine" as const,
-  state: { indexes: [hnsw] },
+  state: { indexes: [hnsw], estimatedRows: 25_000 },
   wanted: 10,
   candidateLimit: 10,
   selectivity: 1,
 };
-const among = (...indexes: ServingIndex[]) => ({ ...options, state: { indexes } });
+const among = (...indexes: ServingIndex[]) => ({
+  ...options,
+  state: { ...options.state, indexes },
+});
 const scanOf = (...args: Parameters<typeof chooseIndex>) => chooseIndex(...args)?.scan;
 
 describe("chooseIndex", () => {
@@ -151,6 +155,26 @@ describe("chooseIndex", () => {
     );
     expect(chooseIndex({ ...query, efSearch: 120 }, indexes)?.expectedRecall).toBe(0.957);
     expect(chooseIndex(query, options)?.reason).toContain("never tuned");
+  });
+
+  test("an exact search is better than a scan that is not certain to meet the target, unless it takes much longer", () => {
+    const index = tuned(hnsw, [120, 0.957, 2], [300, 0.992, 10]);
+    const reasonFor = (recallTarget: number, exactMs: number, queries = 400, rows = 25_000) => {
+      const curves = index.curves.map((curve) => ({ ...curve, exactMs, queries }));
+      const { state, ...others } = among({ ...index, curves });
+      const wanted = { ...others, state: { ...state, estimatedRows: rows } };
+      return chooseIndex({ ...query, recallTarget }, wanted)?.exactInstead;
+    };
+    expect(reasonFor(0.99, 40)).toBe(
+      "h was not measured to reach recall 0.99 for certain with any effort, and comparing every row takes some 40 ms where its scan takes 10.",
+    );
+    expect(reasonFor(0.98, 1)).toBeUndefined();
+    expect(reasonFor(0.99, 41)).toBeUndefined();
+    // A few queries are not certain of anything.
+    expect(reasonFor(0.99, 40, 99)).toBeUndefined();
+    // The table has grown since.
+    expect(reasonFor(0.99, 40, 400, 26_000)).toBeUndefined();
+    expect(chooseIndex({ ...query, efSearch: 10 }, among(index))?.exactInstead).toBeUndefined();
   });
 
   test("of several, the one that reaches the target in the least time, before those of which nobody knows", () => {

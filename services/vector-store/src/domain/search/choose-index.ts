@@ -15,12 +15,14 @@ export interface ChosenIndex {
   expectedRecall: number | undefined;
   /** Why this effort, in a sentence. */
   reason: string;
+  /** Why comparing every row that passes is the better answer, in a sentence; undefined where it is not. */
+  exactInstead?: string | undefined;
 }
 
 export interface IndexWanted {
   collection: Pick<Collection, "elementType" | "recallTarget">;
   metric: Metric;
-  state: Pick<SearchState, "indexes">;
+  state: Pick<SearchState, "indexes" | "estimatedRows">;
   /** Hits, or groups. */
   wanted: number;
   /** How many of the nearest items are looked at first for them, at least as many. */
@@ -28,6 +30,11 @@ export interface IndexWanted {
   /** Share of the rows that pass the filter; 1 without one. */
   selectivity: number;
 }
+
+/** Fewer queries cannot tell that an index falls short: even if all of them find everything, no high target is certain. */
+const TELLING_QUERIES = 100;
+/** An answer that is certain may take so many times as long as the one that most is expected of. */
+const EXACT_FACTOR = 4;
 
 type Asked = Pick<SearchQuery, "exact" | "efSearch" | "probes" | "recallTarget">;
 
@@ -54,7 +61,22 @@ export function chooseIndex(query: Asked, wanted: IndexWanted): ChosenIndex | un
     recallTarget: target,
     expectedRecall: best.chosen.expectedRecall,
     reason: reasonOf(best.index, best.chosen, target),
+    exactInstead: exactReason(best.index, best.chosen, target, wanted),
   };
+}
+
+/** Where no effort was measured to meet the target for certain, an exact search meets it, if it does not take much longer. */
+function exactReason(
+  { name }: ServingIndex,
+  { curve, met, ms }: ChosenEffort,
+  target: number,
+  { selectivity, state }: IndexWanted,
+): string | undefined {
+  if (met || !curve || ms === undefined || curve.queries < TELLING_QUERIES) return undefined;
+  const growth = Math.max(1, state.estimatedRows / Math.max(1, curve.rows));
+  const exactMs = curve.exactMs * growth * Math.max(1, selectivity / curve.selectivity);
+  if (exactMs > EXACT_FACTOR * ms) return undefined;
+  return `${name} was not measured to reach recall ${target} for certain with any effort, and comparing every row takes some ${exactMs.toPrecision(2)} ms where its scan takes ${ms.toPrecision(2)}.`;
 }
 
 /** Those of which it is not known that they meet the target come last. */

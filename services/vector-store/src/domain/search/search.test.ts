@@ -271,6 +271,7 @@ describe("recall", () => {
     selectivity,
     points: [{ effort, recall: 0.97, lower: 0.96, ms: 1 }],
     queries: 100,
+    exactMs: 1000,
     recentQueries: 0,
     rows: 1_000_000,
     tunedAt: new Date(0),
@@ -285,6 +286,21 @@ describe("recall", () => {
     expect(asked.plan.recallTarget).toBe(0.8);
     const exact = await search(deps, { ...ofSongs, exact: true }, {});
     expect(exact.plan).toMatchObject({ recallTarget: undefined, expectedRecall: 1 });
+  });
+
+  test("what no effort is certain to find is found exactly, where that takes little longer", async () => {
+    const cheap = { ...index, curves: [1, 0.05].map((share) => ({ ...curveOf(share, 60), exactMs: 3 })) };
+    const state = { indexes: [cheap] };
+    const plain = await search(depsOf([1, 2, 3], { state }).deps, { ...ofSongs, recallTarget: 0.99 }, {});
+    expect(plain.plan).toMatchObject({
+      scan: { method: "exact" },
+      expectedRecall: 1,
+      recallTarget: undefined,
+    });
+    expect(plain.plan.reasons.join(" ")).toContain("not measured to reach recall 0.99");
+    const { deps } = depsOf([1, 2, 3], { state, matching: 500_000, share: 0.05 });
+    const filtered = await search(deps, { ...ofSongs, filter, recallTarget: 0.99 }, {});
+    expect(filtered.plan).toMatchObject({ scan: { method: "exact" }, filterSelectivity: 0.05 });
   });
 
   test.each([

@@ -259,7 +259,10 @@ async function chooseScan(deps: SearchDeps, prepared: Prepared, limits: CallLimi
   if (!unfiltered)
     return exactly(`No valid index serves the metric ${metric}, so that every row is compared.`);
   const { scan } = unfiltered;
-  if (!query.filter) return byIndex(prepared, unfiltered, {});
+  if (!query.filter) {
+    const { exactInstead } = unfiltered;
+    return exactInstead === undefined ? byIndex(prepared, unfiltered, {}) : exactly(exactInstead);
+  }
   // Whoever names ef_search or probes wants the index.
   if (query.efSearch !== undefined || query.probes !== undefined) return byIndex(prepared, unfiltered, {});
   const bound = exactRowBound(wanted.candidateLimit, state.estimatedRows, scan);
@@ -275,9 +278,11 @@ async function chooseScan(deps: SearchDeps, prepared: Prepared, limits: CallLimi
   const counted = Math.min(1, bound / Math.max(1, state.estimatedRows));
   const selectivity = Math.max(counted, sampled ?? 0);
   const chosen = chooseIndex(query, { ...wanted, selectivity }) ?? unfiltered;
+  const filterSelectivity = sampled === undefined ? undefined : selectivity;
+  if (chosen.exactInstead !== undefined) return { ...exactly(chosen.exactInstead), filterSelectivity };
   return byIndex(prepared, chosen, {
     matchingRows,
-    filterSelectivity: sampled === undefined ? undefined : selectivity,
+    filterSelectivity,
     reasons: [
       `At least ${bound} rows pass the filter: comparing them all would cost more than the index scan.`,
       sampled === undefined

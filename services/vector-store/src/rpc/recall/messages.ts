@@ -26,12 +26,13 @@ export function toCurveMessage(
   indexName: string,
   curve: RecallCurve,
 ): MessageInitShape<typeof RecallCurveSchema> {
-  const { k, selectivity, points, queries, recentQueries, rows, tunedAt } = curve;
+  const { k, selectivity, points, exactMs, queries, recentQueries, rows, tunedAt } = curve;
   return {
     indexName,
     k,
     filterSelectivity: selectivity,
     points: points.map(({ ms, ...point }) => ({ ...point, time: toDuration(ms) })),
+    exactTime: toDuration(exactMs),
     queries,
     recentQueries,
     rows: BigInt(rows),
