@@ -204,6 +204,34 @@ describe("a move", () => {
   );
 });
 
+test("an image that is being deleted while its vectors are written does not end a move", async () => {
+  if (!hasVector(fixture)) return;
+  if (!fixture.db.capabilities.concurrentSessions) {
+    process.stdout.write("not run: two transactions at once\n");
+    return;
+  }
+  await createImages(20);
+  const [{ id } = { id: "" }] = (
+    await fixture.db.query<{ id: string }>("SELECT id FROM images ORDER BY id LIMIT 1")
+  ).rows;
+  let deletion: Promise<unknown> | undefined;
+  const move = await openMove(fixture, "images", OTHER.id);
+  await move.run(async (step, when) => {
+    if (step !== "write" || when !== "before" || deletion) return;
+    const deleted = Promise.withResolvers<void>();
+    deletion = fixture.db.transaction(async (client) => {
+      await client.query("DELETE FROM images WHERE id = $1", [id]);
+      deleted.resolve();
+      // The write is waiting by then.
+      await sleep(500);
+    });
+    await deleted.promise;
+  });
+  await deletion;
+  await expectAllIn(OTHER, "images", 19);
+  expect(await leftovers()).toEqual([]);
+}, 60_000);
+
 async function writeThing(number: number, turn: number, versions: Map<number, number>): Promise<void> {
   const [keys, there] = [[keyOf(number)], versions.has(number)];
   if (there && turn % 5 === 0) {

@@ -97,6 +97,13 @@ export async function writeVectors(
 ): Promise<void> {
   if (vectors.length === 0) return;
   const { layout } = to;
+  if (from.kind === "images") {
+    await holdImages(
+      client,
+      from,
+      vectors.map(({ key }) => key),
+    );
+  }
   const at = (row: number): NewVector => vectors[row] as NewVector;
   const source = await rowSource(client, db.capabilities, {
     count: vectors.length,
@@ -120,6 +127,18 @@ export async function writeVectors(
       ORDER BY ${orderedSql(`v.${key}`, layout.key.type)}
      ON CONFLICT (${key}) DO UPDATE SET ${others.map((name) => `${name} = excluded.${name}`).join(", ")}`,
     [...source.values, ...(from.kind === "images" ? [to.space?.id] : [])],
+  );
+}
+
+/**
+ * Keeps images from being deleted until the end of the transaction. Otherwise one that goes between a statement's snapshot and its check of the
+ * foreign key would be seen by the one and missed by the other. Those that are being deleted are waited for.
+ */
+async function holdImages(client: Client, { layout }: Collection, keys: readonly string[]): Promise<void> {
+  await client.query(
+    `SELECT FROM ${tableSql(layout.vectors)} v ${itemsJoinSql(layout)} WHERE ${keySql(layout)} = ANY ($1::${layout.key.type}[])
+      ORDER BY ${columnSql("items", layout.items?.column as string)} FOR KEY SHARE OF i`,
+    [keyArray(layout, keys)],
   );
 }
 
