@@ -5,6 +5,7 @@ import type { Operation, OperationStore } from "../operations/operation.ts";
 import type { CallLimits } from "../ports.ts";
 import { buildOperationSpec } from "./build-spec.ts";
 import { indexName, isTemporary } from "./index-names.ts";
+import { ANY_INDEX } from "./index-spec.ts";
 import type { IndexUpkeep, KnownIndex } from "./index-upkeep.ts";
 
 /** hnsw's m and ef_construction; undefined is "whatever a valid index has, else the default". */
@@ -57,13 +58,7 @@ export async function ensureIndex(
       kind: "index-build",
       collection: COLLECTION,
       spec: buildOperationSpec({
-        wish: {
-          ...PLAIN,
-          ...withDefaults(wanted),
-          lists: undefined,
-          numNeighbors: undefined,
-          searchListSize: undefined,
-        },
+        wish: { ...ANY_INDEX, ...PLAIN, ...withDefaults(wanted) },
         indexName: undefined,
         keepOnMiss: true,
         keepOthers: true,

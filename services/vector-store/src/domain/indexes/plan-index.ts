@@ -15,6 +15,7 @@ import { METHODS, optionProblems, type IndexOption } from "./index-limits.ts";
 import type { IndexForecast, IndexPlan, IndexPlanner } from "./index-ports.ts";
 import { buildMemoryBytes, shapeOf } from "./index-size.ts";
 import {
+  ANY_INDEX,
   indexedType,
   type IndexMethod,
   type IndexSpec,
@@ -229,15 +230,8 @@ function otherSpecs(planning: Planning, chosen: IndexSpec): IndexSpec[] {
 }
 
 /** Alternatives are what the store would choose. */
-function withoutNumbers(wish: IndexWish): IndexWish {
-  return {
-    ...wish,
-    m: undefined,
-    efConstruction: undefined,
-    lists: undefined,
-    numNeighbors: undefined,
-    searchListSize: undefined,
-  };
+function withoutNumbers({ method, quantization, metric }: IndexWish): IndexWish {
+  return { ...ANY_INDEX, method, quantization, metric };
 }
 
 async function forecastOf(

@@ -259,10 +259,7 @@ async function chooseScan(deps: SearchDeps, prepared: Prepared, limits: CallLimi
   if (!unfiltered)
     return exactly(`No valid index serves the metric ${metric}, so that every row is compared.`);
   const { scan } = unfiltered;
-  if (!query.filter) {
-    const { exactInstead } = unfiltered;
-    return exactInstead === undefined ? byIndex(prepared, unfiltered, {}) : exactly(exactInstead);
-  }
+  if (!query.filter) return byIndex(prepared, unfiltered, {});
   // Whoever names ef_search or probes wants the index.
   if (query.efSearch !== undefined || query.probes !== undefined) return byIndex(prepared, unfiltered, {});
   const bound = exactRowBound(wanted.candidateLimit, state.estimatedRows, scan);
@@ -278,11 +275,9 @@ async function chooseScan(deps: SearchDeps, prepared: Prepared, limits: CallLimi
   const counted = Math.min(1, bound / Math.max(1, state.estimatedRows));
   const selectivity = Math.max(counted, sampled ?? 0);
   const chosen = chooseIndex(query, { ...wanted, selectivity }) ?? unfiltered;
-  const filterSelectivity = sampled === undefined ? undefined : selectivity;
-  if (chosen.exactInstead !== undefined) return { ...exactly(chosen.exactInstead), filterSelectivity };
   return byIndex(prepared, chosen, {
     matchingRows,
-    filterSelectivity,
+    filterSelectivity: sampled === undefined ? undefined : selectivity,
     reasons: [
       `At least ${bound} rows pass the filter: comparing them all would cost more than the index scan.`,
       sampled === undefined
@@ -304,15 +299,18 @@ function exactly(reason: string, matchingRows?: number): ChosenScan {
   };
 }
 
+/** By the index, unless an exact search is the better answer. */
 function byIndex(
   { query, metric, state }: Prepared,
-  { scan, recallTarget, expectedRecall, reason }: ChosenIndex,
+  { scan, recallTarget, expectedRecall, reason, exactInstead }: ChosenIndex,
   filtered: Partial<Pick<ChosenScan, "matchingRows" | "filterSelectivity" | "reasons">>,
 ): ChosenScan {
+  const { filterSelectivity } = filtered;
+  if (exactInstead !== undefined) return { ...exactly(exactInstead), filterSelectivity };
   return {
     scan,
     matchingRows: filtered.matchingRows,
-    filterSelectivity: filtered.filterSelectivity,
+    filterSelectivity,
     iterative: query.filter !== undefined && (state.iterativeScans || scan.method === "diskann"),
     recallTarget,
     expectedRecall,
