@@ -86,7 +86,7 @@ describe("chooseIndex", () => {
     });
     expect(scanOf(query, among(binary))).toMatchObject({ efSearch: 1000, rerank: 1000 });
     expect(scanOf(query, among(diskann))).toMatchObject({ method: "diskann", searchListSize: 300 });
-    expect(scanOf(query, among(ivfflat))).toMatchObject({ method: "ivfflat", probes: 20, maxProbes: 100 });
+    expect(scanOf(query, among(ivfflat))).toMatchObject({ method: "ivfflat", probes: 50, maxProbes: 100 });
   });
 
   test("whoever names probes or ef_search gets the index that they are for, where there is one", () => {

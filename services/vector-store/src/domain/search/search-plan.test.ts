@@ -4,6 +4,7 @@ import { metricsOf } from "../collection.ts";
 import type { VectorIndex } from "../vector-index.ts";
 import {
   defaultEfSearch,
+  defaultProbes,
   exactRowBound,
   filteredCandidateLimit,
   firstCandidateLimit,
@@ -54,6 +55,11 @@ describe("servesMetric", () => {
 test("an index that was built with little effort is searched with more", () => {
   expect(defaultEfSearch({ m: "16", ef_construction: "200" }, 10)).toBe(200);
   expect(defaultEfSearch({ m: "16", ef_construction: "64" }, 10)).toBe(400);
+});
+
+test("lists by signs are looked through for longer, and there are no more than all", () => {
+  expect([defaultProbes(400, false), defaultProbes(400, true)]).toEqual([100, 200]);
+  expect([defaultProbes(16, false), defaultProbes(64, true), defaultProbes(1, false)]).toEqual([16, 64, 1]);
 });
 
 describe("candidates", () => {

@@ -29,9 +29,12 @@ export function defaultEfSearch(parameters: Readonly<Record<string, string>>, k:
   return Math.min(MAX_EF_SEARCH, Math.max(wellBuilt ? 200 : 400, k));
 }
 
-/** The square root of lists (pgvector's README), twice that for a better recall. */
-export function defaultProbes(lists: number): number {
-  return Math.min(lists, Math.max(1, Math.ceil(2 * Math.sqrt(lists))));
+/**
+ * pgvector's README begins at the square root of the lists. Five times that finds 0.95 of 25,014 captions in 158 lists for sentences of another kind,
+ * where one, two and three times find 0.75, 0.85 and 0.90. Lists by Hamming distance tell less apart: ten times finds 0.945, all of them 0.96.
+ */
+export function defaultProbes(lists: number, binary: boolean): number {
+  return Math.min(lists, Math.max(1, Math.ceil((binary ? 10 : 5) * Math.sqrt(lists))));
 }
 
 /**
