@@ -69,9 +69,11 @@ test("killed, it goes on with the batch whose answer was not heard", async () =>
   const again = await kindred([...args(), "--json"], env());
   expect(again.code).toBe(0);
   const { datasets } = JSON.parse(again.out) as { datasets: [Record<string, number>] };
-  const report = datasets[0];
-  expect(report["resumed_after"]).toBeGreaterThan(0);
-  expect((report["images_added"] ?? 0) + stored).toBe(COUNT);
+  const { resumed_after: before = 0, images_added: added = 0, images_existing: there = 0 } = datasets[0];
+  expect(before).toBeGreaterThan(0);
+  expect(before + added + there).toBe(COUNT);
+  // The batch that was under way may have been stored after the process was gone.
+  expect(added).toBeLessThanOrEqual(COUNT - stored);
   expect(at.images.size).toBe(COUNT);
   expect([...at.images.values()].every(({ embeddings }) => embeddings.size === 1)).toBe(true);
 }, 120_000);

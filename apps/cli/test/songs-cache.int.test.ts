@@ -228,3 +228,16 @@ test.each<[string, () => Record<string, string>, string[], number, RegExp]>([
   expect(err).toMatch(message);
   expect(err).not.toContain("hidden");
 });
+
+test("when the password is wrong, it says so", async () => {
+  const url = new URL(database.url);
+  if (url.password === "") {
+    process.stderr.write("not run: this database asks for no password\n");
+    return;
+  }
+  url.password = "hidden";
+  const { code, err } = await kindred(cacheArgs(), { ...env(), POSTGRES_URL: url.href });
+  expect(code).toBe(78);
+  expect(err).toContain("refuses the user or password of POSTGRES_URL");
+  expect(err).not.toContain("hidden");
+});

@@ -1,5 +1,6 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { KindredError } from "@kindred/errors";
+import { syncFolder } from "@kindred/process";
 import {
   BLOCK_HEADER_BYTES,
   encodeBlockHeader,
@@ -18,7 +19,7 @@ import {
   removeUnfinished,
   segmentPath,
 } from "./segments.ts";
-import { onDisk, syncFolder, writeFully } from "./storage.ts";
+import { onDisk, writeFully } from "./storage.ts";
 import { holdCache } from "./writer.ts";
 
 export interface CacheRepair {

@@ -1,6 +1,7 @@
 import { open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { KindredError } from "@kindred/errors";
+import { syncFolder } from "@kindred/process";
 import {
   decodeSegmentHeader,
   encodeSegmentHeader,
@@ -8,7 +9,7 @@ import {
   type SegmentFault,
   type SegmentHeader,
 } from "./format.ts";
-import { readFully, syncFolder, writeFully } from "./storage.ts";
+import { readFully, writeFully } from "./storage.ts";
 
 const SEGMENT = /^segment-(\d{6,9})\.emb$/;
 const UNFINISHED = /^segment-\d{6,9}\.emb\.new$/;

@@ -1,4 +1,4 @@
-import { open, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { KindredError, messageOf, type ErrorKind } from "@kindred/errors";
 
 const KIND_OF_CODE: Readonly<Record<string, readonly [ErrorKind, string]>> = {
@@ -65,10 +65,4 @@ export async function readFully(handle: FileHandle, into: Uint8Array, position: 
     done += bytesRead;
   }
   return done;
-}
-
-/** Makes files' names as lasting as their contents. */
-export async function syncFolder(folder: string): Promise<void> {
-  await using handle = await open(folder, "r");
-  await handle.sync();
 }

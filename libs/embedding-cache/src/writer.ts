@@ -3,7 +3,7 @@ import { mkdir, open, type FileHandle } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { crc32 } from "node:zlib";
 import { invalidFields, KindredError, type FieldViolation } from "@kindred/errors";
-import { lockFile, type ProcessLock } from "@kindred/process";
+import { lockFile, type ProcessLock, syncFolder } from "@kindred/process";
 import {
   BLOCK_HEADER_BYTES,
   blockBytes,
@@ -17,7 +17,7 @@ import { scanCache, type ScannedCache } from "./open-segments.ts";
 import { PendingRecords } from "./pending-records.ts";
 import { RunSet } from "./run-set.ts";
 import { createSegment, LOCK, removeUnfinished } from "./segments.ts";
-import { onDisk, storageError, syncFolder, writeFully } from "./storage.ts";
+import { onDisk, storageError, writeFully } from "./storage.ts";
 import type { CacheShape, EmbeddingCacheWriter } from "./types.ts";
 
 export interface EmbeddingCacheWriterOptions {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { KindredError } from "@kindred/errors";
 import { createParquetFile, type ParquetWriter } from "@kindred/parquet";
+import { syncFolder } from "@kindred/process";
 import type { SongsLayout } from "./layout.ts";
 import {
   readManifest,
@@ -19,7 +20,6 @@ import { readRun } from "./run-record.ts";
 import type { SongRows } from "./song-rows.ts";
 import type { SongSource } from "./source.ts";
 import { differenceOf } from "./source-statement.ts";
-import { syncFolder } from "./whole-file.ts";
 
 /** Of one file, so that a killed run loses little; and of one row group, which is what reading and writing keep in memory. */
 const FILE_ROWS = 1_000_000;

@@ -24,10 +24,9 @@ export {
   type SongsRun,
   type SongsRunOptions,
 } from "./run-record.ts";
-export { openSongSource, type SongSource, type SongSourceOptions } from "./source.ts";
+export { openSongSource, SQL_STATE, type SongSource, type SongSourceOptions } from "./source.ts";
 export type { Selection } from "./source-statement.ts";
 export { songsSettings } from "./settings.ts";
-export { readJson, syncFolder, writeWhole } from "./whole-file.ts";
 export type { EmbeddedTexts, RefusedSong } from "./embed-batch.ts";
 export {
   embedSongs,

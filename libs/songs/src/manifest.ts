@@ -1,6 +1,6 @@
 import type { ParquetColumn } from "@kindred/parquet";
 import { KindredError } from "@kindred/errors";
-import { readJson, writeWhole } from "./whole-file.ts";
+import { readJson, writeWhole } from "@kindred/process";
 
 /** Columns of the songs' files. Ids ascend strictly, within a file and from each file to the next. */
 export const SONG_COLUMNS = [

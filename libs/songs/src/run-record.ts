@@ -1,9 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { KindredError } from "@kindred/errors";
-import { lockFile, readLock } from "@kindred/process";
+import { lockFile, readJson, readLock, writeWhole } from "@kindred/process";
 import type { SongsCommand, SongsLayout } from "./layout.ts";
 import type { Progress, ProgressSnapshot } from "./progress.ts";
-import { readJson, writeWhole } from "./whole-file.ts";
 
 /** How often a run says how far it is. */
 const WRITE_EVERY_MS = 1_000;

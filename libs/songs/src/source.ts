@@ -12,6 +12,9 @@ const FIRST_ROWS = 100;
 const FETCH_CHARACTERS = 4 * 2 ** 20;
 const CONNECT_TIMEOUT_MS = 15_000;
 
+/** Where an error's metadata has PostgreSQL's code, when the database refuses whoever asks. */
+export const SQL_STATE = "sql_state";
+
 export interface SongSourceOptions {
   /** postgresql://…; never shown. */
   url: string;
@@ -162,6 +165,7 @@ function sourceError(server: string, error: unknown): unknown {
   if (state?.startsWith("28")) {
     return new KindredError("failed-precondition", `${name} refuses the user or password of POSTGRES_URL`, {
       cause: error,
+      metadata: { [SQL_STATE]: state },
     });
   }
   // What is wrong with the table, a column or the query is told in PostgreSQL's own words.

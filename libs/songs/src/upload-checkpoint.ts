@@ -1,5 +1,5 @@
 import type { CachePosition } from "@kindred/embedding-cache";
-import { readJson, writeWhole } from "./whole-file.ts";
+import { readJson, writeWhole } from "@kindred/process";
 
 /** What is uploaded, and where it goes: an upload that goes on has to agree in all of it. */
 export interface UploadIdentity {

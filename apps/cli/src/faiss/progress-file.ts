@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { messageOf } from "@kindred/errors";
 import { INDEX_FILE, METADATA_FILE } from "@kindred/faiss";
+import { writeWhole } from "@kindred/process";
 
 /** What a migration is of and where it goes: one that goes on has to agree in all of it. */
 interface Identity {
@@ -42,10 +43,8 @@ export async function progressFile(
     read: () => read(path, identity),
     write: async (vectors) => {
       await mkdir(dirname(path), { recursive: true });
-      // Whole or not there, also when this process is killed.
-      const aside = `${path}.${process.pid}`;
-      await writeFile(aside, `${JSON.stringify({ version: 1, identity, vectors })}\n`);
-      await rename(aside, path);
+      const content = { version: 1, identity, vectors };
+      await writeWhole(path, `${JSON.stringify(content)}\n`, { durable: false });
     },
     remove: () => rm(path, { force: true }),
   };

@@ -6,6 +6,7 @@ import {
   openSongSource,
   Progress,
   songsSettings,
+  SQL_STATE,
   type CacheMode,
   type CacheSongsResult,
   type Selection,
@@ -167,7 +168,7 @@ function exitCodeOf(error: unknown): ExitCode | undefined {
   if (!isKindredError(error)) return undefined;
   const codes: Partial<Record<typeof error.kind, ExitCode>> = {
     unavailable: EXIT.unavailable,
-    "failed-precondition": EXIT.failure,
+    "failed-precondition": error.metadata[SQL_STATE] === undefined ? EXIT.failure : EXIT.config,
     "resource-exhausted": EXIT.unavailable,
     "data-loss": EXIT.data,
   };

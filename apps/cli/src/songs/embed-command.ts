@@ -7,6 +7,7 @@ import {
   repairEmbeddingCache,
   type EmbeddingCacheWriter,
 } from "@kindred/embedding-cache";
+import { writeWhole } from "@kindred/process";
 import {
   embedSongs,
   findPending,
@@ -14,7 +15,6 @@ import {
   type ProgressOptions,
   readManifest,
   StageError,
-  writeWhole,
   type BatchLimits,
   type EmbeddedTexts,
   type EmbedSongsResult,

@@ -16,6 +16,7 @@ import {
   Progress,
   readCheckpoint,
   SONGS_COLLECTION,
+  StageError,
   uploadSongs,
   upsertSink,
   writeCheckpoint,
@@ -114,7 +115,7 @@ async function upload(context: Context, options: UploadOptions, resume: string):
     });
   }
   await using cleanup = new AsyncDisposableStack();
-  const cache = cleanup.use(await openCache(layout));
+  const cache = cleanup.use(await openCache(context, layout));
   refuseOthers(cache, collection);
   const sink = sinkOf(context, clients, cache, options, cleanup);
   const progress = new Progress({ command: "upload", phase: "uploading", total: cache.ids.count });
@@ -131,11 +132,15 @@ async function upload(context: Context, options: UploadOptions, resume: string):
   await awaitOperation(context, operation, wait);
 }
 
-async function openCache({ folder, embeddings }: SongsLayout): Promise<EmbeddingCacheReader> {
+async function openCache(
+  { url }: Context,
+  { folder, embeddings }: SongsLayout,
+): Promise<EmbeddingCacheReader> {
   try {
     return await openEmbeddingCacheReader(embeddings);
   } catch (error) {
-    if (!isKindredError(error) || error.kind !== "not-found") throw error;
+    if (!isKindredError(error) || error.kind !== "not-found")
+      throw stageFailure(new StageError("source", error), url);
     throw new Failure(`There are no embeddings in ${folder} yet.`, {
       exitCode: EXIT.data,
       remedy: "Make them first: kindred songs embed",

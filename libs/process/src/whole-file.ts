@@ -30,12 +30,8 @@ export async function writeWhole(
 
 /** Makes the names in a folder survive a crash of the machine. */
 export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  await using folder = await open(path, "r");
+  await folder.sync();
 }
 
 /**
