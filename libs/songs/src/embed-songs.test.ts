@@ -143,6 +143,35 @@ test("holes that are far apart are read by themselves", async () => {
   expect(read.map(({ id }) => id)).toEqual([...holes]);
 });
 
+test("what came is synced while another call takes its time", async () => {
+  const path = await writeSongs(folder.path, "a.parquet", songsOf(50));
+  const synced = Promise.withResolvers<void>();
+  let calls = 0;
+  const { outcome } = await runOver([path], {
+    workers: 2,
+    checkpointRecords: 1e6,
+    checkpointMs: 20,
+    cache: (writer) => ({
+      shape: writer.shape,
+      ids: writer.ids,
+      cutBytes: 0,
+      append: (ids, vectors) => writer.append(ids, vectors),
+      checkpoint: async () => {
+        await writer.checkpoint();
+        if (writer.ids.count === 43) synced.resolve();
+      },
+      [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
+    }),
+    embed: async (texts, signal) => {
+      calls += 1;
+      // All others have come, and nothing more will.
+      if (calls === 1) await synced.promise;
+      return answering(texts, signal);
+    },
+  });
+  expect(outcome).toEqual({ embedded: 50, refused: 0, stopped: false });
+});
+
 describe("stopping", () => {
   test("finishes what is under way, keeps it, and begins nothing more", async () => {
     const path = await writeSongs(folder.path, "a.parquet", songsOf(700));

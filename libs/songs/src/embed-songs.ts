@@ -7,6 +7,9 @@ import type { Progress } from "./progress.ts";
 import { inSongBatches, type BatchLimits, type SongBatch } from "./song-batches.ts";
 import { StageError } from "./stage-error.ts";
 
+/** Looks so often in the time of a checkpoint whether one is due. */
+const TICKS = 4;
+
 /** Where more songs are refused than these, and this share of those that were not, it is not the songs' fault. */
 const MOST_REFUSED = 100;
 const MOST_REFUSED_SHARE = 0.01;
@@ -59,7 +62,9 @@ export async function embedSongs(
   const run = new EmbedRun(deps, options);
   const songs = inSongBatches(readPending(files, cache.ids), options.batch);
   const workers = Array.from({ length: options.workers }, () => run.work(songs));
-  await Promise.all(workers);
+  // Calls may take minutes: what came before them is synced all the same.
+  const timer = setInterval(() => void run.syncIfDue(), options.checkpointMs / TICKS);
+  await Promise.all(workers).finally(() => clearInterval(timer));
   await songs.return(undefined);
   await run.finish();
   return run.result;
@@ -152,10 +157,23 @@ class EmbedRun {
         tokens,
         truncated,
       });
-      const { checkpointRecords, checkpointMs } = this.#options;
-      const isDue = this.#unsynced >= checkpointRecords || this.#deps.now() - this.#syncedAt >= checkpointMs;
-      if (isDue) await this.#sync();
+      if (this.#isDue()) await this.#sync();
     });
+  }
+
+  #isDue(): boolean {
+    const { checkpointRecords, checkpointMs } = this.#options;
+    if (this.#unsynced === 0) return false;
+    return this.#unsynced >= checkpointRecords || this.#deps.now() - this.#syncedAt >= checkpointMs;
+  }
+
+  /** Never rejects: what fails is thrown by `finish`. */
+  async syncIfDue(): Promise<void> {
+    await this.#at("cache", () =>
+      this.#alone(async () => {
+        if (this.#isDue()) await this.#sync();
+      }),
+    );
   }
 
   #limitRefused(last: RefusedSong | undefined): void {
