@@ -1,4 +1,4 @@
-import type { ConfigOf } from "@kindred/config";
+import { text, type ConfigOf } from "@kindred/config";
 import { databaseSettings } from "@kindred/postgres";
 import { metricsReporterSettings, serverSettings, tracingSettings } from "@kindred/rpc";
 
@@ -7,6 +7,11 @@ export const configSchema = {
   ...databaseSettings,
   ...tracingSettings,
   ...metricsReporterSettings,
+  VECTOR_STORE_ADDRESS: text({
+    description:
+      "The vector store's gRPC address, host:port or dns:///name:port: retrievals are replayed there, and prompts are searched by meaning.",
+    default: "127.0.0.1:50052",
+  }),
 };
 
 export type GenerationTrackingConfig = ConfigOf<typeof configSchema>;
