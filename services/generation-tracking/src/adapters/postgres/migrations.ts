@@ -1,8 +1,13 @@
 import { CreateGenerations1763683200000 } from "../../../migrations/1763683200000-create-generations.ts";
 import { AccountForModelCache1764288000000 } from "../../../migrations/1764288000000-account-for-model-cache.ts";
+import { FollowSessions1765324800000 } from "../../../migrations/1765324800000-follow-sessions.ts";
 
 /** The PostgreSQL schema that this service owns. */
 export const DATABASE_SCHEMA = "generation_tracking";
 
 /** Oldest first. */
-export const migrations = [CreateGenerations1763683200000, AccountForModelCache1764288000000];
+export const migrations = [
+  CreateGenerations1763683200000,
+  AccountForModelCache1764288000000,
+  FollowSessions1765324800000,
+];
