@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { ReportMetricsRequestSchema } from "@kindred/contracts/metrics/v1";
-import { migrate, openDatabase } from "@kindred/postgres";
+import { databaseUsage, migrate, openDatabase } from "@kindred/postgres";
 import {
   followReadiness,
   openChannel,
@@ -14,6 +14,7 @@ import { statisticsSources } from "./adapters/peers/statistics-sources.ts";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
 import { sampleStore } from "./adapters/postgres/sample-store.ts";
 import type { MetricsConfig } from "./config.ts";
+import type { CallLimits } from "./domain/database-stats.ts";
 import { startRetention } from "./domain/retention.ts";
 import { reportMetricsRpc } from "./rpc/report-metrics.ts";
 import { metricsRoutes } from "./rpc/routes.ts";
@@ -58,10 +59,14 @@ export async function createApp(config: MetricsConfig, overrides: Overrides = {}
   const generationTracking = opening.use(
     openChannel({ address: config.GENERATION_TRACKING_ADDRESS, retry: PEER_RETRY, metrics }),
   );
-  const sources = statisticsSources({
+  const peers = statisticsSources({
     vectorStore: vectorStore.transport,
     generationTracking: generationTracking.transport,
   });
+  const sources = {
+    ...peers,
+    databases: { ...peers.databases, [NAME]: (limits: CallLimits) => databaseUsage(database, limits) },
+  };
   opening.use(
     startRetention({
       store,
