@@ -1,11 +1,14 @@
-import { migrate, openDatabase, openDataSource } from "@kindred/postgres";
+import { databaseUsage, migrate, openDatabase, openDataSource } from "@kindred/postgres";
 import { followReadiness, serve, startMetricsReporter, tracingOptions, type RpcServer } from "@kindred/rpc";
 import { createLogger, createMetrics, observePool, startTracing, type Logger } from "@kindred/telemetry";
 import { GenerationEntity } from "./adapters/postgres/generation-entity.ts";
 import { generationStore } from "./adapters/postgres/generation-store.ts";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
 import { modelCacheStore } from "./adapters/postgres/model-cache-store.ts";
+import { sessionStore } from "./adapters/postgres/session-store.ts";
 import type { GenerationTrackingConfig } from "./config.ts";
+import { endIdleSessions } from "./domain/sessions/end-idle-sessions.ts";
+import { Sweeper } from "./domain/sweeper.ts";
 import { generationRoutes } from "./rpc/routes.ts";
 
 const NAME = "generation-tracking";
@@ -48,9 +51,21 @@ export async function createApp(config: GenerationTrackingConfig, overrides: Ove
       logger,
     }),
   );
+  const sessions = sessionStore(database);
+  opening.use(
+    new Sweeper({
+      what: "idle sessions",
+      everyMs: config.SESSION_SWEEP_INTERVAL,
+      sweep: (signal) => endIdleSessions({ sessions }, signal),
+      log: logger,
+    }),
+  );
   const routes = generationRoutes({
-    store: generationStore(dataSource),
+    store: generationStore({ db: database, dataSource }),
     modelCache: modelCacheStore(database),
+    usage: (limits) => databaseUsage(database, limits),
+    sessions,
+    idleTimeoutMs: config.SESSION_IDLE_TIMEOUT,
   });
   const server = opening.use(await serve({ config, routes, logger, metrics, tracing }));
   opening.use(

@@ -1,4 +1,4 @@
-import { text, type ConfigOf } from "@kindred/config";
+import { duration, text, type ConfigOf } from "@kindred/config";
 import { databaseSettings } from "@kindred/postgres";
 import { metricsReporterSettings, serverSettings, tracingSettings } from "@kindred/rpc";
 
@@ -7,6 +7,18 @@ export const configSchema = {
   ...databaseSettings,
   ...tracingSettings,
   ...metricsReporterSettings,
+  SESSION_IDLE_TIMEOUT: duration({
+    description: "how long a session may be silent whose caller does not say, before it is ended",
+    min: "1s",
+    max: "720h",
+    default: "30m",
+  }),
+  SESSION_SWEEP_INTERVAL: duration({
+    description: "how often the end of idle sessions is written down; they have ended before, whoever asks",
+    min: "10ms",
+    max: "24h",
+    default: "10s",
+  }),
   VECTOR_STORE_ADDRESS: text({
     description:
       "The vector store's gRPC address, host:port or dns:///name:port: retrievals are replayed there, and prompts are searched by meaning.",

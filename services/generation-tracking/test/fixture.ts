@@ -1,6 +1,17 @@
 import { createClient, type Client } from "@connectrpc/connect";
-import { GenerationService, ModelCacheService } from "@kindred/contracts/generation-tracking/v1";
-import { databaseSettings, migrate, openDatabase, openDataSource, type Database } from "@kindred/postgres";
+import {
+  GenerationService,
+  ModelCacheService,
+  SessionService,
+} from "@kindred/contracts/generation-tracking/v1";
+import {
+  databaseSettings,
+  databaseUsage,
+  migrate,
+  openDatabase,
+  openDataSource,
+  type Database,
+} from "@kindred/postgres";
 import { createInMemoryTransport } from "@kindred/rpc";
 import { loadConfig } from "@kindred/config";
 import { silentLogger, testDatabase } from "@kindred/testing";
@@ -8,7 +19,9 @@ import { GenerationEntity } from "../src/adapters/postgres/generation-entity.ts"
 import { generationStore } from "../src/adapters/postgres/generation-store.ts";
 import { DATABASE_SCHEMA, migrations } from "../src/adapters/postgres/migrations.ts";
 import { modelCacheStore } from "../src/adapters/postgres/model-cache-store.ts";
+import { sessionStore } from "../src/adapters/postgres/session-store.ts";
 import type { GenerationStore } from "../src/domain/generation-store.ts";
+import type { SessionStore } from "../src/domain/sessions/session.ts";
 import { generationRoutes } from "../src/rpc/routes.ts";
 
 export interface Fixture extends AsyncDisposable {
@@ -17,6 +30,8 @@ export interface Fixture extends AsyncDisposable {
   /** Through the interceptors of a real server. */
   client: Client<typeof GenerationService>;
   modelCache: Client<typeof ModelCacheService>;
+  sessions: Client<typeof SessionService>;
+  sessionStore: SessionStore;
   /** Empties the tables. */
   clear(): Promise<void>;
 }
@@ -39,8 +54,15 @@ export async function openFixture(): Promise<Fixture> {
     await openDataSource(db, { entities: [GenerationEntity], migrations }),
     (opened) => opened.destroy(),
   );
-  const store = generationStore(dataSource);
-  const routes = generationRoutes({ store, modelCache: modelCacheStore(db) });
+  const store = generationStore({ db, dataSource });
+  const sessions = sessionStore(db);
+  const routes = generationRoutes({
+    store,
+    modelCache: modelCacheStore(db),
+    usage: (limits) => databaseUsage(db, limits),
+    sessions,
+    idleTimeoutMs: 1_800_000,
+  });
   const transport = createInMemoryTransport(routes, { logger });
   const open = opening.move();
   return {
@@ -48,8 +70,10 @@ export async function openFixture(): Promise<Fixture> {
     store,
     client: createClient(GenerationService, transport),
     modelCache: createClient(ModelCacheService, transport),
+    sessions: createClient(SessionService, transport),
+    sessionStore: sessions,
     clear: async () => {
-      await db.query("TRUNCATE generations, model_cache");
+      await db.query("TRUNCATE generations, model_cache, user_sessions");
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };

@@ -14,18 +14,20 @@ import { createInMemoryTransport } from "@kindred/rpc";
 import { silentLogger } from "@kindred/testing";
 import type { GenerationStore } from "../domain/generation-store.ts";
 import type { ModelCacheStore } from "../domain/model-cache.ts";
+import type { SessionStore } from "../domain/sessions/session.ts";
 import { generationRoutes } from "./routes.ts";
 
 /** Bad input is refused before a store is asked: these fail the test when they are. */
-const untouchable = new Proxy({} as GenerationStore & ModelCacheStore, {
+const untouchable = new Proxy({} as GenerationStore & ModelCacheStore & SessionStore, {
   get: (_, method) => () => {
     throw new Error(`the store was asked: ${String(method)}`);
   },
 });
 
-const transport = createInMemoryTransport(generationRoutes({ store: untouchable, modelCache: untouchable }), {
-  logger: silentLogger(),
-});
+const transport = createInMemoryTransport(
+  generationRoutes({ store: untouchable, modelCache: untouchable, sessions: untouchable, idleTimeoutMs: 1 }),
+  { logger: silentLogger() },
+);
 const client = createClient(GenerationService, transport);
 const modelCache = createClient(ModelCacheService, transport);
 

@@ -2,14 +2,16 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { GenerationService, ModelCacheService } from "@kindred/contracts/generation-tracking/v1";
 import type { GenerationStore } from "../domain/generation-store.ts";
 import type { ModelCacheStore } from "../domain/model-cache.ts";
+import { getDatabaseUsageRpc, type UsageDeps } from "./get-database-usage.ts";
 import { getGenerationRpc } from "./get-generation.ts";
 import { getStatisticsRpc } from "./get-statistics.ts";
 import { listGenerationsRpc } from "./list-generations.ts";
 import { listModelCacheRpc } from "./list-model-cache.ts";
 import { recordGenerationRpc } from "./record-generation.ts";
 import { reportModelCacheRpc } from "./report-model-cache.ts";
+import { addSessionService, type SessionDeps } from "./sessions/routes.ts";
 
-export interface GenerationDeps {
+export interface GenerationDeps extends SessionDeps, UsageDeps {
   store: GenerationStore;
   modelCache: ModelCacheStore;
 }
@@ -21,10 +23,12 @@ export function generationRoutes(deps: GenerationDeps): (router: ConnectRouter) 
       getGeneration: getGenerationRpc(deps),
       listGenerations: listGenerationsRpc(deps),
       getStatistics: getStatisticsRpc(deps),
+      getDatabaseUsage: getDatabaseUsageRpc(deps),
     });
     router.service(ModelCacheService, {
       reportModelCache: reportModelCacheRpc(deps),
       listModelCache: listModelCacheRpc(deps),
     });
+    addSessionService(router, deps);
   };
 }

@@ -1,5 +1,6 @@
 import { CreateGenerations1763683200000 } from "../../../migrations/1763683200000-create-generations.ts";
 import { AccountForModelCache1764288000000 } from "../../../migrations/1764288000000-account-for-model-cache.ts";
+import { FollowGenerations1765065600000 } from "../../../migrations/1765065600000-follow-generations.ts";
 import { FollowSessions1765324800000 } from "../../../migrations/1765324800000-follow-sessions.ts";
 
 /** The PostgreSQL schema that this service owns. */
@@ -9,5 +10,6 @@ export const DATABASE_SCHEMA = "generation_tracking";
 export const migrations = [
   CreateGenerations1763683200000,
   AccountForModelCache1764288000000,
+  FollowGenerations1765065600000,
   FollowSessions1765324800000,
 ];
