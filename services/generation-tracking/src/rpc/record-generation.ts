@@ -21,12 +21,9 @@ export function recordGenerationRpc(deps: { store: GenerationStore }) {
     const fields = readGenerationFields(request.generation, "generation", checks);
     const createdAtMicros = readCreatedAt(request, checks);
     checks.throwIfAny();
-    const { generation, existing } = await recordGeneration(
-      deps,
-      fields,
-      request.idempotencyKey,
+    const { generation, existing } = await recordGeneration(deps, fields, request.idempotencyKey, {
       createdAtMicros,
-    );
+    });
     return { generation: toGenerationMessage(generation), existing };
   };
 }

@@ -1,29 +1,33 @@
-import { translatePgError } from "@kindred/postgres";
+import { repositoryTransaction, translatePgError, type Database } from "@kindred/postgres";
 import type { DataSource, Repository, SelectQueryBuilder } from "typeorm";
 import {
   GENERATION_STATUSES,
   type Generation,
-  type GenerationFields,
   type GenerationFilter,
   type GenerationStatistics,
   type GenerationStatus,
 } from "../../domain/generation.ts";
-import type { GenerationStore, IdempotencyKey } from "../../domain/generation-store.ts";
-import { epochMicros, GenerationEntity, type GenerationRow } from "./generation-entity.ts";
-import { toGeneration, toRow } from "./generation-rows.ts";
+import type { GenerationStore } from "../../domain/generation-store.ts";
+import { GenerationEntity, type GenerationRow } from "./generation-entity.ts";
+import { toGeneration } from "./generation-rows.ts";
+import { insertGeneration } from "./insert-generation.ts";
 
-/** The store over the tables of this service's schema. The data source stays the caller's. */
-export function generationStore(dataSource: DataSource): GenerationStore {
-  const repository = dataSource.getRepository(GenerationEntity);
+/** The store over the tables of this service's schema. Database and data source, which is over it, stay the caller's. */
+export function generationStore(deps: { db: Database; dataSource: DataSource }): GenerationStore {
+  const repository = deps.dataSource.getRepository(GenerationEntity);
+  const find = async (id: bigint): Promise<Generation | undefined> => {
+    const row = await repository.findOneBy({ id: String(id) });
+    return row ? toGeneration(row) : undefined;
+  };
   return {
-    insert: (fields, idempotency, createdAtMicros) =>
-      translated(() => insert(repository, fields, idempotency, createdAtMicros)),
-    findByIdempotencyKey: (key) => translated(() => findByIdempotencyKey(repository, key)),
-    find: (id) =>
-      translated(async () => {
-        const row = await repository.findOneBy({ id: String(id) });
-        return row ? toGeneration(row) : undefined;
+    insert: (fields, options) =>
+      repositoryTransaction(deps.db, async (client) => {
+        const id = await insertGeneration(repository, client, fields, options);
+        return id === undefined ? undefined : await find(id);
       }),
+    findByIdempotencyKey: (key) => translated(() => findByIdempotencyKey(repository, key)),
+    find: (id) => translated(() => find(id)),
+    findMany: (ids) => translated(() => findMany(repository, ids)),
     list: (query) => translated(() => list(repository, query)),
     statistics: () => translated(() => statistics(repository)),
   };
@@ -37,31 +41,21 @@ async function translated<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function insert(
+async function findMany(
   repository: Repository<GenerationRow>,
-  fields: GenerationFields,
-  idempotency: IdempotencyKey | undefined,
-  createdAtMicros: bigint | undefined,
-): Promise<Generation | undefined> {
-  const result = await repository
-    .createQueryBuilder()
-    .insert()
-    .values({
-      ...toRow(fields),
-      idempotencyKey: idempotency?.key ?? null,
-      requestDigest: idempotency ? Buffer.from(idempotency.digest) : null,
-      // A Date would lose the microseconds. Left out, the column has its default.
-      ...(createdAtMicros !== undefined && {
-        createdAt: () => exactInstant(createdAtMicros),
-      }),
-    })
-    // A concurrent call with the same key waits here for the other's commit, and then inserts nothing.
-    .orIgnore()
-    .returning(`id, ${epochMicros("created_at")} AS created_at_micros`)
-    .updateEntity(false)
-    .execute();
-  const [stored] = result.raw as { id: string; created_at_micros: string }[];
-  return stored && { ...fields, id: BigInt(stored.id), createdAtMicros: BigInt(stored.created_at_micros) };
+  ids: readonly bigint[],
+): Promise<Generation[]> {
+  if (ids.length === 0) return [];
+  // One parameter, however many they are.
+  const rows = await repository
+    .createQueryBuilder("g")
+    .where("g.id = ANY(CAST(:ids AS bigint[]))", { ids: ids.map(String) })
+    .getMany();
+  const found = new Map(rows.map((row) => [BigInt(row.id), row]));
+  return ids.flatMap((id) => {
+    const row = found.get(id);
+    return row ? [toGeneration(row)] : [];
+  });
 }
 
 async function findByIdempotencyKey(
@@ -113,12 +107,6 @@ function addConditions(builder: SelectQueryBuilder<GenerationRow>, filter: Gener
       createdBefore: String(createdBeforeMicros),
     });
   }
-}
-
-/** Of whole seconds and the rest: PostgreSQL multiplies intervals in double precision, which does not hold all microseconds. */
-function exactInstant(micros: bigint): string {
-  const rest = micros % 1_000_000n;
-  return `TIMESTAMPTZ 'epoch' + ${(micros - rest) / 1_000_000n} * INTERVAL '1 second' + ${rest} * INTERVAL '1 microsecond'`;
 }
 
 /** The instant of a parameter in microseconds since 1970. */
