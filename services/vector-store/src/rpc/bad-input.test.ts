@@ -45,6 +45,9 @@ const deps: VectorStoreDeps = {
   advisor: untouchable("the advisor"),
   operations: untouchable("the operations"),
   statistics: untouchable("the statistics"),
+  usage: async () => {
+    throw new Error("the sizes were asked for");
+  },
   collections: { ...untouchable<CollectionRepository>("the collections"), get: async () => IMAGES },
   items: untouchable("the items"),
   search: untouchable("the search"),
