@@ -15,17 +15,24 @@ import { silentLogger } from "@kindred/testing";
 import type { GenerationStore } from "../domain/generation-store.ts";
 import type { ModelCacheStore } from "../domain/model-cache.ts";
 import type { SessionStore } from "../domain/sessions/session.ts";
+import type { UsageDeps } from "./get-database-usage.ts";
 import { generationRoutes } from "./routes.ts";
 
 /** Bad input is refused before a store is asked: these fail the test when they are. */
-const untouchable = new Proxy({} as GenerationStore & ModelCacheStore & SessionStore, {
+const untouchable = new Proxy({} as GenerationStore & ModelCacheStore & SessionStore & UsageDeps, {
   get: (_, method) => () => {
     throw new Error(`the store was asked: ${String(method)}`);
   },
 });
 
 const transport = createInMemoryTransport(
-  generationRoutes({ store: untouchable, modelCache: untouchable, sessions: untouchable, idleTimeoutMs: 1 }),
+  generationRoutes({
+    store: untouchable,
+    modelCache: untouchable,
+    sessions: untouchable,
+    idleTimeoutMs: 1,
+    usage: untouchable.usage,
+  }),
   { logger: silentLogger() },
 );
 const client = createClient(GenerationService, transport);
