@@ -8,9 +8,10 @@ import {
   IndexQuantization,
   Metric,
 } from "@kindred/contracts/vector-store/v1";
-import { isKindredError } from "@kindred/errors";
+import { isKindredError, KindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
 import { silentLogger } from "@kindred/testing";
+import { parseSpaceId } from "../../domain/embedding-space.ts";
 import { collectionRoutes } from "./routes.ts";
 
 /** Bad input is refused before anything is asked. */
@@ -90,6 +91,16 @@ describe("a new collection", () => {
       "a space that is none",
       { dimensions: 0, spaceId: "minilm" },
       ["space_id must have the form provider:model@revision:dimensions:pooling:normalization:max_tokens"],
+    ],
+    [
+      "dimensions and the served space",
+      { servedSpace: true },
+      ["served_space cannot be given together with dimensions"],
+    ],
+    [
+      "a space and the served one",
+      { dimensions: 0, spaceId: SPACE, servedSpace: true },
+      ["served_space cannot be given together with space_id"],
     ],
     ["an unknown element type", { elementType: 9 }, ["element_type must be a known ElementType, is 9"]],
     ["an unknown metric", { metric: 77 }, ["metric must be a known Metric, is 77"]],
@@ -344,4 +355,28 @@ describe("a move into another embedding space", () => {
     const good = { collection: "songs", spaceId: SPACE };
     expect(await problemsOf(client.startReembedding({ ...good, ...bad }))).toEqual(problems);
   });
+});
+
+test("the served space gives a new collection its id and dimensions", async () => {
+  const created: unknown[] = [];
+  const space = parseSpaceId(SPACE);
+  const routes = collectionRoutes({
+    ...deps,
+    embedding: { servedSpace: async () => space, spaceOf: async () => space } as never,
+    collections: {
+      create: async (collection: unknown) => {
+        created.push(collection);
+        throw new KindredError("already-exists", "the name is taken");
+      },
+    } as never,
+  });
+  const served = createClient(
+    CollectionService,
+    createInMemoryTransport((router) => router.service(CollectionService, routes), {
+      logger: silentLogger(),
+    }),
+  );
+  const call = served.createCollection({ name: "prompts", servedSpace: true });
+  await expect(call).rejects.toMatchObject({ kind: "already-exists" });
+  expect(created).toMatchObject([{ name: "prompts", dimensions: 384, space: { id: SPACE } }]);
 });
