@@ -1,8 +1,17 @@
 import { databaseUsage, migrate, openDatabase, openDataSource } from "@kindred/postgres";
-import { followReadiness, serve, startMetricsReporter, tracingOptions, type RpcServer } from "@kindred/rpc";
+import {
+  followReadiness,
+  openChannel,
+  serve,
+  startMetricsReporter,
+  tracingOptions,
+  type RpcServer,
+} from "@kindred/rpc";
 import { createLogger, createMetrics, observePool, startTracing, type Logger } from "@kindred/telemetry";
+import { exampleSource } from "./adapters/peers/vector-store.ts";
 import { GenerationEntity } from "./adapters/postgres/generation-entity.ts";
 import { generationStore } from "./adapters/postgres/generation-store.ts";
+import { lineageStore } from "./adapters/postgres/lineage-store.ts";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
 import { modelCacheStore } from "./adapters/postgres/model-cache-store.ts";
 import { sessionStore } from "./adapters/postgres/session-store.ts";
@@ -60,9 +69,14 @@ export async function createApp(config: GenerationTrackingConfig, overrides: Ove
       log: logger,
     }),
   );
+  const vectorStore = opening.use(
+    openChannel({ address: config.VECTOR_STORE_ADDRESS, maxMessageBytes: config.MAX_MESSAGE_BYTES, metrics }),
+  );
   const routes = generationRoutes({
     store: generationStore({ db: database, dataSource }),
     modelCache: modelCacheStore(database),
+    lineage: lineageStore(dataSource),
+    examples: exampleSource(vectorStore.transport),
     usage: (limits) => databaseUsage(database, limits),
     sessions,
     idleTimeoutMs: config.SESSION_IDLE_TIMEOUT,

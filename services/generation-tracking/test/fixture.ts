@@ -1,6 +1,7 @@
 import { createClient, type Client } from "@connectrpc/connect";
 import {
   GenerationService,
+  LineageService,
   ModelCacheService,
   SessionService,
 } from "@kindred/contracts/generation-tracking/v1";
@@ -17,10 +18,12 @@ import { loadConfig } from "@kindred/config";
 import { silentLogger, testDatabase } from "@kindred/testing";
 import { GenerationEntity } from "../src/adapters/postgres/generation-entity.ts";
 import { generationStore } from "../src/adapters/postgres/generation-store.ts";
+import { lineageStore } from "../src/adapters/postgres/lineage-store.ts";
 import { DATABASE_SCHEMA, migrations } from "../src/adapters/postgres/migrations.ts";
 import { modelCacheStore } from "../src/adapters/postgres/model-cache-store.ts";
 import { sessionStore } from "../src/adapters/postgres/session-store.ts";
 import type { GenerationStore } from "../src/domain/generation-store.ts";
+import type { ExampleSource } from "../src/domain/lineage/ports.ts";
 import type { SessionStore } from "../src/domain/sessions/session.ts";
 import { generationRoutes } from "../src/rpc/routes.ts";
 
@@ -30,14 +33,21 @@ export interface Fixture extends AsyncDisposable {
   /** Through the interceptors of a real server. */
   client: Client<typeof GenerationService>;
   modelCache: Client<typeof ModelCacheService>;
+  lineage: Client<typeof LineageService>;
   sessions: Client<typeof SessionService>;
   sessionStore: SessionStore;
   /** Empties the tables. */
   clear(): Promise<void>;
 }
 
+/** Where nobody replays retrievals. */
+const NO_EXAMPLES: ExampleSource = {
+  retrieve: () => Promise.reject(new Error("this fixture has no vector store")),
+  hasImage: () => Promise.reject(new Error("this fixture has no vector store")),
+};
+
 /** The service's RPCs over a database of their own. */
-export async function openFixture(): Promise<Fixture> {
+export async function openFixture(options: { examples?: ExampleSource } = {}): Promise<Fixture> {
   await using opening = new AsyncDisposableStack();
   const logger = silentLogger();
   const { url } = opening.use(await testDatabase());
@@ -59,6 +69,8 @@ export async function openFixture(): Promise<Fixture> {
   const routes = generationRoutes({
     store,
     modelCache: modelCacheStore(db),
+    lineage: lineageStore(dataSource),
+    examples: options.examples ?? NO_EXAMPLES,
     usage: (limits) => databaseUsage(db, limits),
     sessions,
     idleTimeoutMs: 1_800_000,
@@ -70,10 +82,11 @@ export async function openFixture(): Promise<Fixture> {
     store,
     client: createClient(GenerationService, transport),
     modelCache: createClient(ModelCacheService, transport),
+    lineage: createClient(LineageService, transport),
     sessions: createClient(SessionService, transport),
     sessionStore: sessions,
     clear: async () => {
-      await db.query("TRUNCATE generations, model_cache, user_sessions");
+      await db.query("TRUNCATE generations, model_cache, user_sessions CASCADE");
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };

@@ -14,12 +14,14 @@ import { createInMemoryTransport } from "@kindred/rpc";
 import { silentLogger } from "@kindred/testing";
 import type { GenerationStore } from "../domain/generation-store.ts";
 import type { ModelCacheStore } from "../domain/model-cache.ts";
+import type { ExampleSource, LineageStore } from "../domain/lineage/ports.ts";
 import type { SessionStore } from "../domain/sessions/session.ts";
 import type { UsageDeps } from "./get-database-usage.ts";
 import { generationRoutes } from "./routes.ts";
 
 /** Bad input is refused before a store is asked: these fail the test when they are. */
-const untouchable = new Proxy({} as GenerationStore & ModelCacheStore & SessionStore & UsageDeps, {
+type Everything = GenerationStore & ModelCacheStore & SessionStore & UsageDeps & LineageStore & ExampleSource;
+const untouchable = new Proxy({} as Everything, {
   get: (_, method) => () => {
     throw new Error(`the store was asked: ${String(method)}`);
   },
@@ -29,6 +31,8 @@ const transport = createInMemoryTransport(
   generationRoutes({
     store: untouchable,
     modelCache: untouchable,
+    lineage: untouchable,
+    examples: untouchable,
     sessions: untouchable,
     idleTimeoutMs: 1,
     usage: untouchable.usage,

@@ -9,9 +9,10 @@ import { listGenerationsRpc } from "./list-generations.ts";
 import { listModelCacheRpc } from "./list-model-cache.ts";
 import { recordGenerationRpc } from "./record-generation.ts";
 import { reportModelCacheRpc } from "./report-model-cache.ts";
+import { addLineageService, type LineageDeps } from "./lineage/routes.ts";
 import { addSessionService, type SessionDeps } from "./sessions/routes.ts";
 
-export interface GenerationDeps extends SessionDeps, UsageDeps {
+export interface GenerationDeps extends SessionDeps, UsageDeps, LineageDeps {
   store: GenerationStore;
   modelCache: ModelCacheStore;
 }
@@ -30,5 +31,6 @@ export function generationRoutes(deps: GenerationDeps): (router: ConnectRouter) 
       listModelCache: listModelCacheRpc(deps),
     });
     addSessionService(router, deps);
+    addLineageService(router, deps);
   };
 }
