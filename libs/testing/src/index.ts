@@ -1,3 +1,4 @@
+export { documentedMetrics, type DocumentedMetric } from "./documented-metrics.ts";
 export { faissIndexFile, pickleFile, type Picklable, type TestIndex } from "./faiss-files.ts";
 export { wrongAnswers, type Fault } from "./openai-server/faults.ts";
 export {
@@ -6,6 +7,7 @@ export {
   type OpenAiServer,
   type OpenAiServerOptions,
 } from "./openai-server/start-openai-server.ts";
+export { hasPromtool, promtool } from "./promtool.ts";
 export { replicatedDatabase, type ReplicatedDatabase } from "./replicated-database.ts";
 export { describeWithSharedData, sharedData } from "./shared-data.ts";
 export { silentLogger } from "./silent-logger.ts";
