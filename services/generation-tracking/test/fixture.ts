@@ -17,6 +17,9 @@ import { createInMemoryTransport } from "@kindred/rpc";
 import { loadConfig } from "@kindred/config";
 import { silentLogger, testDatabase } from "@kindred/testing";
 import { GenerationEntity } from "../src/adapters/postgres/generation-entity.ts";
+import { filteredIds } from "../src/adapters/postgres/filtered-ids.ts";
+import { promptOutbox } from "../src/adapters/postgres/prompt-outbox.ts";
+import { generationLists } from "../src/adapters/postgres/generation-lists.ts";
 import { generationStore } from "../src/adapters/postgres/generation-store.ts";
 import { lineageStore } from "../src/adapters/postgres/lineage-store.ts";
 import { DATABASE_SCHEMA, migrations } from "../src/adapters/postgres/migrations.ts";
@@ -24,6 +27,7 @@ import { modelCacheStore } from "../src/adapters/postgres/model-cache-store.ts";
 import { sessionStore } from "../src/adapters/postgres/session-store.ts";
 import type { GenerationStore } from "../src/domain/generation-store.ts";
 import type { ExampleSource } from "../src/domain/lineage/ports.ts";
+import type { PromptCollection } from "../src/domain/prompts/prompt-collection.ts";
 import type { SessionStore } from "../src/domain/sessions/session.ts";
 import { generationRoutes } from "../src/rpc/routes.ts";
 
@@ -46,8 +50,13 @@ const NO_EXAMPLES: ExampleSource = {
   hasImage: () => Promise.reject(new Error("this fixture has no vector store")),
 };
 
+/** Where nobody searches for prompts. */
+const NO_PROMPTS: Pick<PromptCollection, "nearest"> = {
+  nearest: () => Promise.reject(new Error("this fixture has no vector store")),
+};
+
 /** The service's RPCs over a database of their own. */
-export async function openFixture(options: { examples?: ExampleSource } = {}): Promise<Fixture> {
+export async function openFixture(options: { examples?: ExampleSource; prompts?: Pick<PromptCollection, "nearest"> } = {}): Promise<Fixture> {
   await using opening = new AsyncDisposableStack();
   const logger = silentLogger();
   const { url } = opening.use(await testDatabase());
@@ -67,9 +76,17 @@ export async function openFixture(options: { examples?: ExampleSource } = {}): P
   const store = generationStore({ db, dataSource });
   const sessions = sessionStore(db);
   const routes = generationRoutes({
+    prompts: {
+      collection: options.prompts ?? NO_PROMPTS,
+      outbox: promptOutbox(db),
+      store,
+      filtered: filteredIds(db),
+      onMissing: () => {},
+    },
     store,
+    lists: generationLists({ db, store }),
     modelCache: modelCacheStore(db),
-    lineage: lineageStore(dataSource),
+    lineage: lineageStore({ db, generations: store }),
     examples: options.examples ?? NO_EXAMPLES,
     usage: (limits) => databaseUsage(db, limits),
     sessions,
@@ -86,7 +103,7 @@ export async function openFixture(options: { examples?: ExampleSource } = {}): P
     sessions: createClient(SessionService, transport),
     sessionStore: sessions,
     clear: async () => {
-      await db.query("TRUNCATE generations, model_cache, user_sessions CASCADE");
+      await db.query("TRUNCATE generations, generation_outbox, model_cache, user_sessions CASCADE");
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
