@@ -1,6 +1,7 @@
-import { translatePgError } from "@kindred/postgres";
-import type { DataSource, EntityManager } from "typeorm";
+import { repositoryTransaction, type Database } from "@kindred/postgres";
+import type { PoolClient } from "pg";
 import type { Generation } from "../../domain/generation.ts";
+import type { GenerationStore } from "../../domain/generation-store.ts";
 import type {
   GenerationOutput,
   ImageReference,
@@ -9,42 +10,27 @@ import type {
   LineageStore,
   OutputFinding,
 } from "../../domain/lineage/ports.ts";
-import { epochMicros, GenerationEntity, type OutputJson } from "./generation-entity.ts";
-import { toGeneration, toOutputFile } from "./generation-rows.ts";
+import { epochMicros, type OutputJson } from "./generation-entity.ts";
+import { toOutputFile } from "./generation-rows.ts";
 import { instantText, sqlParameters } from "./sql-parameters.ts";
 
-/** The store over the tables of this service's schema. The data source stays the caller's. */
-export function lineageStore(dataSource: DataSource): LineageStore {
-  const read = <T>(work: (manager: EntityManager) => Promise<T>): Promise<T> =>
-    translated(() => work(dataSource.manager));
+interface Deps {
+  db: Database;
+  /** Gives generations by their ids; within a transaction that repositoryTransaction opened, as that sees them. */
+  generations: Pick<GenerationStore, "findMany">;
+}
+
+/** The store over the tables of this service's schema. The database stays the caller's. */
+export function lineageStore(deps: Deps): LineageStore {
   /** Several statements of one snapshot. */
-  const readAtOnce = <T>(work: (manager: EntityManager) => Promise<T>): Promise<T> =>
-    translated(() => dataSource.transaction("REPEATABLE READ", work));
+  const readAtOnce = <T>(work: (client: PoolClient) => Promise<T>): Promise<T> =>
+    repositoryTransaction(deps.db, work, { isolation: "repeatable read", readOnly: true });
   return {
-    lineage: (id, limits) => readAtOnce((manager) => lineageOf(manager, id, limits)),
-    find: (ids) => read((manager) => find(manager, ids)),
-    uses: (query) => readAtOnce((manager) => usesOf(manager, query)),
-    outputs: (query) => read((manager) => outputsOf(manager, query)),
-    report: (findings) => read((manager) => report(manager, findings)),
+    lineage: (id, limits) => readAtOnce((client) => lineageOf(client, deps, id, limits)),
+    uses: (query) => readAtOnce((client) => usesOf(client, deps, query)),
+    outputs: (query) => outputsOf(deps.db, query),
+    report: (findings) => report(deps.db, findings),
   };
-}
-
-async function translated<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw translatePgError(error);
-  }
-}
-
-async function find(manager: EntityManager, ids: readonly bigint[]): Promise<Generation[]> {
-  if (ids.length === 0) return [];
-  const rows = await manager
-    .getRepository(GenerationEntity)
-    .createQueryBuilder("g")
-    .where("g.id = ANY(CAST(:ids AS bigint[]))", { ids: ids.map(String) })
-    .getMany();
-  return rows.map(toGeneration);
 }
 
 // UNION leaves out what was reached before by as many steps; rows that lead back to themselves, which only users' own SQL makes, end with
@@ -72,21 +58,22 @@ const DESCENDANTS = `
 const BATCH = "SELECT id FROM generations WHERE batch_id = $1 AND id <> $2 ORDER BY id LIMIT $3";
 
 async function lineageOf(
-  manager: EntityManager,
+  client: PoolClient,
+  { generations }: Deps,
   id: bigint,
-  { depth, relatives }: { depth: number; relatives: number },
+  limits: { depth: number; relatives: number },
 ): Promise<Lineage | undefined> {
-  const [generation] = await find(manager, [id]);
+  const [generation] = await generations.findMany([id]);
   if (!generation) return undefined;
   const idsOf = async (sql: string, parameters: unknown[]): Promise<bigint[]> =>
-    (await manager.query<{ id: string }[]>(sql, parameters)).map((row) => BigInt(row.id));
+    (await client.query<{ id: string }>(sql, parameters)).rows.map((row) => BigInt(row.id));
   // One after the other: they share the transaction's connection.
-  const ancestors = await idsOf(ANCESTORS, [String(id), depth]);
-  const descendants = await idsOf(DESCENDANTS, [String(id), depth, relatives]);
+  const ancestors = await idsOf(ANCESTORS, [String(id), limits.depth]);
+  const descendants = await idsOf(DESCENDANTS, [String(id), limits.depth, limits.relatives]);
   const batch =
-    generation.batchId === "" ? [] : await idsOf(BATCH, [generation.batchId, String(id), relatives]);
-  const found = byId(await find(manager, [...new Set([...ancestors, ...descendants, ...batch])]));
-  const all = (ids: bigint[]): Generation[] => ids.flatMap((each) => found.get(each) ?? []);
+    generation.batchId === "" ? [] : await idsOf(BATCH, [generation.batchId, String(id), limits.relatives]);
+  const relatives = byId(await generations.findMany([...new Set([...ancestors, ...descendants, ...batch])]));
+  const all = (ids: bigint[]): Generation[] => ids.flatMap((each) => relatives.get(each) ?? []);
   return {
     generation,
     ancestors: all(ancestors),
@@ -109,11 +96,12 @@ interface UseRow {
 }
 
 async function usesOf(
-  manager: EntityManager,
+  client: PoolClient,
+  deps: Deps,
   { image, after, limit }: Parameters<LineageStore["uses"]>[0],
 ): Promise<{ uses: ImageUse[]; total: bigint }> {
   const { condition, value } = conditionOf(image);
-  const [counted] = await manager.query<{ total: string }[]>(
+  const counted = await client.query<{ total: string }>(
     // Distinct in the order of the index, which needs no sort.
     `SELECT count(*) AS total
        FROM (SELECT DISTINCT created_at, generation_id FROM generation_examples WHERE ${condition}) AS use`,
@@ -122,7 +110,7 @@ async function usesOf(
   const behind = after
     ? `AND (created_at, generation_id) < (CAST($3 AS timestamptz), CAST($4 AS bigint))`
     : "";
-  const rows = await manager.query<UseRow[]>(
+  const { rows } = await client.query<UseRow>(
     `SELECT DISTINCT ON (created_at, generation_id)
             generation_id, image_id, image_path, caption, similarity, rank
        FROM generation_examples
@@ -131,17 +119,12 @@ async function usesOf(
       LIMIT $2`,
     [value, limit, ...(after ? [instantText(after.createdAtMicros), String(after.generationId)] : [])],
   );
-  const generations = byId(
-    await find(
-      manager,
-      rows.map((row) => BigInt(row.generation_id)),
-    ),
-  );
+  const generations = byId(await deps.generations.findMany(rows.map((row) => BigInt(row.generation_id))));
   const uses = rows.flatMap((row): ImageUse[] => {
     const generation = generations.get(BigInt(row.generation_id));
     return generation ? [{ generation, example: toExample(row) }] : [];
   });
-  return { uses, total: BigInt(counted?.total ?? 0) };
+  return { uses, total: BigInt(counted.rows[0]?.total ?? 0) };
 }
 
 function conditionOf(image: ImageReference): { condition: string; value: string } {
@@ -166,7 +149,7 @@ interface OutputRow extends OutputJson {
 }
 
 async function outputsOf(
-  manager: EntityManager,
+  db: Pick<Database, "query">,
   { generationId, state, after, limit }: Parameters<LineageStore["outputs"]>[0],
 ): Promise<GenerationOutput[]> {
   const parameters = sqlParameters();
@@ -181,7 +164,7 @@ async function outputsOf(
         ]
       : []),
   ];
-  const rows = await manager.query<OutputRow[]>(
+  const { rows } = await db.query<OutputRow>(
     `SELECT generation_id, position, path, size_bytes, encode(sha256, 'hex') AS sha256, state,
             ${epochMicros("verified_at")} AS verified_at_micros
        FROM generation_outputs
@@ -221,8 +204,8 @@ const REPORT = `
   )
   SELECT count(*) AS updated FROM changed`;
 
-async function report(manager: EntityManager, findings: readonly OutputFinding[]): Promise<bigint> {
-  const [counted] = await manager.query<{ updated: string }[]>(REPORT, [
+async function report(db: Pick<Database, "query">, findings: readonly OutputFinding[]): Promise<bigint> {
+  const { rows } = await db.query<{ updated: string }>(REPORT, [
     findings.map(({ generationId }) => String(generationId)),
     findings.map(({ position }) => position),
     findings.map(({ state }) => state),
@@ -230,5 +213,5 @@ async function report(manager: EntityManager, findings: readonly OutputFinding[]
     findings.map(({ sizeBytes }) => sizeBytes?.toString() ?? null),
     findings.map(({ sha256 }) => (sha256 ? Buffer.from(sha256).toString("hex") : null)),
   ]);
-  return BigInt(counted?.updated ?? 0);
+  return BigInt(rows[0]?.updated ?? 0);
 }

@@ -9,11 +9,11 @@ const MAX_RELATIVES = 1000;
  * @throws KindredError not-found when there is no such generation.
  */
 export async function getLineage(
-  deps: { store: Pick<LineageStore, "lineage"> },
+  deps: { lineage: Pick<LineageStore, "lineage"> },
   id: bigint,
   depth: number,
 ): Promise<Lineage> {
-  const lineage = await deps.store.lineage(id, { depth, relatives: MAX_RELATIVES });
+  const lineage = await deps.lineage.lineage(id, { depth, relatives: MAX_RELATIVES });
   if (!lineage) throw new KindredError("not-found", `there is no generation with id ${id}`);
   return lineage;
 }

@@ -7,7 +7,7 @@ import type { ImageReference, ImageUse, LineageStore } from "./ports.ts";
  * @throws KindredError invalid-argument on `page_token`.
  */
 export async function listImageUses(
-  deps: { store: Pick<LineageStore, "uses"> },
+  deps: { lineage: Pick<LineageStore, "uses"> },
   request: { image: ImageReference; pageSize: number; pageToken: string },
 ): Promise<{ uses: ImageUse[]; nextPageToken: string; total: bigint }> {
   const { image, pageSize } = request;
@@ -15,7 +15,7 @@ export async function listImageUses(
   const position = decodePosition(list, request.pageToken, 2) as [bigint, bigint] | undefined;
   const after = position && { createdAtMicros: position[0], generationId: position[1] };
   // One more than asked for: it tells whether there is a next page.
-  const { uses: found, total } = await deps.store.uses({ image, after, limit: pageSize + 1 });
+  const { uses: found, total } = await deps.lineage.uses({ image, after, limit: pageSize + 1 });
   const uses = found.slice(0, pageSize);
   const last = uses.at(-1)?.generation;
   return {

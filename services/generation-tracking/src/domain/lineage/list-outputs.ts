@@ -8,7 +8,7 @@ import type { GenerationOutput, LineageStore } from "./ports.ts";
  * @throws KindredError invalid-argument on `page_token`.
  */
 export async function listOutputs(
-  deps: { store: Pick<LineageStore, "outputs"> },
+  deps: { lineage: Pick<LineageStore, "outputs"> },
   request: {
     generationId: bigint | undefined;
     state: OutputState | undefined;
@@ -20,7 +20,7 @@ export async function listOutputs(
   const list = ["outputs", String(generationId ?? ""), state ?? ""];
   const position = decodePosition(list, request.pageToken, 2) as [bigint, bigint] | undefined;
   const after = position && { generationId: position[0], position: Number(position[1]) };
-  const found = await deps.store.outputs({ generationId, state, after, limit: pageSize + 1 });
+  const found = await deps.lineage.outputs({ generationId, state, after, limit: pageSize + 1 });
   const outputs = found.slice(0, pageSize);
   const last = outputs.at(-1);
   return {

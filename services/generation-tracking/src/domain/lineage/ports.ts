@@ -56,8 +56,6 @@ export interface OutputFinding extends OutputKey {
 export interface LineageStore {
   /** All of one moment. Undefined when there is no such generation. */
   lineage(id: bigint, limits: { depth: number; relatives: number }): Promise<Lineage | undefined>;
-  /** Those that are there, in any order. */
-  find(ids: readonly bigint[]): Promise<Generation[]>;
   /** At most `limit` uses, newest first, beginning behind `after`, and how many there are in all; of one moment. */
   uses(query: {
     image: ImageReference;

@@ -1,7 +1,8 @@
 import { KindredError } from "@kindred/errors";
+import type { GenerationStore } from "../generation-store.ts";
 import type { Generation, Retrieval, RetrievedExample } from "../generation.ts";
 import { compareExamples, imageKey, missingImages, type ExampleComparison } from "./compare-examples.ts";
-import type { CallLimits, ExampleSource, LineageStore, RetrievalQuery } from "./ports.ts";
+import type { CallLimits, ExampleSource, RetrievalQuery } from "./ports.ts";
 
 /** Examples where nothing says how many there were. */
 const DEFAULT_K = 10;
@@ -27,17 +28,17 @@ export interface Replay extends ExampleComparison {
  * @throws KindredError not-found when there is no such generation; unavailable when the vector store cannot be reached.
  */
 export async function replayRetrieval(
-  deps: { store: Pick<LineageStore, "find">; source: ExampleSource },
+  deps: { store: Pick<GenerationStore, "find">; examples: ExampleSource },
   id: bigint,
   options: { k: number | undefined; exact: boolean },
   limits: CallLimits,
 ): Promise<Replay> {
-  const [generation] = await deps.store.find([id]);
+  const generation = await deps.store.find(id);
   if (!generation) throw new KindredError("not-found", `there is no generation with id ${id}`);
   const query = queryOf(generation, options);
   const examplesThen = generation.retrievedExamples.toSorted((a, b) => a.rank - b.rank);
-  const { examples: examplesNow, retrieval: retrievalNow } = await deps.source.retrieve(query, limits);
-  const catalogued = await findCatalogued(deps.source, missingImages(examplesThen, examplesNow), limits);
+  const { examples: examplesNow, retrieval: retrievalNow } = await deps.examples.retrieve(query, limits);
+  const catalogued = await findCatalogued(deps.examples, missingImages(examplesThen, examplesNow), limits);
   const spaceThen = generation.retrieval?.spaceId ?? "";
   return {
     query: query.text,

@@ -3,10 +3,10 @@ import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import type { DiffGenerationsRequest } from "@kindred/contracts/generation-tracking/v1";
 import { startChecks } from "@kindred/rpc";
 import { diffGenerations } from "../../domain/lineage/diff-generations.ts";
-import type { LineageStore } from "../../domain/lineage/ports.ts";
+import type { GenerationStore } from "../../domain/generation-store.ts";
 import { checkId } from "./messages.ts";
 
-export function diffGenerationsRpc(deps: { store: Pick<LineageStore, "find"> }) {
+export function diffGenerationsRpc(deps: { store: Pick<GenerationStore, "findMany"> }) {
   return async ({ leftId, rightId }: DiffGenerationsRequest) => {
     const checks = startChecks();
     checkId("left_id", leftId, checks);

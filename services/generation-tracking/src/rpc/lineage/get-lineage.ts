@@ -8,7 +8,7 @@ import { checkId } from "./messages.ts";
 const DEFAULT_DEPTH = 3;
 const MAX_DEPTH = 10;
 
-export function getLineageRpc(deps: { store: Pick<LineageStore, "lineage"> }) {
+export function getLineageRpc(deps: { lineage: Pick<LineageStore, "lineage"> }) {
   return async (request: GetLineageRequest) => {
     const checks = startChecks();
     checkId("id", request.id, checks);

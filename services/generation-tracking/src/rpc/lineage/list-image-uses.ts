@@ -9,7 +9,7 @@ const DEFAULT_PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 1000;
 const MAX_PATH_CHARACTERS = 500;
 
-export function listImageUsesRpc(deps: { store: Pick<LineageStore, "uses"> }) {
+export function listImageUsesRpc(deps: { lineage: Pick<LineageStore, "uses"> }) {
   return async (request: ListImageUsesRequest) => {
     const checks = startChecks();
     const image = readImage(request.image, checks);

@@ -8,7 +8,7 @@ import { checkId, readOutputState } from "./messages.ts";
 const DEFAULT_PAGE_SIZE = 1000;
 const MAX_PAGE_SIZE = 10_000;
 
-export function listOutputsRpc(deps: { store: Pick<LineageStore, "outputs"> }) {
+export function listOutputsRpc(deps: { lineage: Pick<LineageStore, "outputs"> }) {
   return async (request: ListOutputsRequest) => {
     const { generationId, pageToken } = request;
     const checks = startChecks();

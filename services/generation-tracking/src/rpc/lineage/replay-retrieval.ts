@@ -1,8 +1,9 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import { ExampleChangeKind, type ReplayRetrievalRequest } from "@kindred/contracts/generation-tracking/v1";
 import { startChecks } from "@kindred/rpc";
+import type { GenerationStore } from "../../domain/generation-store.ts";
 import type { ExampleChange } from "../../domain/lineage/compare-examples.ts";
-import type { ExampleSource, LineageStore } from "../../domain/lineage/ports.ts";
+import type { ExampleSource } from "../../domain/lineage/ports.ts";
 import { replayRetrieval } from "../../domain/lineage/replay-retrieval.ts";
 import { toExampleMessage, toRetrievalMessage } from "../messages.ts";
 import { checkId } from "./messages.ts";
@@ -17,7 +18,7 @@ const PROTO_KIND: Record<ExampleChange["kind"], ExampleChangeKind> = {
   deleted: ExampleChangeKind.DELETED,
 };
 
-export function replayRetrievalRpc(deps: { store: Pick<LineageStore, "find">; source: ExampleSource }) {
+export function replayRetrievalRpc(deps: { store: Pick<GenerationStore, "find">; examples: ExampleSource }) {
   return async (request: ReplayRetrievalRequest, context: HandlerContext) => {
     const checks = startChecks();
     checkId("id", request.id, checks);

@@ -13,7 +13,7 @@ const SHA256_BYTES = 32;
 /** Clocks of two machines may differ by so much. A finding that is further ahead would keep later ones out. */
 const MAX_AHEAD_MS = 5 * 60_000;
 
-export function reportOutputsRpc(deps: { store: Pick<LineageStore, "report"> }) {
+export function reportOutputsRpc(deps: { lineage: Pick<LineageStore, "report"> }) {
   return async (request: ReportOutputsRequest) => {
     const checks = startChecks();
     const { length } = request.findings;
@@ -24,7 +24,7 @@ export function reportOutputsRpc(deps: { store: Pick<LineageStore, "report"> }) 
     const findings = request.findings.map((finding, i) => readFinding(finding, `findings[${i}]`, checks));
     checkDistinct(findings, checks);
     checks.throwIfAny();
-    return { updated: await deps.store.report(findings) };
+    return { updated: await deps.lineage.report(findings) };
   };
 }
 
