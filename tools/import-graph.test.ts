@@ -18,6 +18,7 @@ const LIBRARY_LAYERS: Record<string, readonly string[]> = {
   gallery: ["errors"],
   rpc: ["errors", "config", "contracts", "telemetry"],
   postgres: ["errors", "config", "telemetry"],
+  operations: ["errors", "postgres", "telemetry"],
   process: ["errors", "config", "telemetry"],
   parquet: ["errors"],
   pickle: ["errors"],
@@ -193,11 +194,24 @@ describe("packages", () => {
 });
 
 describe("inside a service", () => {
-  test("the domain imports errors and itself", () => {
+  test("the domain imports errors, what operations are, and itself", () => {
     const bad = sourceImports.filter(
       (i) =>
         layerOf(i.file) === "domain" &&
         !(i.target !== undefined && layerOf(i.target) === "domain") &&
+        i.packageName !== "@kindred/errors" &&
+        // Not its tables: they are "@kindred/operations/postgres".
+        i.specifier !== "@kindred/operations" &&
+        !isBuiltin(i.packageName ?? ""),
+    );
+    expect(show(bad)).toEqual([]);
+  });
+
+  test("the domain of operations imports errors and itself", () => {
+    const bad = sourceImports.filter(
+      (i) =>
+        /^libs\/operations\/src\/[^/]+$/.test(i.file) &&
+        !(i.target !== undefined && /^libs\/operations\/src\/[^/]+$/.test(i.target)) &&
         i.packageName !== "@kindred/errors" &&
         !isBuiltin(i.packageName ?? ""),
     );

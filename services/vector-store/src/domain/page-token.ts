@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { invalidField } from "@kindred/errors";
+import type { OperationList } from "@kindred/operations";
 import type { Filter } from "./filter.ts";
 import type { ImageFilter } from "./image.ts";
 
@@ -21,18 +22,12 @@ export function decodePageToken(filter: ImageFilter, token: string): bigint {
 }
 
 /** Likewise for operations, which are listed by descending id. */
-export function encodeOperationToken(
-  list: { collection: string | undefined; active: boolean },
-  lastId: bigint,
-): string {
+export function encodeOperationToken(list: OperationList, lastId: bigint): string {
   return seal(operationList(list), idBytes(lastId));
 }
 
 /** The id before which the page begins; undefined for the empty token. @throws as decodePageToken */
-export function decodeOperationToken(
-  list: { collection: string | undefined; active: boolean },
-  token: string,
-): bigint | undefined {
+export function decodeOperationToken(list: OperationList, token: string): bigint | undefined {
   return token === "" ? undefined : readId(open(operationList(list), token));
 }
 
@@ -84,8 +79,8 @@ function readId(position: Buffer): bigint {
   return position.readBigInt64BE();
 }
 
-function operationList({ collection, active }: { collection: string | undefined; active: boolean }): string {
-  return JSON.stringify(["operations", collection ?? null, active]);
+function operationList({ subject, active }: OperationList): string {
+  return JSON.stringify(["operations", subject ?? null, active]);
 }
 
 function imageList({ sourceDataset, tags }: ImageFilter): string {

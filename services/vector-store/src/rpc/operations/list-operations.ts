@@ -15,11 +15,11 @@ export function listOperationsRpc(deps: { operations: Pick<OperationStore, "list
     const checks = startChecks();
     const range = { max: MAX_PAGE_SIZE, zero: DEFAULT_PAGE_SIZE };
     const pageSize = checks.count("page_size", request.pageSize, range);
-    const collection =
+    const subject =
       request.collection === "" ? undefined : readName(request.collection, "collection", checks);
     checks.throwIfAny();
     const { active, pageToken } = request;
-    const page = await listOperations(deps, { collection, active, pageSize, pageToken }, limitsOf(context));
+    const page = await listOperations(deps, { subject, active, pageSize, pageToken }, limitsOf(context));
     return { operations: page.operations.map(toOperationMessage), nextPageToken: page.nextPageToken };
   };
 }

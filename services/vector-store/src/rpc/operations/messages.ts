@@ -34,7 +34,7 @@ export function toOperationMessage(operation: Operation): MessageInitShape<typeo
   return {
     id: operation.id,
     kind: KIND_MESSAGES[operation.kind],
-    collection: operation.collection,
+    collection: operation.subject,
     state: STATE_MESSAGES[operation.state],
     phase: progress.phase,
     phaseNumber: progress.phaseNumber,

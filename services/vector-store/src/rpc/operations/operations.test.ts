@@ -11,7 +11,7 @@ import { operationRoutes } from "./routes.ts";
 const OPERATION: Operation = {
   id: 12n,
   kind: "index-build",
-  collection: "songs",
+  subject: "songs",
   state: "running",
   progress: {
     phase: "build: loading tuples",
@@ -148,8 +148,8 @@ test("pages are bound to what was asked for", async () => {
     pageToken: page.nextPageToken,
   });
   expect(asked).toEqual([
-    { collection: "songs", active: true, beforeId: undefined, limit: 3 },
-    { collection: "songs", active: true, beforeId: 4n, limit: 3 },
+    { subject: "songs", active: true, beforeId: undefined, limit: 3 },
+    { subject: "songs", active: true, beforeId: 4n, limit: 3 },
   ]);
   const other = calls.listOperations({ collection: "songs", pageToken: page.nextPageToken });
   expect((await problemsOf(other))[0]).toContain("page_token is not a token of this list");

@@ -1,15 +1,15 @@
 import type { Metrics } from "@kindred/telemetry";
-import type { RunnerObserver } from "../../domain/operations/operation-runner.ts";
+import type { RunnerObserver } from "../operation-runner.ts";
 
-/** What the service tells Prometheus about the operations that it does. */
-export function operationMetrics(metrics: Metrics): RunnerObserver {
+/** What a service tells Prometheus about the operations that it does. @param service as it stands in names, e.g. "vector_store" */
+export function operationMetrics(metrics: Metrics, service: string): RunnerObserver {
   const running = metrics.gauge({
-    name: "kindred_vector_store_operations_running",
+    name: `kindred_${service}_operations_running`,
     help: "Operations that this replica does at the moment.",
     labels: ["kind"],
   });
   const ended = metrics.counter({
-    name: "kindred_vector_store_operations_total",
+    name: `kindred_${service}_operations_total`,
     help: "Operations that this replica has done, by how that ended; those handed back are done by another one.",
     labels: ["kind", "state"],
   });

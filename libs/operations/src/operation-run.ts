@@ -1,8 +1,13 @@
 import { isKindredError, KindredError, type ErrorKind } from "@kindred/errors";
-import type { JsonObject } from "../image.ts";
 import { operationTitle } from "./describe-operation.ts";
 import type { Claim, OperationClaims, Outcome, Said, Standing } from "./operation-claims.ts";
-import type { Operation, OperationContext, OperationHandler } from "./operation.ts";
+import type {
+  JsonObject,
+  Operation,
+  OperationContext,
+  OperationHandler,
+  OperationTerms,
+} from "./operation.ts";
 import { pause } from "./pause.ts";
 import { ProgressLog } from "./progress-log.ts";
 
@@ -35,9 +40,10 @@ const LEASE_USED = 0.9;
 /** Trouble of the database or of a peer that passes. */
 const PASSING: ReadonlySet<ErrorKind> = new Set(["unavailable", "aborted", "deadline-exceeded"]);
 
-export interface RunDeps {
-  claims: OperationClaims;
-  handler: OperationHandler;
+export interface RunDeps<Kind extends string> {
+  terms: OperationTerms<Kind>;
+  claims: OperationClaims<Kind>;
+  handler: OperationHandler<Kind>;
   log: RunnerLog;
   times: RunnerTimes;
   /** Milliseconds, of a clock that never goes back. */
@@ -51,9 +57,9 @@ type Leaving = "lost" | "closing";
  * One claim of an operation, from taking it until it is finished, handed back or lost. The lease is kept meanwhile; whatever the handler
  * says is written down.
  */
-export class OperationRun {
-  readonly #deps: RunDeps;
-  readonly #claim: Claim;
+export class OperationRun<Kind extends string> {
+  readonly #deps: RunDeps<Kind>;
+  readonly #claim: Claim<Kind>;
   readonly #said: ProgressLog;
   /** Aborted when the lease is lost or the process shuts down: nothing goes on then. */
   readonly #leaving = new AbortController();
@@ -64,15 +70,15 @@ export class OperationRun {
   #why: Leaving | undefined;
   /** Resolved when the last of the writes so far is done. */
   #turn: Promise<void> = Promise.resolve();
-  #operation: Operation;
+  #operation: Operation<Kind>;
   #setbacks: number;
-  #collectionExists = true;
+  #subjectExists = true;
   #heldUntil: number;
   #renewNow = Promise.withResolvers<void>();
   #sayNow = Promise.withResolvers<void>();
 
   /** @param claimedAt when the claim was asked for, by `now` */
-  constructor(deps: RunDeps, claim: Claim, claimedAt: number) {
+  constructor(deps: RunDeps<Kind>, claim: Claim<Kind>, claimedAt: number) {
     this.#deps = deps;
     this.#claim = claim;
     this.#operation = claim.operation;
@@ -137,15 +143,15 @@ export class OperationRun {
     const { log } = this.#deps;
     if (this.#why) return undefined;
     if (this.#cancelled.signal.aborted) return "again";
-    // It may have failed because it was asked to end, or its collection is gone, before that was told here.
+    // It may have failed because it was asked to end, or what it is about is gone, before that was told here.
     const passing = isPassing(error);
     const standing = await this.#written<(Standing & { setbacks?: number }) | undefined>((said) =>
       passing ? this.#deps.claims.setBack(this.#claim, said) : this.#deps.claims.say(this.#claim, said),
     );
     if (this.#why || !this.#learn(standing)) return undefined;
     if (this.#cancelled.signal.aborted) return "again";
-    if (!this.#collectionExists) {
-      this.#said.note("its collection was deleted");
+    if (!this.#subjectExists) {
+      this.#said.note(`its ${this.#deps.terms.subject} was deleted`);
       return await this.#afterCleanUp({ state: "cancelled" });
     }
     if (standing?.setbacks !== undefined) {
@@ -161,7 +167,10 @@ export class OperationRun {
       }
     }
     if (!isKindredError(error)) {
-      log.error({ err: error, operation: String(this.id) }, `${operationTitle(this.#operation)} failed`);
+      log.error(
+        { err: error, operation: String(this.id) },
+        `${operationTitle(this.#deps.terms, this.#operation)} failed`,
+      );
       return await this.#afterCleanUp({ state: "failed", kind: "internal", message: "internal error" });
     }
     return await this.#afterCleanUp({ state: "failed", kind: error.kind, message: error.message });
@@ -196,7 +205,7 @@ export class OperationRun {
     return this.#why ? undefined : outcome;
   }
 
-  #context(signal: AbortSignal): OperationContext {
+  #context(signal: AbortSignal): OperationContext<Kind> {
     return {
       operation: this.#operation,
       signal,
@@ -329,7 +338,7 @@ export class OperationRun {
       this.#leave("lost", leaseLost());
       return false;
     }
-    this.#collectionExists = standing.collectionExists;
+    this.#subjectExists = standing.subjectExists;
     if (standing.cancelRequested) this.#cancel();
     return true;
   }

@@ -1,22 +1,20 @@
 import { randomUUID } from "node:crypto";
 import type { Database } from "@kindred/postgres";
-import type { Claim, OperationClaims, Said, Standing } from "../../domain/operations/operation-claims.ts";
-import type { OperationKind } from "../../domain/operations/operation.ts";
+import { escapeIdentifier } from "pg";
+import type { Claim, OperationClaims, Said, Standing } from "../operation-claims.ts";
 import type { OperationChanges } from "./operation-changes.ts";
 import {
   keepable,
   kindValue,
-  OPERATION_COLUMNS,
+  operationColumns,
   toJson,
   toOperation,
   type OperationRow,
 } from "./operation-rows.ts";
+import type { OperationTable } from "./operation-table.ts";
 
-const LOCK_KEY = "kindred/vector_store/operations/claim";
 /** Whoever waits longer for one of these statements would lose the lease over it. */
 const TIMEOUT_MS = 5000;
-
-const BUILDS: readonly OperationKind[] = ["index-build", "index-rebuild"];
 
 /** Nobody does it: it never had an owner, was given back (perhaps to be left alone for a while), or its owner is dead. */
 const FREE = "o.finished_at IS NULL AND coalesce(o.lease_until <= clock_timestamp(), true)";
@@ -30,12 +28,22 @@ const claimable = `
 
 interface StandingRow {
   cancel_requested: boolean;
-  collection_exists: boolean;
+  subject_exists: boolean;
   setbacks: number;
 }
 
 /** Leases in `operations`. @param changes is told what happens, for watchers and for whoever waits for something to do */
-export function operationClaims(db: Database, changes: OperationChanges): OperationClaims {
+export function operationClaims<Kind extends string>(
+  db: Database,
+  table: OperationTable<Kind>,
+  changes: OperationChanges,
+): OperationClaims<Kind> {
+  const lockKey = `kindred/${db.schema}/operations/claim`;
+  const columns = operationColumns(table.subjectColumn);
+  const { subjects, subjectColumn } = table;
+  const subjectExists = `EXISTS (
+    SELECT 1 FROM ${escapeIdentifier(subjects.table)} s
+     WHERE s.${escapeIdentifier(subjects.key)} = changed.${escapeIdentifier(subjectColumn)}) AS subject_exists`;
   /** Changes the row as long as it is ours; $1 and $2 are its id and owner. */
   const update = async (
     claim: Claim,
@@ -47,8 +55,7 @@ export function operationClaims(db: Database, changes: OperationChanges): Operat
       {
         text: `
           WITH changed AS (UPDATE operations SET ${set} WHERE id = $1 AND owner = $2 AND finished_at IS NULL RETURNING *)
-          SELECT cancel_requested, setbacks,
-                 EXISTS (SELECT 1 FROM collections c WHERE c.name = changed.collection) AS collection_exists
+          SELECT cancel_requested, setbacks, ${subjectExists}
                  ${quietly ? "" : `, ${changes.notifySql("id", { wanted })}`}
             FROM changed`,
         values: [String(claim.operation.id), claim.owner, ...values],
@@ -67,15 +74,15 @@ export function operationClaims(db: Database, changes: OperationChanges): Operat
     options = { wanted: false },
   ) => {
     const spoken = saidColumns(said, 3 + values.length);
-    const columns = [...set, ...spoken.set, "updated_at = clock_timestamp()"].join(", ");
-    return update(claim, columns, [...values, ...spoken.values], options);
+    const assignments = [...set, ...spoken.set, "updated_at = clock_timestamp()"].join(", ");
+    return update(claim, assignments, [...values, ...spoken.values], options);
   };
 
   return {
     renewalsWait: !db.capabilities.concurrentSessions,
 
     async claim(kinds, leaseMs, except) {
-      const wanted = [kinds.map(kindValue), BUILDS.map(kindValue), except.map(String)];
+      const wanted = [kinds.map(kindValue), table.doneAlone.map(kindValue), except.map(String)];
       const { rowCount } = await db.statement(
         { text: `SELECT 1 FROM operations o WHERE ${claimable} LIMIT 1`, values: wanted },
         { timeoutMs: TIMEOUT_MS },
@@ -84,9 +91,9 @@ export function operationClaims(db: Database, changes: OperationChanges): Operat
       const owner = randomUUID();
       const row = await db.transaction(
         async (client) => {
-          // Two that look at the same time would each not see the build that the other takes.
+          // Two that look at the same time would each not see what the other takes, to be done alone.
           if (db.capabilities.advisoryLocks) {
-            await client.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [LOCK_KEY]);
+            await client.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [lockKey]);
           }
           const { rows } = await client.query<OperationRow & { cancel_requested: boolean; setbacks: number }>(
             `WITH next AS (
@@ -100,7 +107,7 @@ export function operationClaims(db: Database, changes: OperationChanges): Operat
                  started_at = coalesce(started_at, clock_timestamp()), measured_since = NULL,
                  updated_at = clock_timestamp()
                WHERE id = (SELECT id FROM next) RETURNING *)
-             SELECT ${OPERATION_COLUMNS}, o.cancel_requested, o.setbacks, ${changes.notifySql("o.id", { wanted: false })} FROM changed o`,
+             SELECT ${columns}, o.cancel_requested, o.setbacks, ${changes.notifySql("o.id", { wanted: false })} FROM changed o`,
             [...wanted, owner, leaseMs],
           );
           return rows[0];
@@ -108,7 +115,7 @@ export function operationClaims(db: Database, changes: OperationChanges): Operat
         { timeoutMs: TIMEOUT_MS },
       );
       if (!row) return undefined;
-      const operation = toOperation(row);
+      const operation = toOperation<Kind>(row);
       changes.announce(operation.id, { wanted: false });
       return { operation, owner, cancelRequested: row.cancel_requested, setbacks: row.setbacks };
     },
@@ -146,7 +153,7 @@ export function operationClaims(db: Database, changes: OperationChanges): Operat
           "finished_at = clock_timestamp()",
         ],
         [outcome.state, ...failure, result],
-        // Whoever waits to build an index may do so now.
+        // Whoever waits for what is done alone may go on now.
         { wanted: true },
       );
       return row !== undefined;
@@ -169,7 +176,7 @@ export function operationClaims(db: Database, changes: OperationChanges): Operat
 }
 
 function toStanding(row: StandingRow | undefined): Standing | undefined {
-  return row && { cancelRequested: row.cancel_requested, collectionExists: row.collection_exists };
+  return row && { cancelRequested: row.cancel_requested, subjectExists: row.subject_exists };
 }
 
 /** @param from the number of its first parameter */

@@ -1,12 +1,12 @@
 import type { ErrorKind } from "@kindred/errors";
-import type { JsonObject } from "../../domain/image.ts";
-import type { Operation, OperationKind, OperationState } from "../../domain/operations/operation.ts";
+import { escapeIdentifier } from "pg";
+import type { JsonObject, Operation, OperationState } from "../operation.ts";
 
-/** A row of `operations` as OPERATION_COLUMNS reads it: 64-bit integers and JSON are text. */
+/** A row of `operations` as operationColumns reads it: 64-bit integers and JSON are text. */
 export interface OperationRow {
   id: string;
   kind: string;
-  collection: string;
+  subject: string;
   state: OperationState;
   spec: string;
   checkpoint: string;
@@ -33,14 +33,14 @@ export interface OperationRow {
  * Of the table under the alias `o`. The rate is that from `measured_since` to now by the database's clock, so that it sinks while nothing
  * is reported.
  */
-export const OPERATION_COLUMNS = `
-  o.id, o.kind, o.collection, o.state, o.spec::text AS spec, o.checkpoint::text AS checkpoint, o.result::text AS result,
+export const operationColumns = (subjectColumn: string): string => `
+  o.id, o.kind, o.${escapeIdentifier(subjectColumn)} AS subject, o.state, o.spec::text AS spec, o.checkpoint::text AS checkpoint, o.result::text AS result,
   o.failure_kind, o.failure_message, o.notes::text AS notes, o.phase, o.phase_number, o.phase_count, o.done, o.total, o.unit,
   CASE WHEN o.owner IS NOT NULL AND o.done > o.measured_since_done AND clock_timestamp() > o.measured_since
        THEN ((o.done - o.measured_since_done) / extract(epoch FROM clock_timestamp() - o.measured_since))::float8 END AS rate,
   o.automatic, o.attempts, o.created_at, o.started_at, o.updated_at, o.finished_at`;
 
-export function toOperation(row: OperationRow): Operation {
+export function toOperation<Kind extends string>(row: OperationRow): Operation<Kind> {
   const progress = {
     phase: row.phase,
     phaseNumber: row.phase_number,
@@ -52,8 +52,8 @@ export function toOperation(row: OperationRow): Operation {
   const rate = row.rate ?? undefined;
   return {
     id: BigInt(row.id),
-    kind: row.kind.replaceAll("_", "-") as OperationKind,
-    collection: row.collection,
+    kind: row.kind.replaceAll("_", "-") as Kind,
+    subject: row.subject,
     state: row.state,
     progress,
     rate,
@@ -83,7 +83,7 @@ function remaining(
 }
 
 /** As the table's check spells it. */
-export function kindValue(kind: OperationKind): string {
+export function kindValue(kind: string): string {
   return kind.replaceAll("-", "_");
 }
 

@@ -1,6 +1,6 @@
 import type { OperationClaims, Outcome } from "./operation-claims.ts";
 import { OperationRun, type RunnerLog, type RunnerTimes } from "./operation-run.ts";
-import type { OperationHandler, OperationKind } from "./operation.ts";
+import type { OperationHandler, OperationTerms } from "./operation.ts";
 import { pause } from "./pause.ts";
 
 /** Of what a process does at the same time; most of it is work of the database, and waiting for it. */
@@ -16,17 +16,18 @@ const TIMES: RunnerTimes & { lookEvery: number; closing: number } = {
 };
 
 /** Hears of the operations of this process. */
-export interface RunnerObserver {
-  begun(kind: OperationKind): void;
+export interface RunnerObserver<Kind extends string = string> {
+  begun(kind: Kind): void;
   /** `state` is undefined where somebody else goes on. */
-  left(kind: OperationKind, state: Outcome["state"] | undefined): void;
+  left(kind: Kind, state: Outcome["state"] | undefined): void;
 }
 
-export interface RunnerDeps {
-  claims: OperationClaims;
-  handlers: readonly OperationHandler[];
+export interface RunnerDeps<Kind extends string = string> {
+  terms: OperationTerms<Kind>;
+  claims: OperationClaims<Kind>;
+  handlers: readonly OperationHandler<Kind>[];
   log: RunnerLog;
-  observer?: RunnerObserver | undefined;
+  observer?: RunnerObserver<Kind> | undefined;
   /** For tests. */
   times?: Partial<typeof TIMES> | undefined;
   now?: () => number;
@@ -36,17 +37,17 @@ export interface RunnerDeps {
  * Does the operations that its handlers are for, some at a time, as long as it is there. Any number of processes may have one over the same
  * database: each operation is done by one at a time. Disposing of it interrupts what it does and hands it back.
  */
-export class OperationRunner implements AsyncDisposable {
-  readonly #deps: RunnerDeps;
+export class OperationRunner<Kind extends string = string> implements AsyncDisposable {
+  readonly #deps: RunnerDeps<Kind>;
   readonly #times: typeof TIMES;
   readonly #now: () => number;
-  readonly #handlers: ReadonlyMap<OperationKind, OperationHandler>;
-  readonly #running = new Map<OperationRun, Promise<void>>();
+  readonly #handlers: ReadonlyMap<Kind, OperationHandler<Kind>>;
+  readonly #running = new Map<OperationRun<Kind>, Promise<void>>();
   readonly #closing = new AbortController();
   readonly #looking: Promise<void>;
   #wake = new AbortController();
 
-  constructor(deps: RunnerDeps) {
+  constructor(deps: RunnerDeps<Kind>) {
     this.#deps = deps;
     this.#times = { ...TIMES, ...deps.times };
     this.#now = deps.now ?? (() => performance.now());
@@ -100,14 +101,14 @@ export class OperationRunner implements AsyncDisposable {
   /** @returns whether there may be more */
   async #takeOne(): Promise<boolean> {
     if (this.#running.size >= MOST_AT_A_TIME) return false;
-    const { claims, log } = this.#deps;
+    const { claims, log, terms } = this.#deps;
     const askedAt = this.#now();
     const here = [...this.#running.keys()].map((run) => run.id);
     const claim = await claims.claim([...this.#handlers.keys()], this.#times.lease, here);
     const handler = claim && this.#handlers.get(claim.operation.kind);
     if (!handler) return false;
     const run = new OperationRun(
-      { claims, handler, log, times: this.#times, now: this.#now },
+      { terms, claims, handler, log, times: this.#times, now: this.#now },
       claim,
       askedAt,
     );
@@ -115,13 +116,13 @@ export class OperationRunner implements AsyncDisposable {
     return true;
   }
 
-  async #follow(run: OperationRun, kind: OperationKind): Promise<void> {
+  async #follow(run: OperationRun<Kind>, kind: Kind): Promise<void> {
     const { observer } = this.#deps;
     observer?.begun(kind);
     const state = await run.run();
     this.#running.delete(run);
     observer?.left(kind, state);
-    // There is room for another one; and who builds indexes was waited for.
+    // There is room for another one; and what is done alone was waited for.
     this.#wake.abort();
   }
 }

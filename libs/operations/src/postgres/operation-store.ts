@@ -1,23 +1,22 @@
 import { KindredError } from "@kindred/errors";
 import type { Database } from "@kindred/postgres";
-import type { PoolClient } from "pg";
-import { countDown } from "../../domain/call-limits.ts";
-import { noCollection } from "../../domain/collection.ts";
-import { operationStanding, operationTitle } from "../../domain/operations/describe-operation.ts";
-import { pause } from "../../domain/operations/pause.ts";
-import type { NewOperation, Operation, OperationStore } from "../../domain/operations/operation.ts";
-import type { CallLimits } from "../../domain/ports.ts";
+import { escapeIdentifier, type PoolClient } from "pg";
+import { countDown } from "../call-limits.ts";
+import { operationStanding, operationTitle } from "../describe-operation.ts";
+import type { CallLimits, NewOperation, Operation, OperationStore } from "../operation.ts";
+import { pause } from "../pause.ts";
 import type { OperationChanges } from "./operation-changes.ts";
 import {
   keepable,
   kindValue,
-  OPERATION_COLUMNS,
+  operationColumns,
   toJson,
   toOperation,
   type OperationRow,
 } from "./operation-rows.ts";
+import type { OperationTable } from "./operation-table.ts";
 
-/** For those who come while another operation of the collection is active. */
+/** For those who come while another operation of the same subject is active. */
 const BUSY_RETRY_MS = 5000;
 /** A watcher is told of changes at most so often. */
 const WATCH_EVERY_MS = 250;
@@ -26,26 +25,37 @@ const LOOK_EVERY_MS = { live: 5000, otherwise: 500 };
 /** What ends while it is being looked for makes room for a new one: then it is tried again, so often. */
 const START_ATTEMPTS = 5;
 
-export interface PostgresOperationStore extends OperationStore {
-  /** Asks all active operations of a collection to end, and leaves a note why. Doesn't wait for that. */
-  cancelAll(collection: string, note: string, limits: CallLimits): Promise<void>;
+export interface PostgresOperationStore<Kind extends string = string> extends OperationStore<Kind> {
+  /** Asks all active operations of a subject to end, and leaves a note why. Doesn't wait for that. */
+  cancelAll(subject: string, note: string, limits: CallLimits): Promise<void>;
   /** Ends all watching with "unavailable", which lets a server drain: clients watch again elsewhere. */
   endWatches(): void;
 }
 
 /** Operations in `operations`. @param changes tells watchers; it stays the caller's. */
-export function operationStore(db: Database, changes: OperationChanges): PostgresOperationStore {
+export function operationStore<Kind extends string>(
+  db: Database,
+  table: OperationTable<Kind>,
+  changes: OperationChanges,
+): PostgresOperationStore<Kind> {
+  const { terms } = table;
+  const columns = operationColumns(table.subjectColumn);
+  const subjectColumn = escapeIdentifier(table.subjectColumn);
   const closing = new AbortController();
 
-  const one = async (where: string, value: unknown, limits: CallLimits): Promise<Operation | undefined> => {
+  const one = async (
+    where: string,
+    value: unknown,
+    limits: CallLimits,
+  ): Promise<Operation<Kind> | undefined> => {
     const { rows } = await db.statement<OperationRow>(
-      { text: `SELECT ${OPERATION_COLUMNS} FROM operations o WHERE ${where}`, values: [value] },
+      { text: `SELECT ${columns} FROM operations o WHERE ${where}`, values: [value] },
       limits,
     );
-    return rows[0] && toOperation(rows[0]);
+    return rows[0] && toOperation<Kind>(rows[0]);
   };
 
-  const get = async (id: bigint, limits: CallLimits): Promise<Operation> => {
+  const get = async (id: bigint, limits: CallLimits): Promise<Operation<Kind>> => {
     const found = await one("o.id = $1", String(id), limits);
     if (!found) throw noOperation(id);
     return found;
@@ -57,28 +67,28 @@ export function operationStore(db: Database, changes: OperationChanges): Postgre
     async start(operation, limits) {
       const left = countDown(limits);
       for (let attempt = 1; ; attempt++) {
-        const outcome = await db.transaction((client) => insert(client, changes, operation), left());
+        const outcome = await db.transaction((client) => insert(client, table, changes, operation), left());
         if (outcome.operation) {
           changes.announce(outcome.operation.id, { wanted: true });
           return outcome.operation;
         }
-        if (outcome.inTheWay || attempt === START_ATTEMPTS) throw busy(operation, outcome.inTheWay);
+        if (outcome.inTheWay || attempt === START_ATTEMPTS) throw busy(table, operation, outcome.inTheWay);
       }
     },
 
-    async list({ collection, active, beforeId, limit }, limits) {
+    async list({ subject, active, beforeId, limit }, limits) {
       const { rows } = await db.statement<OperationRow>(
         {
           text: `
-            SELECT ${OPERATION_COLUMNS} FROM operations o
-             WHERE ($1::text IS NULL OR o.collection = $1) AND (NOT $2 OR o.finished_at IS NULL)
+            SELECT ${columns} FROM operations o
+             WHERE ($1::text IS NULL OR o.${subjectColumn} = $1) AND (NOT $2 OR o.finished_at IS NULL)
                AND ($3::bigint IS NULL OR o.id < $3)
              ORDER BY o.id DESC LIMIT $4`,
-          values: [collection ?? null, active, beforeId === undefined ? null : String(beforeId), limit],
+          values: [subject ?? null, active, beforeId === undefined ? null : String(beforeId), limit],
         },
         limits,
       );
-      return rows.map(toOperation);
+      return rows.map((row) => toOperation<Kind>(row));
     },
 
     async cancel(id, limits) {
@@ -87,27 +97,27 @@ export function operationStore(db: Database, changes: OperationChanges): Postgre
         {
           text: `
             WITH changed AS (${cancelStatement("id = $1 AND finished_at IS NULL")})
-            SELECT ${OPERATION_COLUMNS}, ${changes.notifySql("o.id", { wanted: true })} FROM changed o`,
+            SELECT ${columns}, ${changes.notifySql("o.id", { wanted: true })} FROM changed o`,
           values: [String(id)],
         },
         left(),
       );
       changes.announce(id, { wanted: true });
-      if (rows[0]) return toOperation(rows[0]);
+      if (rows[0]) return toOperation<Kind>(rows[0]);
       const found = await get(id, left());
       throw new KindredError(
         "failed-precondition",
-        `${operationTitle(found)} ${operationStanding(found)}: there is nothing to cancel`,
+        `${operationTitle(terms, found)} ${operationStanding(found)}: there is nothing to cancel`,
       );
     },
 
-    async cancelAll(collection, note, limits) {
+    async cancelAll(subject, note, limits) {
       const { rows } = await db.statement<{ id: string }>(
         {
           text: `
-            WITH changed AS (${cancelStatement("collection = $1 AND finished_at IS NULL", "$2::text")})
+            WITH changed AS (${cancelStatement(`${subjectColumn} = $1 AND finished_at IS NULL`, "$2::text")})
             SELECT id, ${changes.notifySql("id", { wanted: true })} FROM changed`,
-          values: [collection, keepable(note)],
+          values: [subject, keepable(note)],
         },
         limits,
       );
@@ -164,85 +174,89 @@ function cancelStatement(where: string, note?: string): string {
     WHERE ${where} RETURNING *`;
 }
 
-interface Started {
-  operation?: Operation;
-  /** What holds the collection; neither where that has just ended. */
-  inTheWay?: Operation;
+interface Started<Kind extends string> {
+  operation?: Operation<Kind>;
+  /** What holds the subject; neither where that has just ended. */
+  inTheWay?: Operation<Kind>;
 }
 
-async function insert(
+async function insert<Kind extends string>(
   client: PoolClient,
+  table: OperationTable<Kind>,
   changes: OperationChanges,
-  operation: NewOperation,
-): Promise<Started> {
-  const { collection, kind, requestId } = operation;
-  const known = async (): Promise<Operation | undefined> => {
+  operation: NewOperation<Kind>,
+): Promise<Started<Kind>> {
+  const { subject, kind, requestId } = operation;
+  const { terms, subjects } = table;
+  const subjectColumn = escapeIdentifier(table.subjectColumn);
+  const columns = operationColumns(table.subjectColumn);
+  const first = async (where: string, values: unknown[]): Promise<Operation<Kind> | undefined> => {
+    const { rows } = await client.query<OperationRow>(
+      `SELECT ${columns} FROM operations o WHERE ${where}`,
+      values,
+    );
+    return rows[0] && toOperation<Kind>(rows[0]);
+  };
+  const known = async (): Promise<Operation<Kind> | undefined> => {
     if (requestId === undefined) return undefined;
-    const found = await first(client, "o.request_id = $1", [requestId]);
-    if (found && (found.kind !== kind || found.collection !== collection)) {
+    const found = await first("o.request_id = $1", [requestId]);
+    if (found && (found.kind !== kind || found.subject !== subject)) {
       throw new KindredError(
         "already-exists",
-        `the request id ${JSON.stringify(requestId)} is that of ${operationTitle(found)} of the collection ` +
-          `${JSON.stringify(found.collection)}: give each request an id of its own`,
+        `the request id ${JSON.stringify(requestId)} is that of ${operationTitle(terms, found)} of the ${terms.subject} ` +
+          `${JSON.stringify(found.subject)}: give each request an id of its own`,
       );
     }
     return found;
   };
   const earlier = await known();
   if (earlier) return { operation: earlier };
-  // Whoever deletes the collection waits for this, or this for them.
-  const { rowCount } = await client.query("SELECT 1 FROM collections WHERE name = $1 FOR KEY SHARE", [
-    collection,
-  ]);
-  if (rowCount === 0) throw noCollection(collection);
+  // Whoever deletes the subject waits for this, or this for them.
+  const { rowCount } = await client.query(
+    `SELECT 1 FROM ${escapeIdentifier(subjects.table)} WHERE ${escapeIdentifier(subjects.key)} = $1 FOR KEY SHARE`,
+    [subject],
+  );
+  if (rowCount === 0) throw table.noSubject(subject);
   const { rows } = await client.query<OperationRow>(
     `WITH o AS (
-       INSERT INTO operations (kind, collection, spec, automatic, request_id) VALUES ($1, $2, $3, $4, $5)
+       INSERT INTO operations (kind, ${subjectColumn}, spec, automatic, request_id) VALUES ($1, $2, $3, $4, $5)
        ON CONFLICT DO NOTHING RETURNING *)
-     SELECT ${OPERATION_COLUMNS}, ${changes.notifySql("o.id", { wanted: true })} FROM o`,
+     SELECT ${columns}, ${changes.notifySql("o.id", { wanted: true })} FROM o`,
     [
       kindValue(kind),
-      collection,
+      subject,
       toJson(operation.spec),
       operation.automatic,
       requestId === undefined ? null : keepable(requestId),
     ],
   );
-  if (rows[0]) return { operation: toOperation(rows[0]) };
-  // Another request was quicker: with the same id, or with another operation of this collection.
+  if (rows[0]) return { operation: toOperation<Kind>(rows[0]) };
+  // Another request was quicker: with the same id, or with another operation of this subject.
   const meanwhile = await known();
   if (meanwhile) return { operation: meanwhile };
+  const rivals = table.oneActiveOf.find((kinds) => kinds.includes(kind)) ?? [];
   const inTheWay = await first(
-    client,
-    "o.collection = $1 AND o.finished_at IS NULL AND (o.kind = 'recall_tuning') = $2",
-    [collection, kind === "recall-tuning"],
+    `o.${subjectColumn} = $1 AND o.finished_at IS NULL AND o.kind = ANY ($2::text[])`,
+    [subject, rivals.map(kindValue)],
   );
   return inTheWay ? { inTheWay } : {};
-}
-
-async function first(
-  client: PoolClient,
-  where: string,
-  values: readonly unknown[],
-): Promise<Operation | undefined> {
-  const { rows } = await client.query<OperationRow>(
-    `SELECT ${OPERATION_COLUMNS} FROM operations o WHERE ${where}`,
-    [...values],
-  );
-  return rows[0] && toOperation(rows[0]);
 }
 
 function noOperation(id: bigint): KindredError {
   return new KindredError("not-found", `there is no operation ${id}`);
 }
 
-function busy({ collection }: NewOperation, inTheWay: Operation | undefined): KindredError {
+function busy<Kind extends string>(
+  { terms, busyAs }: OperationTable<Kind>,
+  { subject }: NewOperation<Kind>,
+  inTheWay: Operation<Kind> | undefined,
+): KindredError {
+  const named = `the ${terms.subject} ${JSON.stringify(subject)}`;
   return new KindredError(
-    "aborted",
+    inTheWay ? busyAs : "aborted",
     inTheWay
-      ? `${operationTitle(inTheWay)} of the collection ${JSON.stringify(collection)} ${operationStanding(inTheWay)}: ` +
-          "wait for it, or cancel it"
-      : `operations of the collection ${JSON.stringify(collection)} come and go: try again`,
+      ? `${operationTitle(terms, inTheWay)} of ${named} ${operationStanding(inTheWay)}: wait for it, or cancel it`
+      : `operations of ${named} come and go: try again`,
     {
       retryAfterMs: BUSY_RETRY_MS,
       ...(inTheWay && { metadata: { operation_id: String(inTheWay.id) } }),

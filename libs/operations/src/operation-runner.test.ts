@@ -8,7 +8,7 @@ import type { Operation, OperationContext, OperationHandler } from "./operation.
 const OPERATION: Operation = {
   id: 1n,
   kind: "index-build",
-  collection: "images",
+  subject: "images",
   state: "running",
   progress: { phase: "", phaseNumber: 0, phaseCount: 0, done: 0, total: 0, unit: "" },
   rate: undefined,
@@ -27,7 +27,7 @@ const OPERATION: Operation = {
 };
 
 const AWAY = new KindredError("unavailable", "the database cannot be reached");
-const FINE: Standing = { cancelRequested: false, collectionExists: true };
+const FINE: Standing = { cancelRequested: false, subjectExists: true };
 
 /** A database with some operations; what is written is kept in order. */
 class FakeClaims implements OperationClaims {
@@ -109,6 +109,7 @@ function run(
 ): OperationRunner & { left: Promise<string | undefined> } {
   const left = Promise.withResolvers<string | undefined>();
   const runner = new OperationRunner({
+    terms: { subject: "collection", kinds: { "index-build": "index build" } },
     claims,
     handlers: [{ kind: "index-build", run: work, cleanUp: options.cleanUp ?? (async () => {}) }],
     log: options.log ?? quiet,

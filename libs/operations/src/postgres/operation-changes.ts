@@ -1,6 +1,6 @@
 import type { Database } from "@kindred/postgres";
 import { escapeIdentifier, escapeLiteral, type Client } from "pg";
-import { pause } from "../../domain/operations/pause.ts";
+import { pause } from "../pause.ts";
 
 /** How long to wait before listening again, when the connection broke. */
 const RECONNECT_MS = 1000;
