@@ -10,8 +10,14 @@ import {
 import { createLogger, createMetrics, observePool, startTracing, type Logger } from "@kindred/telemetry";
 import { exampleSource } from "./adapters/peers/vector-store.ts";
 import { GenerationEntity } from "./adapters/postgres/generation-entity.ts";
+import { generationLists } from "./adapters/postgres/generation-lists.ts";
 import { generationStore } from "./adapters/postgres/generation-store.ts";
 import { lineageStore } from "./adapters/postgres/lineage-store.ts";
+import { filteredIds } from "./adapters/postgres/filtered-ids.ts";
+import { promptOutbox } from "./adapters/postgres/prompt-outbox.ts";
+import { outboxMetrics } from "./adapters/telemetry/outbox-metrics.ts";
+import { promptCollection } from "./adapters/peers/prompt-collection.ts";
+import { OutboxWorker } from "./domain/outbox/outbox-worker.ts";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
 import { modelCacheStore } from "./adapters/postgres/model-cache-store.ts";
 import { sessionStore } from "./adapters/postgres/session-store.ts";
@@ -72,10 +78,30 @@ export async function createApp(config: GenerationTrackingConfig, overrides: Ove
   const vectorStore = opening.use(
     openChannel({ address: config.VECTOR_STORE_ADDRESS, maxMessageBytes: config.MAX_MESSAGE_BYTES, metrics }),
   );
+  const store = generationStore({ db: database, dataSource });
+  const collection = promptCollection(vectorStore.transport, config.PROMPT_COLLECTION);
+  const outbox = promptOutbox(database);
+  const feeding = opening.use(
+    new OutboxWorker({
+      outbox,
+      collection,
+      everyMs: config.PROMPT_OUTBOX_INTERVAL,
+      observer: outboxMetrics(metrics, outbox),
+      log: logger,
+    }),
+  );
   const routes = generationRoutes({
-    store: generationStore({ db: database, dataSource }),
+    prompts: {
+      collection,
+      outbox,
+      store,
+      filtered: filteredIds(database),
+      onMissing: () => feeding.collectionIsMissing(),
+    },
+    store,
+    lists: generationLists({ db: database, store }),
     modelCache: modelCacheStore(database),
-    lineage: lineageStore(dataSource),
+    lineage: lineageStore({ db: database, generations: store }),
     examples: exampleSource(vectorStore.transport),
     usage: (limits) => databaseUsage(database, limits),
     sessions,

@@ -7,6 +7,18 @@ export const configSchema = {
   ...databaseSettings,
   ...tracingSettings,
   ...metricsReporterSettings,
+  PROMPT_COLLECTION: text({
+    description:
+      "The vector store's collection of prompts, in which they are searched by meaning; it is made and kept by this service.",
+    default: "prompts",
+  }),
+  PROMPT_OUTBOX_INTERVAL: duration({
+    description:
+      "How often it is looked for generations whose prompts have to be added to the collection, or removed from it.",
+    default: "1s",
+    min: "10ms",
+    max: "1h",
+  }),
   SESSION_IDLE_TIMEOUT: duration({
     description: "how long a session may be silent whose caller does not say, before it is ended",
     min: "1s",

@@ -27,6 +27,7 @@ const start = (env: Record<string, string> = {}, overrides: Overrides = {}): Pro
       GRPC_PORT: "0",
       HTTP_PORT: "0",
       METRICS_ADDRESS: "127.0.0.1:1",
+      VECTOR_STORE_ADDRESS: "127.0.0.1:1",
       ...env,
     }),
     { logger: silentLogger(), ...overrides },

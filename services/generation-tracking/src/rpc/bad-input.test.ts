@@ -12,15 +12,26 @@ import {
 import { isKindredError, type FieldViolation } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
 import { silentLogger } from "@kindred/testing";
+import type { GenerationLists } from "../domain/generation-lists.ts";
 import type { GenerationStore } from "../domain/generation-store.ts";
 import type { ModelCacheStore } from "../domain/model-cache.ts";
 import type { ExampleSource, LineageStore } from "../domain/lineage/ports.ts";
+import type { Outbox } from "../domain/outbox/outbox.ts";
+import type { PromptCollection } from "../domain/prompts/prompt-collection.ts";
+import type { FilteredIds } from "../domain/prompts/search-prompts.ts";
 import type { SessionStore } from "../domain/sessions/session.ts";
 import type { UsageDeps } from "./get-database-usage.ts";
 import { generationRoutes } from "./routes.ts";
 
+type PromptPorts = PromptCollection & Outbox & FilteredIds;
 /** Bad input is refused before a store is asked: these fail the test when they are. */
-type Everything = GenerationStore & ModelCacheStore & SessionStore & UsageDeps & LineageStore & ExampleSource;
+type Everything = GenerationStore &
+  GenerationLists &
+  ModelCacheStore &
+  SessionStore &
+  UsageDeps &
+  LineageStore &
+  ExampleSource;
 const untouchable = new Proxy({} as Everything, {
   get: (_, method) => () => {
     throw new Error(`the store was asked: ${String(method)}`);
@@ -30,9 +41,17 @@ const untouchable = new Proxy({} as Everything, {
 const transport = createInMemoryTransport(
   generationRoutes({
     store: untouchable,
+    lists: untouchable,
     modelCache: untouchable,
     lineage: untouchable,
     examples: untouchable,
+    prompts: {
+      collection: untouchable,
+      outbox: untouchable,
+      store: untouchable,
+      filtered: untouchable,
+      onMissing: () => {},
+    },
     sessions: untouchable,
     idleTimeoutMs: 1,
     usage: untouchable.usage,
@@ -285,5 +304,22 @@ describe("ReportModelCache refuses", () => {
     expect(await violationsOf(call)).toEqual([
       { field: "events", description: `must be 1 to 1000, are ${count}` },
     ]);
+  });
+});
+
+describe("SearchPrompts refuses", () => {
+  test.each([
+    ["no query", {}, ["query"]],
+    ["a query with NUL", { query: "a\0b" }, ["query"]],
+    ["a k that is negative", { query: "a", k: -1 }, ["k"]],
+    ["a k above 1,000", { query: "a", k: 1001 }, ["k"]],
+    [
+      "a threshold that is no number, and a bad filter",
+      { query: "a", threshold: NaN, filter: { parentId: 0n } },
+      ["threshold", "filter.parent_id"],
+    ],
+  ])("%s", async (_, request, fields) => {
+    const violations = await violationsOf(client.searchPrompts(request));
+    expect(violations.map(({ field }) => field).sort()).toEqual([...fields].sort());
   });
 });
