@@ -1,10 +1,4 @@
-import type {
-  Generation,
-  GenerationFields,
-  GenerationFilter,
-  GenerationStatistics,
-  ListPosition,
-} from "./generation.ts";
+import type { Generation, GenerationFields } from "./generation.ts";
 
 /** The caller's key for one recording, and what was recorded under it. */
 export interface IdempotencyKey {
@@ -32,11 +26,4 @@ export interface GenerationStore {
   find(id: bigint): Promise<Generation | undefined>;
   /** In the order of `ids`; those that are not there are left out. */
   findMany(ids: readonly bigint[]): Promise<Generation[]>;
-  /** At most `limit` generations, newest first, beginning behind `after`. */
-  list(query: {
-    filter: GenerationFilter;
-    after: ListPosition | undefined;
-    limit: number;
-  }): Promise<Generation[]>;
-  statistics(): Promise<GenerationStatistics>;
 }

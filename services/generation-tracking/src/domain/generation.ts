@@ -122,23 +122,6 @@ export interface Generation extends GenerationFields {
   finishedAtMicros: bigint | undefined;
 }
 
-/** The newest-first order of lists: by time, then by id. */
-export interface ListPosition {
-  createdAtMicros: bigint;
-  id: bigint;
-}
-
-/** Conditions that all have to hold; an absent one always holds. */
-export interface GenerationFilter {
-  status: GenerationStatus | undefined;
-  /** Taken literally, in any case. */
-  promptContains: string | undefined;
-  /** Recorded at or after this time. */
-  createdAfterMicros: bigint | undefined;
-  /** Recorded before this time. */
-  createdBeforeMicros: bigint | undefined;
-}
-
 /** Counts and averages, all of one moment. */
 export interface GenerationStatistics {
   total: bigint;

@@ -1,9 +1,9 @@
-import type { GenerationStore } from "../domain/generation-store.ts";
+import type { GenerationLists } from "../domain/generation-lists.ts";
 import { toProtoStatus } from "./messages.ts";
 
-export function getStatisticsRpc(deps: { store: GenerationStore }) {
+export function getStatisticsRpc(deps: { lists: Pick<GenerationLists, "statistics"> }) {
   return async () => {
-    const { total, recent, averageTimeMs, byStatus } = await deps.store.statistics();
+    const { total, recent, averageTimeMs, byStatus } = await deps.lists.statistics();
     return {
       totalGenerations: total,
       recentGenerations: recent,

@@ -1,0 +1,46 @@
+import type { GenerationOrder, ListPosition } from "../../domain/generation-filter.ts";
+import type { PageQuery } from "../../domain/generation-lists.ts";
+import { filterConditions } from "./generation-filter.ts";
+import { instantText, sqlParameters, type SqlParameters } from "./sql-parameters.ts";
+
+/**
+ * Only what an index has is read and sorted: whole rows are fetched for the page alone.
+ * @param withValue whether those that have a value in the order's column are wanted, or the others, which go by id
+ */
+export function pageStatement(
+  query: PageQuery,
+  withValue = true,
+): { text: string; values: readonly unknown[] } {
+  const { order, after, limit } = query;
+  const parameters = sqlParameters();
+  const { conditions, alternatives } = filterConditions(query.filters, parameters);
+  if (order.key !== "created_at") conditions.push(`${order.key} IS ${withValue ? "NOT " : ""}NULL`);
+  if (after) conditions.push(positionCondition(order, after, parameters));
+  const columns = withValue ? `id, ${order.key}` : "id";
+  // Two columns in one direction each. Where there are only values, PostgreSQL's own place for NULLs is that of the indexes.
+  const direction = order.ascending ? "ASC" : "DESC";
+  const by = withValue ? `${order.key} ${direction}, id DESC` : "id DESC";
+  const arms = (alternatives.length === 0 ? [undefined] : alternatives).map((alternative) =>
+    selectWhere(columns, alternative === undefined ? conditions : [...conditions, alternative]),
+  );
+  // The rows of each alternative come in order, and are merged as they come.
+  const source = arms.length === 1 ? (arms[0] as string) : `SELECT * FROM (${arms.join(" UNION ALL ")}) AS g`;
+  return { text: `${source} ORDER BY ${by} LIMIT ${parameters.add(limit)}`, values: parameters.values };
+}
+
+function selectWhere(columns: string, conditions: readonly string[]): string {
+  const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
+  return `SELECT ${columns} FROM generations${where}`;
+}
+
+function positionCondition(order: GenerationOrder, after: ListPosition, parameters: SqlParameters): string {
+  const id = `${parameters.add(String(after.id))}::bigint`;
+  if (after.value === undefined) return `id < ${id}`;
+  const value =
+    typeof after.value === "bigint"
+      ? `${parameters.add(instantText(after.value))}::timestamptz`
+      : `${parameters.add(after.value)}::${order.key === "memory_usage_mb" ? "float8" : "integer"}`;
+  // Compared as a pair, so that the index finds the page's beginning, however far back it is.
+  if (!order.ascending) return `(${order.key}, id) < (${value}, ${id})`;
+  return `${order.key} >= ${value} AND (${order.key} > ${value} OR id < ${id})`;
+}
