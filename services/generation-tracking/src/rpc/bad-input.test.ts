@@ -31,7 +31,8 @@ type Everything = GenerationStore &
   SessionStore &
   UsageDeps &
   LineageStore &
-  ExampleSource;
+  ExampleSource &
+  PromptPorts;
 const untouchable = new Proxy({} as Everything, {
   get: (_, method) => () => {
     throw new Error(`the store was asked: ${String(method)}`);
