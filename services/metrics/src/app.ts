@@ -12,16 +12,28 @@ import {
 import { createLogger, createMetrics, observePool, startTracing, type Logger } from "@kindred/telemetry";
 import { statisticsSources } from "./adapters/peers/statistics-sources.ts";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
+import { componentStore } from "./adapters/postgres/component-store.ts";
+import { historyStore } from "./adapters/postgres/history-store.ts";
+import { liveStore } from "./adapters/postgres/live-store.ts";
+import { rollupStore } from "./adapters/postgres/rollup-store.ts";
 import { sampleStore } from "./adapters/postgres/sample-store.ts";
+import { storage } from "./adapters/postgres/storage.ts";
 import type { MetricsConfig } from "./config.ts";
 import type { CallLimits } from "./domain/database-stats.ts";
-import { startRetention } from "./domain/retention.ts";
+import { createLiveSamples } from "./domain/live-samples.ts";
+import { keepStorage } from "./domain/retention.ts";
+import { computeRollups } from "./domain/rollups.ts";
+import { startRounds } from "./domain/rounds.ts";
+import { createSampleWriter } from "./domain/sample-writer.ts";
 import { reportMetricsRpc } from "./rpc/report-metrics.ts";
 import { metricsRoutes } from "./rpc/routes.ts";
 
 const NAME = "metrics";
 const RETENTION_EVERY_MS = 10 * 60_000;
 const RETENTION_BATCH = 5000;
+const ROLLUPS_EVERY_MS = 10_000;
+const LIVE_EVERY_MS = 500;
+const LIVE_MAX_WAITING = 10_000;
 /** Who looks at statistics wants to see soon that a service is away, rather than to wait until it is back. */
 const PEER_RETRY = { attempts: 3, initialBackoffMs: 50, maxBackoffMs: 200 };
 
@@ -34,6 +46,10 @@ export interface Overrides {
   logger?: Logger;
   /** How often old samples are deleted. */
   retentionEveryMs?: number;
+  /** How often minutes and hours are computed. */
+  rollupsEveryMs?: number;
+  /** How often one looks for samples while somebody watches. */
+  liveEveryMs?: number;
   /** How often the database is probed. */
   readinessEveryMs?: number;
 }
@@ -67,17 +83,46 @@ export async function createApp(config: MetricsConfig, overrides: Overrides = {}
     ...peers,
     databases: { ...peers.databases, [NAME]: (limits: CallLimits) => databaseUsage(database, limits) },
   };
+  const keeping = {
+    storage: storage(database),
+    keepMs: {
+      raw: config.METRICS_RETENTION,
+      minute: config.METRICS_MINUTE_RETENTION,
+      hour: config.METRICS_HOUR_RETENTION,
+    },
+    batchSize: RETENTION_BATCH,
+    log: logger,
+  };
   opening.use(
-    startRetention({
-      store,
-      keepMs: config.METRICS_RETENTION,
+    startRounds({
+      failure: "partitions could not be made, or old samples not deleted",
       everyMs: overrides.retentionEveryMs ?? RETENTION_EVERY_MS,
-      batchSize: RETENTION_BATCH,
+      atOnce: true,
+      round: (signal) => keepStorage(keeping, signal),
       log: logger,
     }),
   );
+  const rollups = rollupStore(database);
+  opening.use(
+    startRounds({
+      failure: "minutes and hours could not be computed",
+      everyMs: overrides.rollupsEveryMs ?? ROLLUPS_EVERY_MS,
+      atOnce: true,
+      round: (signal) => computeRollups({ rollups }, signal),
+      log: logger,
+    }),
+  );
+  const live = opening.use(
+    createLiveSamples({
+      store: liveStore(database),
+      everyMs: overrides.liveEveryMs ?? LIVE_EVERY_MS,
+      maxWaiting: LIVE_MAX_WAITING,
+      log: logger,
+    }),
+  );
+  const writer = createSampleWriter({ store });
   // This process's own samples go the way of everybody else's, without the network.
-  const report = reportMetricsRpc({ store });
+  const report = reportMetricsRpc({ writer });
   opening.use(
     startMetricsReporter({
       component: NAME,
@@ -87,9 +132,15 @@ export async function createApp(config: MetricsConfig, overrides: Overrides = {}
       logger,
     }),
   );
-  const server = opening.use(
-    await serve({ config, routes: metricsRoutes({ store, sources }), logger, metrics, tracing }),
-  );
+  const routes = metricsRoutes({
+    store,
+    writer,
+    history: historyStore(database),
+    live,
+    components: componentStore(database),
+    sources,
+  });
+  const server = opening.use(await serve({ config, routes, logger, metrics, tracing }));
   opening.use(
     followReadiness({
       server,

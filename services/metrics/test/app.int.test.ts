@@ -91,7 +91,10 @@ const runMigrations = async (): Promise<string[]> => {
 };
 
 test("migrate.ts names each migration that it applied, and then has nothing to do", async () => {
-  expect(await runMigrations()).toEqual(["metrics: CreateSystemMetrics1763683200000"]);
+  expect(await runMigrations()).toEqual([
+    "metrics: CreateSystemMetrics1763683200000",
+    "metrics: PartitionSystemMetrics1765065600000",
+  ]);
   expect(await runMigrations()).toEqual([]);
 });
 

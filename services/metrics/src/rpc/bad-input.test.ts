@@ -13,17 +13,21 @@ import { silentLogger } from "@kindred/testing";
 import { metricsRoutes, type MetricsDeps } from "./routes.ts";
 
 /** Bad input is refused before anything is asked: this fails the test when it is. */
-const untouchable = new Proxy({} as MetricsDeps["store"] & MetricsDeps["sources"], {
-  get: (_, name) => () => {
-    throw new Error(`asked: ${String(name)}`);
-  },
+const untouchable = new Proxy({} as MetricsDeps, {
+  get: (_, dependency) =>
+    new Proxy(
+      {},
+      {
+        get: (_dependency, name) => () => {
+          throw new Error(`asked: ${String(dependency)}.${String(name)}`);
+        },
+      },
+    ),
 });
 
 const client = createClient(
   MetricsService,
-  createInMemoryTransport(metricsRoutes({ store: untouchable, sources: untouchable }), {
-    logger: silentLogger(),
-  }),
+  createInMemoryTransport(metricsRoutes(untouchable), { logger: silentLogger() }),
 );
 
 async function violationsOf(call: Promise<unknown>): Promise<[string, string][]> {

@@ -35,7 +35,7 @@ const SOURCES: StatisticsSources = {
 };
 
 function clientOver(sources: Partial<StatisticsSources>) {
-  const deps = { store: {} as MetricsDeps["store"], sources: { ...SOURCES, ...sources } };
+  const deps = { sources: { ...SOURCES, ...sources } } as MetricsDeps;
   return createClient(
     MetricsService,
     createInMemoryTransport(metricsRoutes(deps), { logger: silentLogger() }),
