@@ -26,6 +26,7 @@ test("with nothing recorded everything is zero, and there is no average", async 
     [1, 0n],
     [2, 0n],
     [3, 0n],
+    [4, 0n],
   ]);
 });
 

@@ -19,7 +19,11 @@ export function sqlParameters(): SqlParameters {
 /** An instant as PostgreSQL reads it, exact to the microsecond: a product with an interval would go through double precision. */
 export function instantText(micros: bigint): string {
   const rest = ((micros % 1_000_000n) + 1_000_000n) % 1_000_000n;
-  const seconds = new Date(Number((micros - rest) / 1_000n)).toISOString().replace(/\.000Z$/, "");
+  const seconds = new Date(Number((micros - rest) / 1_000n))
+    .toISOString()
+    .replace(/\.000Z$/, "")
+    // A year of five digits has a sign in ISO 8601, and none in PostgreSQL.
+    .replace(/^\+0*/, "");
   return `${seconds}.${String(rest).padStart(6, "0")}Z`;
 }
 
