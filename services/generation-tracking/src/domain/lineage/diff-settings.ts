@@ -31,19 +31,22 @@ export function diffSettings(left: Generation, right: Generation): SettingsDiff 
     if (ofLeft !== undefined && ofRight !== undefined && sameJson(ofLeft, ofRight)) equal++;
     else differences.push({ path, left: ofLeft, right: ofRight });
   };
-  const descend = (path: string, ofLeft: JsonValue | undefined, ofRight: JsonValue | undefined): void => {
-    const [leftMembers, rightMembers] = [membersOf(ofLeft), membersOf(ofRight)];
-    // Where one of them lacks the object, its members are what it lacks; an empty object is a value.
-    if ((leftMembers ?? ofLeft === undefined) && (rightMembers ?? ofRight === undefined)) {
-      for (const key of keysOf(leftMembers, rightMembers)) {
-        descend(memberPath(path, key), ownMember(leftMembers, key), ownMember(rightMembers, key));
-      }
-    } else compare(path, ofLeft, ofRight);
+  const descend = (path: string, leftOnes: JsonObject, rightOnes: JsonObject): void => {
+    for (const key of keysOf(leftOnes, rightOnes)) {
+      const [ofLeft, ofRight] = [ownMember(leftOnes, key), ownMember(rightOnes, key)];
+      const member = memberPath(path, key);
+      // Where one of them lacks the object, its members are what it lacks. An object without members is a value.
+      if (isObject(ofLeft) && isObject(ofRight) && !(isEmpty(ofLeft) && isEmpty(ofRight)))
+        descend(member, ofLeft, ofRight);
+      else if (ofLeft === undefined && isObject(ofRight) && !isEmpty(ofRight)) descend(member, {}, ofRight);
+      else if (ofRight === undefined && isObject(ofLeft) && !isEmpty(ofLeft)) descend(member, ofLeft, {});
+      else compare(member, ofLeft, ofRight);
+    }
   };
 
   const fieldsOfRight = settingsOf(right);
   settingsOf(left).forEach(([path, value], i) => compare(path, value, fieldsOfRight[i]?.[1]));
-  descend("model_config", left.modelConfig, right.modelConfig);
+  descend("model_config", left.modelConfig ?? {}, right.modelConfig ?? {});
   return { differences, equal };
 }
 
@@ -83,19 +86,21 @@ function integerOf(value: bigint | undefined): number | string | undefined {
   return value >= -LARGEST_EXACT && value <= LARGEST_EXACT ? Number(value) : String(value);
 }
 
-/** The members of an object that has some. */
-function membersOf(value: JsonValue | undefined): JsonObject | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  return Object.keys(value).length > 0 ? value : undefined;
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isEmpty(object: JsonObject): boolean {
+  return Object.keys(object).length === 0;
 }
 
 /** Not what objects inherit, e.g. `constructor`. */
-function ownMember(object: JsonObject | undefined, key: string): JsonValue | undefined {
-  return object && Object.hasOwn(object, key) ? object[key] : undefined;
+function ownMember(object: JsonObject, key: string): JsonValue | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
-function keysOf(...objects: (JsonObject | undefined)[]): string[] {
-  return [...new Set(objects.flatMap((object) => Object.keys(object ?? {})))].toSorted();
+function keysOf(left: JsonObject, right: JsonObject): string[] {
+  return [...new Set([...Object.keys(left), ...Object.keys(right)])].toSorted();
 }
 
 /** A name that is no plain word stands in quotes, so that a dot in it is not taken for a step. */
@@ -111,8 +116,8 @@ function sameJson(left: JsonValue, right: JsonValue): boolean {
       left.every((item, i) => sameJson(item, right[i] as JsonValue))
     );
   }
-  if (typeof left === "object" && left !== null) {
-    if (typeof right !== "object" || right === null || Array.isArray(right)) return false;
+  if (isObject(left)) {
+    if (!isObject(right)) return false;
     const keys = Object.keys(left);
     return (
       keys.length === Object.keys(right).length &&
