@@ -10,8 +10,11 @@ import {
 import { createLogger, createMetrics, observePool, startTracing, type Logger } from "@kindred/telemetry";
 import { exampleSource } from "./adapters/peers/vector-store.ts";
 import { GenerationEntity } from "./adapters/postgres/generation-entity.ts";
+import { exportEncoders } from "./adapters/parquet/export-encoders.ts";
 import { generationLists } from "./adapters/postgres/generation-lists.ts";
+import { generationLives } from "./adapters/postgres/generation-lives.ts";
 import { generationStore } from "./adapters/postgres/generation-store.ts";
+import { generationVersions } from "./adapters/postgres/generation-versions.ts";
 import { lineageStore } from "./adapters/postgres/lineage-store.ts";
 import { filteredIds } from "./adapters/postgres/filtered-ids.ts";
 import { promptOutbox } from "./adapters/postgres/prompt-outbox.ts";
@@ -23,10 +26,14 @@ import { modelCacheStore } from "./adapters/postgres/model-cache-store.ts";
 import { sessionStore } from "./adapters/postgres/session-store.ts";
 import type { GenerationTrackingConfig } from "./config.ts";
 import { endIdleSessions } from "./domain/sessions/end-idle-sessions.ts";
+import { failAbandoned } from "./domain/fail-abandoned.ts";
+import { GenerationWatches } from "./domain/generation-watches.ts";
 import { Sweeper } from "./domain/sweeper.ts";
 import { generationRoutes } from "./rpc/routes.ts";
 
 const NAME = "generation-tracking";
+/** How often is looked whether generations have changed that somebody watches. */
+const WATCH_EVERY_MS = 250;
 
 export interface App extends AsyncDisposable {
   readonly server: RpcServer;
@@ -79,6 +86,20 @@ export async function createApp(config: GenerationTrackingConfig, overrides: Ove
     openChannel({ address: config.VECTOR_STORE_ADDRESS, maxMessageBytes: config.MAX_MESSAGE_BYTES, metrics }),
   );
   const store = generationStore({ db: database, dataSource });
+  const lives = generationLives({ db: database, store });
+  const watches = new GenerationWatches({
+    store,
+    readVersions: generationVersions(database),
+    everyMs: WATCH_EVERY_MS,
+  });
+  opening.use(
+    new Sweeper({
+      what: "abandoned generations",
+      everyMs: config.GENERATION_SWEEP_INTERVAL,
+      sweep: (signal) => failAbandoned({ lives }, signal),
+      log: logger,
+    }),
+  );
   const collection = promptCollection(vectorStore.transport, config.PROMPT_COLLECTION);
   const outbox = promptOutbox(database);
   const feeding = opening.use(
@@ -99,7 +120,10 @@ export async function createApp(config: GenerationTrackingConfig, overrides: Ove
       onMissing: () => feeding.collectionIsMissing(),
     },
     store,
+    lives,
+    watches,
     lists: generationLists({ db: database, store }),
+    encoders: exportEncoders,
     modelCache: modelCacheStore(database),
     lineage: lineageStore({ db: database, generations: store }),
     examples: exampleSource(vectorStore.transport),
@@ -107,7 +131,9 @@ export async function createApp(config: GenerationTrackingConfig, overrides: Ove
     sessions,
     idleTimeoutMs: config.SESSION_IDLE_TIMEOUT,
   });
-  const server = opening.use(await serve({ config, routes, logger, metrics, tracing }));
+  const server = opening.use(
+    await serve({ config, routes, logger, metrics, tracing, onDrain: () => watches.end() }),
+  );
   opening.use(
     followReadiness({
       server,

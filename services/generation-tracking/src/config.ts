@@ -19,6 +19,12 @@ export const configSchema = {
     min: "10ms",
     max: "1h",
   }),
+  GENERATION_SWEEP_INTERVAL: duration({
+    description: "How often generations are looked for whose makers have been silent for longer than their leases.",
+    min: "10ms",
+    max: "24h",
+    default: "5s",
+  }),
   SESSION_IDLE_TIMEOUT: duration({
     description: "how long a session may be silent whose caller does not say, before it is ended",
     min: "1s",

@@ -19,12 +19,17 @@ import { silentLogger, testDatabase } from "@kindred/testing";
 import { GenerationEntity } from "../src/adapters/postgres/generation-entity.ts";
 import { filteredIds } from "../src/adapters/postgres/filtered-ids.ts";
 import { promptOutbox } from "../src/adapters/postgres/prompt-outbox.ts";
+import { exportEncoders } from "../src/adapters/parquet/export-encoders.ts";
 import { generationLists } from "../src/adapters/postgres/generation-lists.ts";
+import { generationLives } from "../src/adapters/postgres/generation-lives.ts";
+import { generationVersions } from "../src/adapters/postgres/generation-versions.ts";
 import { generationStore } from "../src/adapters/postgres/generation-store.ts";
 import { lineageStore } from "../src/adapters/postgres/lineage-store.ts";
 import { DATABASE_SCHEMA, migrations } from "../src/adapters/postgres/migrations.ts";
 import { modelCacheStore } from "../src/adapters/postgres/model-cache-store.ts";
 import { sessionStore } from "../src/adapters/postgres/session-store.ts";
+import type { GenerationLives } from "../src/domain/generation-lives.ts";
+import { GenerationWatches } from "../src/domain/generation-watches.ts";
 import type { GenerationStore } from "../src/domain/generation-store.ts";
 import type { ExampleSource } from "../src/domain/lineage/ports.ts";
 import type { PromptCollection } from "../src/domain/prompts/prompt-collection.ts";
@@ -34,6 +39,8 @@ import { generationRoutes } from "../src/rpc/routes.ts";
 export interface Fixture extends AsyncDisposable {
   db: Database;
   store: GenerationStore;
+  lives: GenerationLives;
+  watches: GenerationWatches;
   /** Through the interceptors of a real server. */
   client: Client<typeof GenerationService>;
   modelCache: Client<typeof ModelCacheService>;
@@ -56,7 +63,9 @@ const NO_PROMPTS: Pick<PromptCollection, "nearest"> = {
 };
 
 /** The service's RPCs over a database of their own. */
-export async function openFixture(options: { examples?: ExampleSource; prompts?: Pick<PromptCollection, "nearest"> } = {}): Promise<Fixture> {
+export async function openFixture(
+  options: { examples?: ExampleSource; prompts?: Pick<PromptCollection, "nearest"> } = {},
+): Promise<Fixture> {
   await using opening = new AsyncDisposableStack();
   const logger = silentLogger();
   const { url } = opening.use(await testDatabase());
@@ -74,8 +83,13 @@ export async function openFixture(options: { examples?: ExampleSource; prompts?:
     (opened) => opened.destroy(),
   );
   const store = generationStore({ db, dataSource });
+  const lives = generationLives({ db, store });
+  const watches = new GenerationWatches({ store, readVersions: generationVersions(db), everyMs: 20 });
   const sessions = sessionStore(db);
   const routes = generationRoutes({
+    store,
+    lives,
+    watches,
     prompts: {
       collection: options.prompts ?? NO_PROMPTS,
       outbox: promptOutbox(db),
@@ -83,8 +97,8 @@ export async function openFixture(options: { examples?: ExampleSource; prompts?:
       filtered: filteredIds(db),
       onMissing: () => {},
     },
-    store,
     lists: generationLists({ db, store }),
+    encoders: exportEncoders,
     modelCache: modelCacheStore(db),
     lineage: lineageStore({ db, generations: store }),
     examples: options.examples ?? NO_EXAMPLES,
@@ -97,6 +111,8 @@ export async function openFixture(options: { examples?: ExampleSource; prompts?:
   return {
     db,
     store,
+    lives,
+    watches,
     client: createClient(GenerationService, transport),
     modelCache: createClient(ModelCacheService, transport),
     lineage: createClient(LineageService, transport),

@@ -13,6 +13,8 @@ import { isKindredError, type FieldViolation } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
 import { silentLogger } from "@kindred/testing";
 import type { GenerationLists } from "../domain/generation-lists.ts";
+import type { GenerationLives } from "../domain/generation-lives.ts";
+import type { GenerationWatches } from "../domain/generation-watches.ts";
 import type { GenerationStore } from "../domain/generation-store.ts";
 import type { ModelCacheStore } from "../domain/model-cache.ts";
 import type { ExampleSource, LineageStore } from "../domain/lineage/ports.ts";
@@ -20,13 +22,17 @@ import type { Outbox } from "../domain/outbox/outbox.ts";
 import type { PromptCollection } from "../domain/prompts/prompt-collection.ts";
 import type { FilteredIds } from "../domain/prompts/search-prompts.ts";
 import type { SessionStore } from "../domain/sessions/session.ts";
+import type { ExportDeps } from "./export-generations.ts";
 import type { UsageDeps } from "./get-database-usage.ts";
 import { generationRoutes } from "./routes.ts";
 
 type PromptPorts = PromptCollection & Outbox & FilteredIds;
 /** Bad input is refused before a store is asked: these fail the test when they are. */
 type Everything = GenerationStore &
+  GenerationLives &
+  Pick<GenerationWatches, "watch"> &
   GenerationLists &
+  ExportDeps["encoders"] &
   ModelCacheStore &
   SessionStore &
   UsageDeps &
@@ -42,7 +48,10 @@ const untouchable = new Proxy({} as Everything, {
 const transport = createInMemoryTransport(
   generationRoutes({
     store: untouchable,
+    lives: untouchable,
+    watches: untouchable,
     lists: untouchable,
+    encoders: untouchable,
     modelCache: untouchable,
     lineage: untouchable,
     examples: untouchable,

@@ -3,8 +3,9 @@ import {
   type GenerationFields as FieldsMessage,
   type Retrieval as RetrievalMessage,
 } from "@kindred/contracts/generation-tracking/v1";
-import { MAX_TEXT_BYTES, type FieldChecks } from "@kindred/rpc";
-import type { EndStatus, GenerationFields, JsonObject, JsonValue, Retrieval } from "../domain/generation.ts";
+import type { FieldChecks } from "@kindred/rpc";
+import type { EndStatus, GenerationFields, Retrieval } from "../domain/generation.ts";
+import { checkJsonObject } from "./json-checks.ts";
 import { toDomainStatus } from "./messages.ts";
 import { MAX_PATH_CHARACTERS, readOutputs } from "./output-fields.ts";
 
@@ -80,8 +81,7 @@ function readSettings(message: FieldsMessage, path: string, checks: FieldChecks)
   checks.text(`${path}.augmented_prompt`, message.augmentedPrompt);
   checks.notNegative(`${path}.num_inference_steps`, message.numInferenceSteps);
   checks.finite(`${path}.guidance_scale`, message.guidanceScale);
-  if (message.modelConfig !== undefined)
-    checkModelConfig(message.modelConfig, `${path}.model_config`, checks);
+  if (message.modelConfig !== undefined) checkJsonObject(message.modelConfig, `${path}.model_config`, checks);
   checks.text(`${path}.negative_prompt`, message.negativePrompt);
   checks.text(`${path}.sampler`, message.sampler, { maxCharacters: 100 });
   checkRange(`${path}.width`, message.width, MAX_PIXELS, checks);
@@ -179,28 +179,4 @@ function readRetrieval(message: RetrievalMessage, path: string, checks: FieldChe
   if (retrieval.expectedRecall < 0 || retrieval.expectedRecall > 1)
     checks.add(`${path}.expected_recall`, `must be 0 to 1, is ${retrieval.expectedRecall}`);
   return { ...retrieval, threshold };
-}
-
-/** What JSONB cannot keep is refused here, with the path of the value: NaN, infinities and NUL characters. */
-export function checkModelConfig(config: JsonObject, path: string, checks: FieldChecks): void {
-  checkJson(config, path, checks);
-  const bytes = Buffer.byteLength(JSON.stringify(config));
-  if (bytes > MAX_TEXT_BYTES)
-    checks.add(path, `must be at most ${MAX_TEXT_BYTES} bytes of JSON, has ${bytes}`);
-}
-
-/** Recursion is bounded: protobuf refuses messages that are nested deeper than 100. */
-function checkJson(value: JsonValue, path: string, checks: FieldChecks): void {
-  if (typeof value === "number") {
-    checks.finite(path, value);
-  } else if (typeof value === "string") {
-    if (value.includes("\0")) checks.add(path, "must not contain NUL characters");
-  } else if (Array.isArray(value)) {
-    for (const [i, entry] of value.entries()) checkJson(entry, `${path}[${i}]`, checks);
-  } else if (value !== null && typeof value === "object") {
-    for (const [key, entry] of Object.entries(value)) {
-      if (key.includes("\0")) checks.add(path, "must not contain NUL characters in its keys");
-      else checkJson(entry, `${path}.${key}`, checks);
-    }
-  }
 }

@@ -7,7 +7,7 @@ import { readGenerationFields } from "./generation-fields.ts";
 import { isValidTimestamp, microsOf } from "./timestamps.ts";
 import { toGenerationMessage } from "./messages.ts";
 
-const MAX_KEY_CHARACTERS = 200;
+export const MAX_KEY_CHARACTERS = 200;
 /** Clocks of two machines differ. */
 const TOLERATED_AHEAD_MICROS = 60_000_000n;
 
