@@ -4,15 +4,10 @@ import type {
   ReportModelCacheRequest,
 } from "@kindred/contracts/generation-tracking/v1";
 import { startChecks, type FieldChecks } from "@kindred/rpc";
-import type { ModelCacheEvent, ModelCacheStore } from "../domain/model-cache.ts";
-import { isValidTimestamp, microsOf } from "./timestamps.ts";
+import type { ModelCacheEvent, ModelCacheStore } from "../../domain/model-cache.ts";
+import { isValidTimestamp, microsOf } from "../timestamps.ts";
+import { checkModelKey, checkSize } from "./messages.ts";
 
-/** The widths of the columns, in code points. */
-const MAX_TYPE_CHARACTERS = 50;
-const MAX_NAME_CHARACTERS = 200;
-const MAX_PATH_CHARACTERS = 500;
-/** An entry of the key's index has to fit into a third of a page of 8 KiB, with its header: 2,704 bytes. */
-const MAX_KEY_BYTES = 2600;
 const MAX_EVENTS = 1000;
 /** Clocks differ; an entry from further ahead would stand at the head of the list until its time has come. */
 const MAX_AHEAD_MS = 24 * 3_600_000;
@@ -33,20 +28,8 @@ export function reportModelCacheRpc(deps: { modelCache: ModelCacheStore }) {
 
 function readEvent(message: EventMessage, path: string, checks: FieldChecks): ModelCacheEvent {
   const { modelType, modelName, cachePath, sizeBytes, lastAccessed, accesses } = message;
-  const required = true;
-  checks.text(`${path}.model_type`, modelType, { required, maxCharacters: MAX_TYPE_CHARACTERS });
-  checks.text(`${path}.model_name`, modelName, { required, maxCharacters: MAX_NAME_CHARACTERS });
-  checks.text(`${path}.cache_path`, cachePath, { required, maxCharacters: MAX_PATH_CHARACTERS });
-  const keyBytes = Buffer.byteLength(modelType) + Buffer.byteLength(modelName) + Buffer.byteLength(cachePath);
-  if (keyBytes > MAX_KEY_BYTES) {
-    checks.add(
-      `${path}.cache_path`,
-      `must be at most ${MAX_KEY_BYTES} bytes of UTF-8 together with model_type and model_name, which are ${keyBytes}`,
-    );
-  }
-  if (sizeBytes !== undefined && sizeBytes < 0n) {
-    checks.add(`${path}.size_bytes`, `must not be negative, is ${sizeBytes}`);
-  }
+  checkModelKey(`${path}.`, { modelType, modelName, cachePath }, checks);
+  checkSize(`${path}.size_bytes`, sizeBytes, checks);
   checks.notNegative(`${path}.accesses`, accesses);
   return {
     modelType,
