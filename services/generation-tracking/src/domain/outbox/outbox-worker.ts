@@ -6,13 +6,13 @@ import type { Claim, Outbox } from "./outbox.ts";
 
 const DEFAULTS = {
   /** How long what it has claimed is its own. */
-  leaseMs: 120_000,
+  leaseMs: 45_000,
   /** When it begins no more calls for a claim: the last of them is over well before the lease is, also where this process is killed meanwhile. */
-  workMs: 60_000,
-  callTimeoutMs: 30_000,
+  workMs: 20_000,
+  callTimeoutMs: 20_000,
   /** Embedded in one call; searches that come meanwhile wait for no more than these. */
   maxBatch: 64,
-  maxBytes: 4 * 2 ** 20,
+  maxBytes: 2 * 2 ** 20,
   /** Pause after the first trouble; doubles with each further one. */
   troubleMs: 250,
   mostTroubleMs: 30_000,
