@@ -1,0 +1,19 @@
+import { parseArgs } from "node:util";
+import { connect } from "./connect.ts";
+import { tellStory } from "./story.ts";
+
+const { values } = parseArgs({
+  options: {
+    url: { type: "string", default: "http://127.0.0.1:8080" },
+    out: { type: "string", default: "." },
+    prompt: { type: "string", default: "a cat that sleeps on a sofa" },
+    k: { type: "string", default: "4" },
+  },
+});
+
+await tellStory(connect(values.url), {
+  prompt: values.prompt,
+  k: Number(values.k),
+  folder: values.out,
+  tell: (line) => process.stdout.write(`${line}\n`),
+});
