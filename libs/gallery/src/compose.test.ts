@@ -1,7 +1,10 @@
-import { expect, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
 import sharp from "sharp";
 import { composePicture, pictures } from "./index.ts";
 import { readChunks } from "./png.ts";
+
+// Drawing takes its time on a busy machine.
+jest.setTimeout(120_000);
 
 const [first, second, third] = pictures.map(({ path }) => path) as [string, string, string];
 

@@ -88,8 +88,8 @@ export async function gatherDatabaseStats(
     generations,
     databases: usages
       .flatMap(({ service, usage }) => (usage === undefined ? [] : [{ service, usage }]))
-      .sort(byService),
-    unavailable: [...reasons].map(([service, reason]) => ({ service, reason })).sort(byService),
+      .toSorted(byService),
+    unavailable: [...reasons].map(([service, reason]) => ({ service, reason })).toSorted(byService),
   };
 }
 
