@@ -1,7 +1,12 @@
 import { createClient, type Client, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { EmbeddingService } from "@kindred/contracts/embedding/v1";
-import { GenerationService } from "@kindred/contracts/generation-tracking/v1";
+import {
+  GenerationService,
+  LineageService,
+  ModelCacheService,
+  SessionService,
+} from "@kindred/contracts/generation-tracking/v1";
 import { MetricsService } from "@kindred/contracts/metrics/v1";
 import {
   CollectionService,
@@ -27,6 +32,9 @@ export interface Clients {
   operations: Client<typeof OperationService>;
   recall: Client<typeof RecallService>;
   generations: Client<typeof GenerationService>;
+  lineage: Client<typeof LineageService>;
+  sessions: Client<typeof SessionService>;
+  modelCache: Client<typeof ModelCacheService>;
   metrics: Client<typeof MetricsService>;
 }
 
@@ -54,6 +62,9 @@ export function openClients(options: { url: string; timeoutMs: number }): Client
     operations: createClient(OperationService, transport),
     recall: createClient(RecallService, transport),
     generations: createClient(GenerationService, transport),
+    lineage: createClient(LineageService, transport),
+    sessions: createClient(SessionService, transport),
+    modelCache: createClient(ModelCacheService, transport),
     metrics: createClient(MetricsService, transport),
   };
 }

@@ -19,6 +19,7 @@ interface RecordOptions extends SettingOptions {
   error?: string;
   fromSearch?: string;
   k: number;
+  threshold?: number;
   key?: string;
 }
 
@@ -47,6 +48,11 @@ export const addRecordCommand: AddCommand = (generations, run) => {
       "search for this first, and record what is found as the retrieved examples",
     )
     .option("-k, --k <count>", "how many examples --from-search takes", integerOption(1, 1_000), 5)
+    .option(
+      "--threshold <similarity>",
+      "least similarity of what --from-search takes",
+      numberOption(-1e9, 1e9),
+    )
     .option("--key <key>", "idempotency key: recording it again stores nothing new")
     .addHelpText("after", EXAMPLES)
     .action((options: RecordOptions, command: Command) =>
@@ -57,13 +63,13 @@ export const addRecordCommand: AddCommand = (generations, run) => {
 async function record(context: Context, options: RecordOptions): Promise<void> {
   const { terminal } = context;
   const clients = openClients(context);
-  const retrieved =
-    options.fromSearch === undefined ? [] : await retrieve(clients, options.fromSearch, options.k);
+  const { fromSearch: query, k, threshold } = options;
+  const retrieved = query === undefined ? {} : await retrieve(clients, { query, k, threshold });
   const reply = await clients.generations.recordGeneration({
     idempotencyKey: options.key ?? randomUUID(),
     generation: {
       ...settingFields(options),
-      retrievedExamples: retrieved,
+      ...retrieved,
       outputs: (options.output ?? []).map((path) => ({ path })),
       status: END_STATUSES[options.status],
       errorMessage: options.error ?? "",

@@ -1,21 +1,45 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { RetrievedExampleSchema } from "@kindred/contracts/generation-tracking/v1";
+import type { GenerationFieldsSchema } from "@kindred/contracts/generation-tracking/v1";
+import { SearchMethod, type SearchPlan } from "@kindred/contracts/vector-store/v1";
 import type { Clients } from "../clients.ts";
 import { captionOf } from "../vectors/render-search.ts";
 
-type ExampleInit = MessageInitShape<typeof RetrievedExampleSchema>;
+type FieldsInit = MessageInitShape<typeof GenerationFieldsSchema>;
 
-/** What a search finds, as examples. */
-export async function retrieve(
-  clients: Pick<Clients, "search">,
-  query: string,
-  k: number,
-): Promise<ExampleInit[]> {
-  const { hits } = await clients.search.search({ query: { case: "text", value: query }, k });
-  return hits.map((hit) => ({
-    imageId: hit.image?.id ?? 0n,
-    imagePath: hit.image?.imagePath ?? "",
-    caption: captionOf(hit),
-    similarity: hit.similarity,
-  }));
+export interface RetrievalOptions {
+  query: string;
+  k: number;
+  /** Least similarity. */
+  threshold: number | undefined;
+}
+
+/** What a search finds, as examples, and how it found them: all that a replay of it needs. */
+export async function retrieve(clients: Pick<Clients, "search">, options: RetrievalOptions) {
+  const { query, k, threshold } = options;
+  const limit = threshold === undefined ? {} : { threshold };
+  const { hits, plan } = await clients.search.search({ query: { case: "text", value: query }, k, ...limit });
+  return {
+    retrievedExamples: hits.map((hit) => ({
+      imageId: hit.image?.id ?? 0n,
+      imagePath: hit.image?.imagePath ?? "",
+      caption: captionOf(hit),
+      similarity: hit.similarity,
+    })),
+    retrieval: { query, k, ...limit, ...planFields(plan) },
+  } satisfies FieldsInit;
+}
+
+function planFields(plan: SearchPlan | undefined) {
+  if (!plan) return {};
+  const { spaceId, method, indexName, efSearch, probes, expectedRecall } = plan;
+  return { spaceId, method: methodName(method), indexName, efSearch, probes, expectedRecall };
+}
+
+function methodName(method: SearchMethod): string {
+  if (method === SearchMethod.UNSPECIFIED) return "";
+  return (
+    Object.entries(SearchMethod)
+      .find(([, value]) => value === method)?.[0]
+      .toLowerCase() ?? ""
+  );
 }
