@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RetrievalSchema, RetrievedExampleSchema } from "@kindred/contracts/generation-tracking/v1";
-import { SearchMethod } from "@kindred/contracts/vector-store/v1";
+import { SearchMethodSchema } from "@kindred/contracts/vector-store/v1";
 import type { Kindred } from "./connect.ts";
 
 /** What was found, as generation-tracking records it. */
@@ -35,7 +35,7 @@ export async function retrieve(
       query: text,
       k,
       spaceId: plan?.spaceId ?? "",
-      method: SearchMethod[plan?.method ?? SearchMethod.UNSPECIFIED].toLowerCase(),
+      method: SearchMethodSchema.value[plan?.method ?? 0]?.localName.toLowerCase() ?? "",
       indexName: plan?.indexName ?? "",
       efSearch: plan?.efSearch ?? 0,
       probes: plan?.probes ?? 0,

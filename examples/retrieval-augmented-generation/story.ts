@@ -1,5 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { ExampleChangeKind, type Generation } from "@kindred/contracts/generation-tracking/v1";
+import {
+  ExampleChangeKindSchema,
+  type ExampleChangeKind,
+  type Generation,
+} from "@kindred/contracts/generation-tracking/v1";
 import type { Kindred } from "./connect.ts";
 import { generate } from "./generate.ts";
 import { retrieve } from "./retrieve.ts";
@@ -84,14 +88,17 @@ async function replayWithResult(
   try {
     const { changes, overlap = 0 } = await lineage.replayRetrieval({ id });
     for (const { kind, imagePath, rankThen, rankNow } of changes) {
-      tell(
-        `   ${ExampleChangeKind[kind].toLowerCase().padEnd(7)}  ${rankThen || "-"} -> ${rankNow || "-"}  ${imagePath}`,
-      );
+      tell(`   ${changeText(kind).padEnd(7)}  ${rankThen || "-"} -> ${rankNow || "-"}  ${imagePath}`);
     }
     tell(`   ${Math.round(100 * overlap)} % of what was retrieved then is retrieved now`);
   } finally {
     if (image) await images.deleteImage({ id: image.id });
   }
+}
+
+/** E.g. "moved"; a number where this program is older than the service. */
+function changeText(kind: ExampleChangeKind): string {
+  return ExampleChangeKindSchema.value[kind]?.localName.toLowerCase() ?? String(kind);
 }
 
 function describe({ id, generationTimeMs, outputs }: Generation): string {
