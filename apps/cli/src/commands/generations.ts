@@ -1,9 +1,30 @@
+import { addCountCommand } from "../generations/count.ts";
+import { addDiffCommand } from "../generations/diff.ts";
+import { addExportCommand } from "../generations/export.ts";
+import { addLineageCommand } from "../generations/lineage.ts";
 import { addListCommand } from "../generations/list.ts";
 import { addRecordCommand } from "../generations/record.ts";
+import { addReplayCommand } from "../generations/replay.ts";
+import { addUsesCommand } from "../generations/uses.ts";
+import { addVerifyCommand } from "../generations/verify.ts";
+import { addReportCommand } from "../generations/report.ts";
+import { addSearchCommand } from "../generations/search.ts";
 import type { AddCommand } from "./command.ts";
 
 /** One file each, in the order in which help shows them. */
-const COMMANDS: readonly AddCommand[] = [addRecordCommand, addListCommand];
+const COMMANDS: readonly AddCommand[] = [
+  addRecordCommand,
+  addListCommand,
+  addCountCommand,
+  addReportCommand,
+  addExportCommand,
+  addSearchCommand,
+  addLineageCommand,
+  addUsesCommand,
+  addReplayCommand,
+  addDiffCommand,
+  addVerifyCommand,
+];
 
 export const addGenerationCommands: AddCommand = (program, run) => {
   const generations = program.command("generations").description("what was generated, and from what");

@@ -1,51 +1,65 @@
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { GenerationSchema, type Generation } from "@kindred/contracts/generation-tracking/v1";
+import {
+  GenerationSchema,
+  GenerationSortKey,
+  type Generation,
+} from "@kindred/contracts/generation-tracking/v1";
 import { Option, type Command } from "commander";
 import { openClients } from "../clients.ts";
 import type { AddCommand } from "../commands/command.ts";
-import { dateOption, integerOption } from "../commands/parse.ts";
+import { integerOption } from "../commands/parse.ts";
 import type { Context } from "../context.ts";
 import { toPlain } from "../plain.ts";
+import { addFilterOptions, FILTER_HELP, filterOf, type FilterOptions } from "./filter-options.ts";
 import { renderGenerations } from "./render-generation.ts";
-import { STATUSES, type StatusName } from "./status.ts";
 
-interface ListOptions {
+const SORT_KEYS = {
+  created: GenerationSortKey.CREATED_AT,
+  time: GenerationSortKey.GENERATION_TIME,
+  memory: GenerationSortKey.MEMORY_USAGE,
+  rating: GenerationSortKey.RATING,
+} as const;
+
+interface ListOptions extends FilterOptions {
   limit: number;
-  status?: StatusName;
-  contains?: string;
-  since?: Date;
+  sort: keyof typeof SORT_KEYS;
+  ascending?: boolean;
 }
 
+const HELP = `${FILTER_HELP}
+
+Examples:
+  kindred generations list --status failed --since 2026-07-01
+  kindred generations list --sort time --model-name sdxl -n 10         the ten that took the longest
+  kindred generations list --words '"red kite" -night' --rating 4..
+  kindred generations list --config scheduler.name=ddim --label favourite --json | jq '.generations[].prompt'`;
+
 export const addListCommand: AddCommand = (generations, run) => {
-  generations
-    .command("list")
-    .description("the latest generations, newest first")
-    .option("-n, --limit <count>", "how many", integerOption(1, 100_000), 20)
-    .addOption(
-      new Option("--status <status>", "only those that ended so, or run").choices(Object.keys(STATUSES)),
-    )
-    .option("--contains <text>", "only those whose prompt contains this, in any case")
-    .option(
-      "--since <time>",
-      "only those recorded since, e.g. 2026-07-01 or 2026-07-01T12:00:00Z",
-      dateOption,
-    )
+  addFilterOptions(
+    generations
+      .command("list")
+      .description("generations that match, newest first unless asked otherwise")
+      .option("-n, --limit <count>", "how many", integerOption(1, 100_000), 20)
+      .addOption(
+        new Option("--sort <key>", "by what; those without such a value come last")
+          .choices(Object.keys(SORT_KEYS))
+          .default("created"),
+      )
+      .option("--ascending", "the least first"),
+  )
+    .addHelpText("after", HELP)
     .action((options: ListOptions, command: Command) => run(command, (context) => list(context, options)));
 };
 
 async function list(context: Context, options: ListOptions): Promise<void> {
   const { terminal } = context;
   const { generations } = openClients(context);
+  const filter = filterOf(options);
+  const order = { key: SORT_KEYS[options.sort], ascending: options.ascending ?? false };
   const found: Generation[] = [];
   let pageToken = "";
   do {
-    const page = await generations.listGenerations({
-      pageSize: Math.min(options.limit - found.length, 1_000),
-      pageToken,
-      promptContains: options.contains ?? "",
-      ...(options.status && { status: STATUSES[options.status] }),
-      ...(options.since && { createdAfter: timestampFromDate(options.since) }),
-    });
+    const pageSize = Math.min(options.limit - found.length, 1_000);
+    const page = await generations.listGenerations({ pageSize, pageToken, filter, order });
     found.push(...page.generations);
     pageToken = page.nextPageToken;
   } while (pageToken !== "" && found.length < options.limit);
