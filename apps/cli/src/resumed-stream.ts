@@ -1,0 +1,70 @@
+import { KindredError } from "@kindred/errors";
+import { translated } from "./clients.ts";
+import { delayBefore, isPassing, Patience, type PatienceDeps } from "./patience.ts";
+
+/** What is watched takes as long as it takes; --timeout is for calls that answer at once. */
+export const WATCH_TIMEOUT_MS = 24 * 3_600_000;
+
+export interface WatchOptions {
+  /** Gives up when the service has not answered for this long, in milliseconds. */
+  patienceMs: number;
+  /** Ends the watching with its reason; what is watched goes on. */
+  signal: AbortSignal;
+}
+
+export interface Watched<T> {
+  /** What it is called in "the stream ended before … did", e.g. "the operation". */
+  what: string;
+  open: (signal: AbortSignal) => AsyncIterable<T>;
+  isOver: (update: T) => boolean;
+}
+
+/**
+ * Whatever a call that watches gives, until its end. A stream that breaks, or ends before its time because the replica behind it is restarted,
+ * is opened again: what is watched goes on without us.
+ * @throws KindredError that the call failed with when patience is over, or that does not pass; the signal's reason.
+ */
+export async function* resumedStream<T>(
+  watched: Watched<T>,
+  deps: PatienceDeps,
+  options: WatchOptions,
+): AsyncGenerator<T> {
+  const over = new AbortController();
+  try {
+    yield* untilItsEnd(watched, deps, { ...options, signal: AbortSignal.any([options.signal, over.signal]) });
+  } finally {
+    // A stream that is left early keeps its connection, and this process with it.
+    over.abort();
+  }
+}
+
+async function* untilItsEnd<T>(
+  { what, open, isOver }: Watched<T>,
+  deps: PatienceDeps,
+  { patienceMs, signal }: WatchOptions,
+): AsyncGenerator<T> {
+  const patience = new Patience(deps, patienceMs);
+  let attempt = 0;
+  for (;;) {
+    signal.throwIfAborted();
+    const stream = open(signal)[Symbol.asyncIterator]();
+    let broken: unknown = new KindredError("unavailable", `the stream ended before ${what} did`);
+    let last: { update: T } | undefined;
+    try {
+      for (;;) {
+        const next = await translated(() => stream.next());
+        if (next.done) break;
+        patience.renew();
+        attempt = 0;
+        last = { update: next.value };
+        yield next.value;
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      broken = error;
+    }
+    if (last && isOver(last.update)) return;
+    if (!isPassing(broken) || patience.isOver(broken)) throw broken;
+    await deps.sleep(delayBefore(attempt++, broken), signal);
+  }
+}
