@@ -199,7 +199,8 @@ function readExample(example: Record<string, unknown>, position: number): Retrie
     imageId: readId(example["image_id"]),
     imagePath: typeof example["image_path"] === "string" ? example["image_path"] : "",
     caption: typeof example["caption"] === "string" ? example["caption"] : "",
-    similarity: typeof example["similarity"] === "number" ? example["similarity"] : 0,
+    // JSON may have numbers that are none here.
+    similarity: Number.isFinite(example["similarity"]) ? (example["similarity"] as number) : 0,
     rank: readRank(example["rank"]) ?? position,
   };
 }
