@@ -9,6 +9,7 @@ export {
 export { MAX_TEXT_BYTES, startChecks, type FieldChecks } from "./field-checks.ts";
 export { createInMemoryTransport } from "./in-memory.ts";
 export {
+  metricsReporterOptions,
   metricsReporterSettings,
   startMetricsReporter,
   type DeliverSamples,

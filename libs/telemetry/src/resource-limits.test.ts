@@ -3,13 +3,8 @@ import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { cpuLimit, memoryLimit } from "./index.ts";
-import {
-  parseBytes,
-  parseCgroupMemberships,
-  parseCgroupMounts,
-  parseCpuMax,
-  type Machine,
-} from "./resource-limits.ts";
+import { parseCgroupMemberships, parseCgroupMounts, type Machine } from "./cgroups.ts";
+import { parseBytes, parseCpuMax } from "./resource-limits.ts";
 
 const GIB = 2 ** 30;
 const V2_MOUNT = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";

@@ -3,6 +3,7 @@ import { ReportMetricsRequestSchema } from "@kindred/contracts/metrics/v1";
 import { databaseUsage, migrate, openDatabase } from "@kindred/postgres";
 import {
   followReadiness,
+  metricsReporterOptions,
   openChannel,
   serve,
   startMetricsReporter,
@@ -127,7 +128,7 @@ export async function createApp(config: MetricsConfig, overrides: Overrides = {}
     startMetricsReporter({
       component: NAME,
       deliver: (samples) => report(create(ReportMetricsRequestSchema, { samples })),
-      sampleEveryMs: config.METRICS_SAMPLE_INTERVAL,
+      ...metricsReporterOptions(config),
       activeConnections: () => database.poolStats().total,
       logger,
     }),

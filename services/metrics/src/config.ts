@@ -2,11 +2,14 @@ import { duration, text, type ConfigOf } from "@kindred/config";
 import { databaseSettings } from "@kindred/postgres";
 import { metricsReporterSettings, serverSettings, tracingSettings } from "@kindred/rpc";
 
+// This service's own samples need no address.
+const { METRICS_ADDRESS: _, ...reporterSettings } = metricsReporterSettings;
+
 export const configSchema = {
   ...serverSettings({ grpcPort: 50054, httpPort: 8084 }),
   ...databaseSettings,
   ...tracingSettings,
-  METRICS_SAMPLE_INTERVAL: metricsReporterSettings.METRICS_SAMPLE_INTERVAL,
+  ...reporterSettings,
   METRICS_RETENTION: duration({
     description:
       "How long samples are kept; 720h is 30 days. From 48h on, whole days are dropped when the last of their samples is older.",

@@ -10,6 +10,7 @@ import { operationMetrics } from "@kindred/operations/telemetry";
 import { migrate, openDatabase, openDataSource, type Database } from "@kindred/postgres";
 import {
   followReadiness,
+  metricsReporterOptions,
   openChannel,
   serve,
   startMetricsReporter,
@@ -135,7 +136,7 @@ export async function createApp(
     startMetricsReporter({
       component: NAME,
       address: config.METRICS_ADDRESS,
-      sampleEveryMs: config.METRICS_SAMPLE_INTERVAL,
+      ...metricsReporterOptions(config),
       activeConnections: () => db.poolStats().total,
       logger,
     }),

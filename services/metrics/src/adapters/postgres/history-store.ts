@@ -65,7 +65,7 @@ const longestSql = (resolution: "raw" | "minute"): string => {
   SELECT COALESCE(max(n), 0)::int AS longest, COALESCE(sum(n), 0)::int AS total
     FROM (SELECT count(*) AS n
             FROM (SELECT component, instance FROM ${table}
-                   WHERE ${within(time)} AND ${ofComponents("component")} LIMIT $4) AS some
+                   WHERE ${within(time)} AND ${ofComponents("component")} LIMIT $4) AS counted
            GROUP BY component, instance) AS counts`;
 };
 
