@@ -1,12 +1,18 @@
+import { addChangeCommands } from "../generations/change.ts";
 import { addCountCommand } from "../generations/count.ts";
 import { addDiffCommand } from "../generations/diff.ts";
+import { addEndCommands } from "../generations/end.ts";
 import { addExportCommand } from "../generations/export.ts";
 import { addLineageCommand } from "../generations/lineage.ts";
 import { addListCommand } from "../generations/list.ts";
+import { addProgressCommand } from "../generations/progress.ts";
 import { addRecordCommand } from "../generations/record.ts";
 import { addReplayCommand } from "../generations/replay.ts";
+import { addShowCommand } from "../generations/show.ts";
+import { addStartCommand } from "../generations/start.ts";
 import { addUsesCommand } from "../generations/uses.ts";
 import { addVerifyCommand } from "../generations/verify.ts";
+import { addWatchCommand } from "../generations/watch.ts";
 import { addReportCommand } from "../generations/report.ts";
 import { addSearchCommand } from "../generations/search.ts";
 import type { AddCommand } from "./command.ts";
@@ -14,6 +20,12 @@ import type { AddCommand } from "./command.ts";
 /** One file each, in the order in which help shows them. */
 const COMMANDS: readonly AddCommand[] = [
   addRecordCommand,
+  addStartCommand,
+  addProgressCommand,
+  addEndCommands,
+  addWatchCommand,
+  addShowCommand,
+  addChangeCommands,
   addListCommand,
   addCountCommand,
   addReportCommand,

@@ -63,7 +63,7 @@ export const addChangeCommands: AddCommand = (generations, run) => {
     .description("delete generations with what is recorded of their examples and outputs; files stay")
     .option("-y, --yes", "do not ask", false)
     .action((ids: readonly bigint[], { yes }: { yes: boolean }, command: Command) =>
-      run(command, (context) => remove(context, ids, yes)),
+      run(command, (context) => deleteThem(context, ids, yes)),
     );
 };
 
@@ -99,7 +99,7 @@ async function label(context: Context, id: bigint, { add, remove, set, clear }: 
   showGeneration(context, generation);
 }
 
-async function remove(context: Context, ids: readonly bigint[], yes: boolean): Promise<void> {
+async function deleteThem(context: Context, ids: readonly bigint[], yes: boolean): Promise<void> {
   const { json, terminal } = context;
   await confirmHere(`Delete ${plural(ids.length, "generation")}`, context, yes);
   const { generations } = openClients(context);

@@ -117,8 +117,8 @@ async function follow(context: Context, id: bigint, options: WatchOptions): Prom
   const { generation } = await steps.run("generation", async (step) => {
     const last = await each(
       ({ status, progress }) => {
-        const steps = progress && progress.total > 0 ? progress : undefined;
-        step.progress(statusName(status), steps?.done, steps?.total, progress?.message ?? "");
+        const counted = progress && progress.total > 0 ? progress : undefined;
+        step.progress(statusName(status), counted?.done, counted?.total, progress?.message ?? "");
       },
       (text) => steps.note(text),
     );
