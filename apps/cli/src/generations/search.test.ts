@@ -38,11 +38,24 @@ const HITS = [
 test("shows the nearest first, and passes on what was asked for", async () => {
   const asked: unknown[] = [];
   const search = await searching((request) => {
-    asked.push({ query: request.query, k: request.k, threshold: request.threshold });
+    const { query, k, threshold, filter } = request;
+    asked.push({ query, k, threshold, status: filter?.status, rating: filter?.rating?.min });
     return { hits: HITS };
   });
-  const { code, out, err } = await search("a locomotive", "-k", "2", "--threshold", "0.25");
-  expect(asked).toEqual([{ query: "a locomotive", k: 2, threshold: 0.25 }]);
+  const { code, out, err } = await search(
+    "a locomotive",
+    "-k",
+    "2",
+    "--threshold",
+    "0.25",
+    "--status",
+    "failed",
+    "--rating",
+    "4..",
+  );
+  expect(asked).toEqual([
+    { query: "a locomotive", k: 2, threshold: 0.25, status: [GenerationStatus.FAILED], rating: 4 },
+  ]);
   expect(code).toBe(0);
   const lines = out
     .trimEnd()

@@ -11,26 +11,31 @@ import { toPlain } from "../plain.ts";
 import { formatMs, plural } from "../terminal/format.ts";
 import { renderTable } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { addFilterOptions, FILTER_HELP, filterOf, type FilterOptions } from "./filter-options.ts";
 import { timeText } from "./render-generation.ts";
 import { statusName } from "./status.ts";
 
-interface SearchOptions {
+interface SearchOptions extends FilterOptions {
   k: number;
   threshold?: number;
 }
 
-const EXAMPLES = `
+const HELP = `${FILTER_HELP}
+
 Examples:
   kindred generations search "a locomotive in winter" -k 5
+  kindred generations search "a locomotive in winter" --status completed --rating 4..5
   kindred generations search "boats at dusk" --threshold 0.4`;
 
 export const addSearchCommand: AddCommand = (generations, run) => {
-  generations
-    .command("search <text>")
-    .description("generations whose prompts mean something alike, the nearest first")
-    .option("-k, --k <count>", "how many", integerOption(1, 1_000), 10)
-    .option("-t, --threshold <similarity>", "only those at least so similar, -1 to 1", numberOption(-1, 1))
-    .addHelpText("after", EXAMPLES)
+  addFilterOptions(
+    generations
+      .command("search <text>")
+      .description("generations whose prompts mean something alike, the nearest first")
+      .option("-k, --k <count>", "how many", integerOption(1, 1_000), 10)
+      .option("--threshold <similarity>", "only those at least so similar, -1 to 1", numberOption(-1, 1)),
+  )
+    .addHelpText("after", HELP)
     .action((text: string, options: SearchOptions, command: Command) =>
       run(command, (context) => search(context, text, options)),
     );
@@ -43,6 +48,7 @@ async function search(context: Context, query: string, options: SearchOptions): 
   const reply = await generations.searchPrompts({
     query,
     k: options.k,
+    filter: filterOf(options),
     ...(options.threshold !== undefined && { threshold: options.threshold }),
   });
   const elapsedMs = performance.now() - startedAt;

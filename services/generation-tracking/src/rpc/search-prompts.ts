@@ -1,6 +1,7 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import type { SearchPromptsRequest } from "@kindred/contracts/generation-tracking/v1";
 import { startChecks } from "@kindred/rpc";
+import type { GenerationFilter } from "../domain/generation-filter.ts";
 import {
   searchPrompts,
   type PromptSearch,
@@ -40,8 +41,16 @@ function readSearch({ query, k, threshold, filter }: SearchPromptsRequest): Prom
     query,
     k: count,
     threshold,
-    filter: filter && readGenerationFilter(filter, "filter", checks),
+    filter: withConditions(readGenerationFilter(filter, "filter", checks)),
   };
   checks.throwIfAny();
   return search;
+}
+
+/** Undefined for a filter that everything passes. */
+function withConditions(filter: GenerationFilter): GenerationFilter | undefined {
+  const none = Object.values(filter).every(
+    (condition) => condition === undefined || (Array.isArray(condition) && condition.length === 0),
+  );
+  return none ? undefined : filter;
 }
