@@ -1,6 +1,7 @@
 import { databaseUsage, migrate, openDatabase, openDataSource } from "@kindred/postgres";
 import {
   followReadiness,
+  metricsReporterOptions,
   openChannel,
   serve,
   startMetricsReporter,
@@ -29,6 +30,7 @@ import { endIdleSessions } from "./domain/sessions/end-idle-sessions.ts";
 import { failAbandoned } from "./domain/fail-abandoned.ts";
 import { GenerationWatches } from "./domain/generation-watches.ts";
 import { Sweeper } from "./domain/sweeper.ts";
+import { openOperations } from "./open-operations.ts";
 import { generationRoutes } from "./rpc/routes.ts";
 
 const NAME = "generation-tracking";
@@ -68,7 +70,7 @@ export async function createApp(config: GenerationTrackingConfig, overrides: Ove
     startMetricsReporter({
       component: NAME,
       address: config.METRICS_ADDRESS,
-      sampleEveryMs: config.METRICS_SAMPLE_INTERVAL,
+      ...metricsReporterOptions(config),
       activeConnections: () => database.poolStats().total,
       logger,
     }),
@@ -111,7 +113,11 @@ export async function createApp(config: GenerationTrackingConfig, overrides: Ove
       log: logger,
     }),
   );
+  const retention = opening.use(
+    openOperations(database, { applyEveryMs: config.RETENTION_CHECK_INTERVAL, metrics }),
+  );
   const routes = generationRoutes({
+    retention,
     prompts: {
       collection,
       outbox,
@@ -131,9 +137,11 @@ export async function createApp(config: GenerationTrackingConfig, overrides: Ove
     sessions,
     idleTimeoutMs: config.SESSION_IDLE_TIMEOUT,
   });
-  const server = opening.use(
-    await serve({ config, routes, logger, metrics, tracing, onDrain: () => watches.end() }),
-  );
+  const onDrain = (): void => {
+    watches.end();
+    retention.endWatches();
+  };
+  const server = opening.use(await serve({ config, routes, logger, metrics, tracing, onDrain }));
   opening.use(
     followReadiness({
       server,

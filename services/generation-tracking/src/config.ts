@@ -20,10 +20,17 @@ export const configSchema = {
     max: "1h",
   }),
   GENERATION_SWEEP_INTERVAL: duration({
-    description: "How often generations are looked for whose makers have been silent for longer than their leases.",
+    description:
+      "How often generations are looked for whose makers have been silent for longer than their leases.",
     min: "10ms",
     max: "24h",
     default: "5s",
+  }),
+  RETENTION_CHECK_INTERVAL: duration({
+    description: "how often it is looked for retention policies that are to be applied by themselves",
+    min: "10ms",
+    max: "24h",
+    default: "30s",
   }),
   SESSION_IDLE_TIMEOUT: duration({
     description: "how long a session may be silent whose caller does not say, before it is ended",

@@ -3,6 +3,8 @@ import {
   GenerationService,
   LineageService,
   ModelCacheService,
+  OperationService,
+  RetentionService,
   SessionService,
 } from "@kindred/contracts/generation-tracking/v1";
 import {
@@ -34,6 +36,7 @@ import type { GenerationStore } from "../src/domain/generation-store.ts";
 import type { ExampleSource } from "../src/domain/lineage/ports.ts";
 import type { PromptCollection } from "../src/domain/prompts/prompt-collection.ts";
 import type { SessionStore } from "../src/domain/sessions/session.ts";
+import { openOperations } from "../src/open-operations.ts";
 import { generationRoutes } from "../src/rpc/routes.ts";
 
 export interface Fixture extends AsyncDisposable {
@@ -47,6 +50,8 @@ export interface Fixture extends AsyncDisposable {
   lineage: Client<typeof LineageService>;
   sessions: Client<typeof SessionService>;
   sessionStore: SessionStore;
+  retention: Client<typeof RetentionService>;
+  operations: Client<typeof OperationService>;
   /** Empties the tables. */
   clear(): Promise<void>;
 }
@@ -86,7 +91,9 @@ export async function openFixture(
   const lives = generationLives({ db, store });
   const watches = new GenerationWatches({ store, readVersions: generationVersions(db), everyMs: 20 });
   const sessions = sessionStore(db);
+  const operations = opening.use(openOperations(db));
   const routes = generationRoutes({
+    retention: operations,
     store,
     lives,
     watches,
@@ -118,6 +125,8 @@ export async function openFixture(
     lineage: createClient(LineageService, transport),
     sessions: createClient(SessionService, transport),
     sessionStore: sessions,
+    retention: createClient(RetentionService, transport),
+    operations: createClient(OperationService, transport),
     clear: async () => {
       await db.query("TRUNCATE generations, generation_outbox, model_cache, user_sessions CASCADE");
     },

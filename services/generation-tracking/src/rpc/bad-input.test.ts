@@ -24,6 +24,7 @@ import type { FilteredIds } from "../domain/prompts/search-prompts.ts";
 import type { SessionStore } from "../domain/sessions/session.ts";
 import type { ExportDeps } from "./export-generations.ts";
 import type { UsageDeps } from "./get-database-usage.ts";
+import type { RetentionDeps } from "./retention/routes.ts";
 import { generationRoutes } from "./routes.ts";
 
 type PromptPorts = PromptCollection & Outbox & FilteredIds;
@@ -38,7 +39,11 @@ type Everything = GenerationStore &
   UsageDeps &
   LineageStore &
   ExampleSource &
-  PromptPorts;
+  PromptPorts &
+  RetentionDeps["operations"] &
+  RetentionDeps["policies"] &
+  RetentionDeps["runs"] &
+  Pick<RetentionDeps, "cancelOperations">;
 const untouchable = new Proxy({} as Everything, {
   get: (_, method) => () => {
     throw new Error(`the store was asked: ${String(method)}`);
@@ -61,6 +66,12 @@ const transport = createInMemoryTransport(
       store: untouchable,
       filtered: untouchable,
       onMissing: () => {},
+    },
+    retention: {
+      operations: untouchable,
+      policies: untouchable,
+      runs: untouchable,
+      cancelOperations: untouchable.cancelOperations,
     },
     sessions: untouchable,
     idleTimeoutMs: 1,

@@ -13,6 +13,8 @@ import { lifeRpcs, type GenerationLifeDeps } from "./life-rpcs.ts";
 import { listGenerationsRpc } from "./list-generations.ts";
 import { addModelCacheService, type ModelCacheDeps } from "./model-cache/routes.ts";
 import { addLineageService, type LineageDeps } from "./lineage/routes.ts";
+import { addOperationService } from "./operations/routes.ts";
+import { addRetentionService, type RetentionDeps } from "./retention/routes.ts";
 import { addSessionService, type SessionDeps } from "./sessions/routes.ts";
 
 export interface GenerationDeps
@@ -21,6 +23,7 @@ export interface GenerationDeps
   lists: GenerationLists;
   encoders: ExportDeps["encoders"];
   prompts: SearchPromptsDeps;
+  retention: Omit<RetentionDeps, "store">;
 }
 
 export function generationRoutes(deps: GenerationDeps): (router: ConnectRouter) => void {
@@ -38,5 +41,7 @@ export function generationRoutes(deps: GenerationDeps): (router: ConnectRouter) 
     addModelCacheService(router, deps);
     addSessionService(router, deps);
     addLineageService(router, deps);
+    addOperationService(router, deps.retention);
+    addRetentionService(router, { ...deps.retention, store: deps.store });
   };
 }

@@ -4,6 +4,7 @@ import { FollowGenerations1765065600000 } from "../../../migrations/176506560000
 import { IndexGenerations1765152000000 } from "../../../migrations/1765152000000-index-generations.ts";
 import { FeedPrompts1765238400000 } from "../../../migrations/1765238400000-feed-prompts.ts";
 import { FollowSessions1765324800000 } from "../../../migrations/1765324800000-follow-sessions.ts";
+import { KeepGenerations1765411200000 } from "../../../migrations/1765411200000-keep-generations.ts";
 
 /** The PostgreSQL schema that this service owns. */
 export const DATABASE_SCHEMA = "generation_tracking";
@@ -16,4 +17,5 @@ export const migrations = [
   IndexGenerations1765152000000,
   FeedPrompts1765238400000,
   FollowSessions1765324800000,
+  KeepGenerations1765411200000,
 ];
