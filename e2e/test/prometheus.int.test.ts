@@ -33,7 +33,7 @@ beforeAll(async () => {
     expect(response.status).toBe(200);
     shown.set(service, await response.text());
   }
-}, 300_000);
+}, 900_000);
 afterAll(async () => {
   await stack?.[Symbol.asyncDispose]();
 });
