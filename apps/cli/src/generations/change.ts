@@ -101,12 +101,13 @@ async function label(context: Context, id: bigint, { add, remove, set, clear }: 
 
 async function deleteThem(context: Context, ids: readonly bigint[], yes: boolean): Promise<void> {
   const { json, terminal } = context;
-  await confirmHere(`Delete ${plural(ids.length, "generation")}`, context, yes);
+  const wanted = [...new Set(ids)];
+  await confirmHere(`Delete ${plural(wanted.length, "generation")}`, context, yes);
   const { generations } = openClients(context);
   let deleted = 0n;
-  for (let first = 0; first < ids.length; first += DELETED_AT_A_TIME)
-    deleted += (await generations.deleteGenerations({ ids: ids.slice(first, first + DELETED_AT_A_TIME) }))
+  for (let first = 0; first < wanted.length; first += DELETED_AT_A_TIME)
+    deleted += (await generations.deleteGenerations({ ids: wanted.slice(first, first + DELETED_AT_A_TIME) }))
       .deleted;
-  if (json) terminal.json({ deleted: Number(deleted), not_found: ids.length - Number(deleted) });
-  else terminal.result(` ${plural(deleted, "generation")} deleted of ${ids.length}`);
+  if (json) terminal.json({ deleted: Number(deleted), not_found: wanted.length - Number(deleted) });
+  else terminal.result(` ${plural(deleted, "generation")} deleted of ${wanted.length}`);
 }
