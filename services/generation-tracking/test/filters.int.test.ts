@@ -116,6 +116,7 @@ beforeAll(async () => {
        JOIN jsonb_populate_recordset(NULL::generations, $1::jsonb) AS r USING (id)`,
     [JSON.stringify(rows)],
   );
+  await fixture.db.query("SELECT setval(pg_get_serial_sequence('generations', 'id'), $1)", [ROWS]);
   await fixture.db.query(
     `UPDATE generation_outputs SET state = r.state
        FROM jsonb_to_recordset($1::jsonb) AS r (id bigint, state text) WHERE generation_id = r.id`,

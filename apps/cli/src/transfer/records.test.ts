@@ -118,6 +118,25 @@ describe("a generation's line", () => {
     expect(idempotencyKey).toBe(exportKey(full));
   });
 
+  test("leaves out what only the Kindred can say that exported it", () => {
+    const { fields } = parseGenerationLine(
+      generationLine(
+        create(GenerationSchema, {
+          ...full,
+          parentId: 3n,
+          labels: ["a"],
+          rating: 5,
+          modelName: "sd",
+          outputs: [{ path: "1.png", sha256: new Uint8Array(32).fill(1) }],
+          progress: { done: 3 },
+          finishedAt: { seconds: 1_700_000_001n },
+        }),
+      ),
+    );
+    expect(fields.parentId).toBeUndefined();
+    expect(fields).toMatchObject({ labels: ["a"], rating: 5, modelName: "sd", outputs: [{ path: "1.png" }] });
+  });
+
   test("without a key is known by what it says, with one by that", () => {
     const keyOf = (line: string): string => parseGenerationLine(line).idempotencyKey;
     expect(keyOf('{"prompt": "a"}')).toBe(keyOf('{ "prompt":"a" }'));

@@ -131,6 +131,8 @@ function integerRange(column: string, range: NumberRange | undefined, parameters
   const min = range.min === undefined ? undefined : Math.ceil(range.min);
   const max = range.max === undefined ? undefined : Math.floor(range.max);
   if ((min !== undefined && min > MAX_INTEGER) || (max !== undefined && max < MIN_INTEGER)) return ["false"];
+  // The rows of one value are in the index in the order of lists; those of several are not.
+  if (min !== undefined && min === max) return [`${column} = ${parameters.add(min)}::integer`];
   return [
     ...(min === undefined || min <= MIN_INTEGER ? [] : [`${column} >= ${parameters.add(min)}::integer`]),
     ...(max === undefined || max >= MAX_INTEGER ? [] : [`${column} <= ${parameters.add(max)}::integer`]),
@@ -140,6 +142,8 @@ function integerRange(column: string, range: NumberRange | undefined, parameters
 
 function floatRange(column: string, range: NumberRange | undefined, parameters: SqlParameters): string[] {
   if (!range) return [];
+  if (range.min !== undefined && range.min === range.max)
+    return [`${column} = ${parameters.add(range.min)}::float8`];
   return [
     ...(range.min === undefined ? [] : [`${column} >= ${parameters.add(range.min)}::float8`]),
     ...(range.max === undefined ? [] : [`${column} <= ${parameters.add(range.max)}::float8`]),

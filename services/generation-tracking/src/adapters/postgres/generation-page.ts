@@ -20,17 +20,16 @@ export function pageStatement(
   // Two columns in one direction each. Where there are only values, PostgreSQL's own place for NULLs is that of the indexes.
   const direction = order.ascending ? "ASC" : "DESC";
   const by = withValue ? `${order.key} ${direction}, id DESC` : "id DESC";
-  const arms = (alternatives.length === 0 ? [undefined] : alternatives).map((alternative) =>
-    selectWhere(columns, alternative === undefined ? conditions : [...conditions, alternative]),
-  );
-  // The rows of each alternative come in order, and are merged as they come.
-  const source = arms.length === 1 ? (arms[0] as string) : `SELECT * FROM (${arms.join(" UNION ALL ")}) AS g`;
-  return { text: `${source} ORDER BY ${by} LIMIT ${parameters.add(limit)}`, values: parameters.values };
-}
-
-function selectWhere(columns: string, conditions: readonly string[]): string {
-  const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
-  return `SELECT ${columns} FROM generations${where}`;
+  const limited = `ORDER BY ${by} LIMIT ${parameters.add(limit)}`;
+  const select = (conditionsOfAll: readonly string[]): string => {
+    const where = conditionsOfAll.length === 0 ? "" : ` WHERE ${conditionsOfAll.join(" AND ")}`;
+    return `SELECT ${columns} FROM generations${where} ${limited}`;
+  };
+  const { values } = parameters;
+  if (alternatives.length === 0) return { text: select(conditions), values };
+  // An index gives the first rows of each alternative, and the page is among them.
+  const arms = alternatives.map((alternative) => `(${select([...conditions, alternative])})`);
+  return { text: `SELECT id FROM (${arms.join(" UNION ALL ")}) AS g ${limited}`, values };
 }
 
 function positionCondition(order: GenerationOrder, after: ListPosition, parameters: SqlParameters): string {
