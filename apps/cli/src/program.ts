@@ -12,6 +12,7 @@ import { addExportCommands } from "./commands/export.ts";
 import { addImportCommands } from "./commands/import.ts";
 import { addIndexCommands } from "./commands/indexes.ts";
 import { addModelCacheCommands } from "./commands/models-cache.ts";
+import { addMetricsCommands } from "./commands/metrics.ts";
 import { addModelCommands } from "./commands/models.ts";
 import { addOperationCommands } from "./commands/operations.ts";
 import { addRecallCommands } from "./commands/recall.ts";
@@ -90,6 +91,7 @@ export function createProgram({ terminal, run }: ProgramDeps): Command {
     addIndexCommands,
     addRecallCommands,
     addOperationCommands,
+    addMetricsCommands,
     addHealthCommand,
     addDatabaseCommands,
   ];

@@ -141,7 +141,9 @@ export async function createApp(config: MetricsConfig, overrides: Overrides = {}
     components: componentStore(database),
     sources,
   });
-  const server = opening.use(await serve({ config, routes, logger, metrics, tracing }));
+  const server = opening.use(
+    await serve({ config, routes, logger, metrics, tracing, onDrain: () => live.end() }),
+  );
   opening.use(
     followReadiness({
       server,

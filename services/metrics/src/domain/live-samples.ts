@@ -34,6 +34,8 @@ export interface LiveSamples extends AsyncDisposable {
     backlogMinutes: number;
     signal: AbortSignal;
   }): AsyncGenerator<LiveBatch>;
+  /** Ends every watch, and those to come at once. */
+  end(): void;
 }
 
 /** Samples in one batch. */
@@ -142,8 +144,12 @@ class PolledSamples implements LiveSamples {
     for (const watcher of this.#watchers) watcher.add(found);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  end(): void {
     this.#closing.abort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.end();
     clearInterval(this.#timer);
     await this.#looking?.catch(() => undefined);
   }
