@@ -17,7 +17,7 @@ const MISSING_DAYS = `
     FROM (SELECT date_trunc('day', now() AT TIME ZONE 'UTC') + i * INTERVAL '1 day' AS day FROM generate_series(0, $1::int) AS i
            UNION
           SELECT date_trunc('day', timestamp AT TIME ZONE 'UTC') FROM system_metrics_default
-           WHERE timestamp >= now() - make_interval(secs => $2) AND timestamp < now() + INTERVAL '2 days') AS wanted
+           WHERE timestamp >= date_trunc('day', now() - make_interval(secs => $2), 'UTC') AND timestamp < now() + INTERVAL '2 days') AS wanted
    WHERE to_char(day, 'YYYYMMDD') NOT IN (${PARTITIONS})
    ORDER BY 1`;
 
