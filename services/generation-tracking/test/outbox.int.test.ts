@@ -113,6 +113,19 @@ describe("claims", () => {
     expect((await outbox.read([...ids, gone], 1)).gone).toEqual([gone]);
   });
 
+  test("are read whatever somebody's own SQL has written", async () => {
+    const { rows: written } = await fixture.db.query<{ id: string }>(
+      `INSERT INTO generations (prompt, created_at)
+       VALUES (repeat('ü', 600000), '-infinity'), ('old', '1969-12-31T23:59:59.999999Z') RETURNING id`,
+    );
+    const { prompts } = await outbox.read(
+      written.map(({ id }) => BigInt(id)),
+      2 ** 30,
+    );
+    expect(prompts.map(({ createdAtMicros }) => createdAtMicros)).toEqual([undefined, -1n]);
+    expect(Buffer.byteLength(prompts[0]?.text ?? "")).toBeLessThanOrEqual(2 ** 20);
+  });
+
   test("fall back: a time that doubles, then set aside with the error, until the prompt changes", async () => {
     const id = await record("bad");
     const policy = { firstMs: 1000, mostMs: 3000, most: 3 };

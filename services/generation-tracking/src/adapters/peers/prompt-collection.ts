@@ -75,18 +75,28 @@ export function promptCollection(transport: Transport, name: string): PromptColl
       );
       // Items with other keys are somebody else's.
       return hits.flatMap(({ key, similarity }) =>
-        ID.test(key) ? [{ generationId: BigInt(key), similarity }] : [],
+        isId(key) ? [{ generationId: BigInt(key), similarity }] : [],
       );
     },
   };
 }
 
-const ID = /^-?\d{1,19}$/;
+function isId(key: string): boolean {
+  return /^-?\d{1,19}$/.test(key) && BigInt.asIntN(64, BigInt(key)) === BigInt(key);
+}
 
-function metadataOf({ generationId, createdAtMicros }: Prompt): Record<string, string> {
-  const seconds = new Date(Number(createdAtMicros / 1000n)).toISOString().slice(0, -5);
-  const micros = ((createdAtMicros % 1_000_000n) + 1_000_000n) % 1_000_000n;
-  return { [ID_FIELD]: String(generationId), [TIME_FIELD]: `${seconds}.${String(micros).padStart(6, "0")}Z` };
+function metadataOf({ generationId, createdAtMicros: micros }: Prompt): Record<string, string> {
+  return {
+    [ID_FIELD]: String(generationId),
+    ...(micros !== undefined && { [TIME_FIELD]: timeText(micros) }),
+  };
+}
+
+/** RFC 3339, to the microsecond. */
+function timeText(micros: bigint): string {
+  const rest = ((micros % 1_000_000n) + 1_000_000n) % 1_000_000n;
+  const seconds = new Date(Number((micros - rest) / 1000n)).toISOString().replace(/\.000Z$/, "");
+  return `${seconds}.${String(rest).padStart(6, "0")}Z`;
 }
 
 function anyOf(generationIds: readonly bigint[]) {

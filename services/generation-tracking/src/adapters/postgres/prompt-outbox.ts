@@ -20,13 +20,18 @@ const CLAIM = `
     FROM next WHERE o.generation_id = next.generation_id
   RETURNING o.generation_id`;
 
+/** So many are 1 MiB of UTF-8 at most, which is what the vector store takes. Only SQL of somebody's own makes longer prompts. */
+const MOST_CHARACTERS = 2 ** 18;
+
 // In a statement of its own, so that it sees what was committed before the claim was.
 const READ = `
   SELECT id, prompt, created_at_micros FROM (
-    SELECT wanted.id, g.prompt, ${epochMicros("g.created_at")} AS created_at_micros, wanted.at,
-           sum(octet_length(g.prompt)) OVER (ORDER BY wanted.at) AS bytes
-      FROM unnest($1::bigint[]) WITH ORDINALITY AS wanted (id, at) LEFT JOIN generations g ON g.id = wanted.id) AS found
-   WHERE prompt IS NULL OR bytes <= $2 OR bytes = octet_length(prompt)`;
+    SELECT id, prompt, created_at_micros, octet_length(prompt) AS own, sum(octet_length(prompt)) OVER (ORDER BY at) AS bytes
+      FROM (
+        SELECT wanted.id, wanted.at, left(g.prompt, ${MOST_CHARACTERS}) AS prompt,
+               CASE WHEN isfinite(g.created_at) THEN ${epochMicros("g.created_at")} END AS created_at_micros
+          FROM unnest($1::bigint[]) WITH ORDINALITY AS wanted (id, at) LEFT JOIN generations g ON g.id = wanted.id) AS found) AS measured
+   WHERE prompt IS NULL OR bytes <= $2 OR bytes = own`;
 
 /**
  * Rows that are still this claim's and that nobody is changing right now: who waited for a transaction of somebody else's would wait as long as that
@@ -96,9 +101,15 @@ export function promptOutbox(db: Pick<Database, "query">): Outbox {
       return {
         gone: rows.filter((row) => row.prompt === null).map((row) => BigInt(row.id)),
         prompts: rows.flatMap(({ id, prompt, created_at_micros: micros }) =>
-          prompt === null || micros === null
+          prompt === null
             ? []
-            : [{ generationId: BigInt(id), text: prompt, createdAtMicros: BigInt(micros) }],
+            : [
+                {
+                  generationId: BigInt(id),
+                  text: prompt,
+                  createdAtMicros: micros === null ? undefined : BigInt(micros),
+                },
+              ],
         ),
       };
     },

@@ -4,8 +4,8 @@ import type { CallLimits } from "../lineage/ports.ts";
 export interface Prompt {
   generationId: bigint;
   text: string;
-  /** When the generation was recorded, in microseconds since 1970. */
-  createdAtMicros: bigint;
+  /** When the generation was recorded, in microseconds since 1970; undefined for no time at all, as SQL of somebody's own may have it. */
+  createdAtMicros: bigint | undefined;
 }
 
 /** A prompt that the vector store does not take, whatever happens. */
