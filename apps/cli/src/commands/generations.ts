@@ -11,6 +11,7 @@ import { addReplayCommand } from "../generations/replay.ts";
 import { addShowCommand } from "../generations/show.ts";
 import { addStartCommand } from "../generations/start.ts";
 import { addUsesCommand } from "../generations/uses.ts";
+import { addRetentionCommands } from "../generations/retention/retention.ts";
 import { addVerifyCommand } from "../generations/verify.ts";
 import { addWatchCommand } from "../generations/watch.ts";
 import { addReportCommand } from "../generations/report.ts";
@@ -36,6 +37,7 @@ const COMMANDS: readonly AddCommand[] = [
   addReplayCommand,
   addDiffCommand,
   addVerifyCommand,
+  addRetentionCommands,
 ];
 
 export const addGenerationCommands: AddCommand = (program, run) => {

@@ -1,18 +1,10 @@
 import { timestampDate, type Timestamp } from "@bufbuild/protobuf/wkt";
-import { OperationState, type Operation } from "@kindred/contracts/vector-store/v1";
+import { OperationState } from "@kindred/contracts/vector-store/v1";
 import { formatAgo, formatMs, plural } from "../terminal/format.ts";
 import { renderPairs, renderTableOrBlocks, type Pair } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import {
-  elapsedMs,
-  isOver,
-  kindOf,
-  pairsOf,
-  phaseOf,
-  progressOf,
-  shareOf,
-  stateOf,
-} from "./describe-operation.ts";
+import { idTextOf, kindOf, serviceOf, subjectOf, type Operation } from "./any-operation.ts";
+import { elapsedMs, isOver, pairsOf, phaseOf, progressOf, shareOf, stateOf } from "./describe-operation.ts";
 
 /** One a line. */
 export function renderOperations(
@@ -25,7 +17,7 @@ export function renderOperations(
     [
       { title: "id", align: "right" },
       { title: "what" },
-      { title: "collection" },
+      { title: "of" },
       { title: "state" },
       { title: "at", shrinks: true },
       { title: "asked for", align: "right" },
@@ -34,9 +26,9 @@ export function renderOperations(
     operations.map((operation) => {
       const took = elapsedMs(operation, now);
       return [
-        String(operation.id),
+        idTextOf(operation),
         `${kindOf(operation)}${operation.automatic ? " (automatic)" : ""}`,
-        operation.collection,
+        subjectOf(operation),
         stateOf(operation),
         isOver(operation) ? (operation.failure?.message ?? "") : atOf(operation),
         operation.createdAt ? formatAgo(timestampDate(operation.createdAt), now) : "",
@@ -62,9 +54,9 @@ export function renderOperation(terminal: Pick<Terminal, "colors">, operation: O
   ];
   const took = elapsedMs(operation, now);
   const pairs: Pair[] = [
-    ["operation", String(operation.id)],
-    ["what", `${kindOf(operation)}${automatic ? ", begun by the store itself" : ""}`],
-    ["collection", operation.collection],
+    ["operation", idTextOf(operation)],
+    ["what", `${kindOf(operation)}${automatic ? ", begun by the service itself" : ""}`],
+    [serviceOf(operation) === "vector-store" ? "collection" : "policy", subjectOf(operation)],
     paint ? ["state", stateOf(operation), paint] : ["state", stateOf(operation)],
     ...(isOver(operation) || operation.phase === ""
       ? []

@@ -1,11 +1,10 @@
-import type { Client } from "@connectrpc/connect";
-import type { Operation, OperationService } from "@kindred/contracts/vector-store/v1";
 import type { PatienceDeps } from "../patience.ts";
 import { resumedStream, WATCH_TIMEOUT_MS, type WatchOptions } from "../resumed-stream.ts";
+import type { Operation, OperationCalls } from "./any-operation.ts";
 import { isOver } from "./describe-operation.ts";
 
 export interface WatchDeps extends PatienceDeps {
-  operations: Pick<Client<typeof OperationService>, "watchOperation">;
+  operations: Pick<OperationCalls, "watch">;
 }
 
 /**
@@ -20,7 +19,7 @@ export async function* watchOperation(
   const updates = resumedStream(
     {
       what: "the operation",
-      open: (signal) => deps.operations.watchOperation({ id }, { signal, timeoutMs: WATCH_TIMEOUT_MS }),
+      open: (signal) => deps.operations.watch(id, { signal, timeoutMs: WATCH_TIMEOUT_MS }),
       isOver: ({ operation }) => operation !== undefined && isOver(operation),
     },
     deps,
