@@ -157,7 +157,9 @@ describe("retrieval-augmented generation", () => {
 
   test("a number of pictures that cannot be is refused before anything is recorded", async () => {
     const args = [main, "--url", stack.originUrl as string, "--out", folder, "--k", "0"];
-    await expect(promisify(execFile)(process.execPath, args, { timeout: 120_000 })).rejects.toThrow(/k must be 1 to/);
+    await expect(promisify(execFile)(process.execPath, args, { timeout: 120_000 })).rejects.toThrow(
+      /k must be 1 to/,
+    );
     const { count } = await createClient(GenerationService, tracking.transport).countGenerations({});
     expect(count).toBe(2n);
   });
