@@ -64,7 +64,7 @@ test("one is started, says how far it is, and is completed with its files' hashe
   const done = await json("complete", id, "-o", "kite.png", "--root", folder, "--model", '{"name": "sd"}');
   const sha256 = createHash("sha256").update("a picture").digest("base64");
   expect(done).toMatchObject({
-    status: "completed",
+    status: "GENERATION_STATUS_COMPLETED",
     output_path: "kite.png",
     model_name: "sd",
     outputs: [{ path: "kite.png", size_bytes: 9, sha256 }],
@@ -80,7 +80,7 @@ test("files that are not there are not recorded, and it runs on", async () => {
   const { code, err } = await run("complete", id, "-o", "kite.png", "-o", "no.png", "--root", folder);
   expect(code).toBe(EXIT.data);
   expect(err).toContain(`no.png below ${folder}: there is no such file.`);
-  expect((await json("show", id)).status).toBe("running");
+  expect((await json("show", id)).status).toBe("GENERATION_STATUS_RUNNING");
   expect((await json("fail", id, "--error", "out of memory", "--time-ms", "12"))["generation_time_ms"]).toBe(
     12,
   );
@@ -97,7 +97,7 @@ describe("watching", () => {
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line) as Plain);
-    expect(lines.at(-1)).toMatchObject({ id: Number(id), status: "completed" });
+    expect(lines.at(-1)).toMatchObject({ id: Number(id), status: "GENERATION_STATUS_COMPLETED" });
   });
 
   test("fails when it was cancelled", async () => {

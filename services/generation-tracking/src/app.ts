@@ -19,6 +19,7 @@ import { generationVersions } from "./adapters/postgres/generation-versions.ts";
 import { lineageStore } from "./adapters/postgres/lineage-store.ts";
 import { filteredIds } from "./adapters/postgres/filtered-ids.ts";
 import { promptOutbox } from "./adapters/postgres/prompt-outbox.ts";
+import { lifeMetrics } from "./adapters/telemetry/life-metrics.ts";
 import { outboxMetrics } from "./adapters/telemetry/outbox-metrics.ts";
 import { promptCollection } from "./adapters/peers/prompt-collection.ts";
 import { OutboxWorker } from "./domain/outbox/outbox-worker.ts";
@@ -88,7 +89,7 @@ export async function createApp(config: GenerationTrackingConfig, overrides: Ove
     openChannel({ address: config.VECTOR_STORE_ADDRESS, maxMessageBytes: config.MAX_MESSAGE_BYTES, metrics }),
   );
   const store = generationStore({ db: database, dataSource });
-  const lives = generationLives({ db: database, store });
+  const lives = generationLives({ db: database, store, onAbandoned: lifeMetrics(metrics).abandoned });
   const watches = new GenerationWatches({
     store,
     readVersions: generationVersions(database),

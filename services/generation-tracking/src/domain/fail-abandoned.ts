@@ -5,15 +5,14 @@ const BATCH = 1000;
 
 /** Marks all generations as failed whose makers have been silent for longer than their leases. @returns how many */
 export async function failAbandoned(
-  deps: { lives: Pick<GenerationLives, "failAllAbandoned">; onFailed?: (ids: readonly bigint[]) => void },
+  deps: { lives: Pick<GenerationLives, "failAllAbandoned"> },
   signal: AbortSignal,
 ): Promise<number> {
   let total = 0;
   while (!signal.aborted) {
-    const failed = await deps.lives.failAllAbandoned(BATCH);
-    total += failed.length;
-    deps.onFailed?.(failed);
-    if (failed.length < BATCH) break;
+    const { length: failed } = await deps.lives.failAllAbandoned(BATCH);
+    total += failed;
+    if (failed < BATCH) break;
   }
   return total;
 }

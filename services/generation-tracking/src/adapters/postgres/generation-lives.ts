@@ -67,8 +67,10 @@ const DELETE = `
 export function generationLives(deps: {
   db: Pick<Database, "query" | "transaction">;
   store: Pick<GenerationStore, "find">;
+  /** Told how many were marked as failed because their leases were over. */
+  onAbandoned?: (count: number) => void;
 }): GenerationLives {
-  const { db, store } = deps;
+  const { db, store, onAbandoned = () => {} } = deps;
   return {
     async report(id, progress) {
       const { rows } = await db.query<{ micros: string }>(REPORT, [
@@ -83,10 +85,15 @@ export function generationLives(deps: {
 
     end: (id, ending) => end(db, id, ending),
 
-    failAbandoned: async (id) => (await db.query(ABANDON_ONE, [String(id)])).rowCount === 1,
+    async failAbandoned(id) {
+      const { rowCount } = await db.query(ABANDON_ONE, [String(id)]);
+      onAbandoned(rowCount);
+      return rowCount === 1;
+    },
 
     async failAllAbandoned(limit) {
       const { rows } = await db.query<{ id: string }>(ABANDON_ALL, [limit]);
+      onAbandoned(rows.length);
       return rows.map((row) => BigInt(row.id));
     },
 
