@@ -1,4 +1,5 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { fromJson, type MessageInitShape } from "@bufbuild/protobuf";
+import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import {
   GenerationSortKey,
@@ -221,15 +222,6 @@ function holds(row: Row, f: PlainFilter): boolean {
   );
 }
 
-function valueMessage(json: Json): object {
-  if (json === null) return { kind: { case: "nullValue", value: 0 } };
-  if (typeof json === "boolean") return { kind: { case: "boolValue", value: json } };
-  if (typeof json === "number") return { kind: { case: "numberValue", value: json } };
-  if (typeof json === "string") return { kind: { case: "stringValue", value: json } };
-  if (Array.isArray(json)) return { kind: { case: "listValue", value: { values: json.map(valueMessage) } } };
-  return { kind: { case: "structValue", value: json } };
-}
-
 const after = (second: number) => ({ seconds: BigInt(Date.parse(NEW_YEAR) / 1_000 + second) });
 
 function toMessage(filter: PlainFilter): Filter {
@@ -245,7 +237,7 @@ function toMessage(filter: PlainFilter): Filter {
       modelConfig: [
         {
           path: modelConfig.path,
-          ...(modelConfig.equals !== undefined && { equals: valueMessage(modelConfig.equals) }),
+          ...(modelConfig.equals !== undefined && { equals: fromJson(ValueSchema, modelConfig.equals) }),
         },
       ],
     }),
@@ -259,6 +251,20 @@ const range = (max: number): fc.Arbitrary<Range> =>
   });
 const some = (...values: string[]): fc.Arbitrary<string[]> =>
   fc.uniqueArray(fc.constantFrom(...values), { minLength: 1 });
+
+const PATHS: string[][] = [
+  ["steps"],
+  ["name"],
+  ["scheduler"],
+  ["scheduler", "name"],
+  ["scheduler", "dotted.name"],
+  ["loras"],
+  ["loras", "name"],
+  ["a", "b"],
+  ["tags"],
+  ["0"],
+];
+const VALUES: Json[] = [20, 20.5, "ddim", "a", 'quo"te', true, null, [], {}, ["a", "b"], { c: { d: 1 } }];
 
 const CONDITIONS: { [K in keyof PlainFilter]-?: fc.Arbitrary<NonNullable<PlainFilter[K]>> } = {
   status: fc.uniqueArray(fc.constantFrom(1, 2, 3), { minLength: 1 }),
@@ -281,23 +287,7 @@ const CONDITIONS: { [K in keyof PlainFilter]-?: fc.Arbitrary<NonNullable<PlainFi
   width: range(256) as fc.Arbitrary<object>,
   height: range(256) as fc.Arbitrary<object>,
   modelConfig: fc.record(
-    {
-      path: fc.constantFrom(
-        ["steps"],
-        ["name"],
-        ["scheduler"],
-        ["scheduler", "name"],
-        ["scheduler", "dotted.name"],
-        ["loras"],
-        ["loras", "name"],
-        ["a", "b"],
-        ["tags"],
-        ["0"],
-      ),
-      equals: fc.constantFrom<Json[]>(20, 20.5, "ddim", "a", 'quo"te', true, null, [], {}, ["a", "b"], {
-        c: { d: 1 },
-      }),
-    },
+    { path: fc.constantFrom(...PATHS), equals: fc.constantFrom(...VALUES) },
     { requiredKeys: ["path"] },
   ),
   outputPathPrefix: fc.constantFrom("/media/a", "/media/a_", "x%", "/nowhere"),
@@ -365,6 +355,20 @@ describe("lists and counts", () => {
       }),
       { numRuns: 25 },
     );
+  });
+
+  test("agree with a plain computation for every path and value of settings", async () => {
+    for (const path of PATHS) {
+      for (const equals of [undefined, ...VALUES]) {
+        const filter: PlainFilter = { modelConfig: { path, ...(equals !== undefined && { equals }) } };
+        const expected = rows.filter((row) => holds(row, filter));
+        expect({ path, equals, ids: await listIds(toMessage(filter), {}, 1_000) }).toEqual({
+          path,
+          equals,
+          ids: sorted(expected, {}),
+        });
+      }
+    }
   });
 
   test("agree with a plain computation in every order, on pages of every size, under several conditions", async () => {

@@ -162,15 +162,12 @@ export function rangeOption(raw: string): RangeInit {
 }
 
 export function configOption(raw: string, earlier: readonly ConditionInit[] = []): readonly ConditionInit[] {
-  const end = raw.startsWith("[") ? raw.indexOf("]") + 1 : raw.indexOf("=");
-  const [pathText, rest] = end <= 0 ? [raw, ""] : [raw.slice(0, end), raw.slice(end)];
+  const isList = raw.startsWith("[");
+  const found = isList ? raw.indexOf("]=") + 1 : raw.indexOf("=");
+  const end = found < 0 || (isList && found === 0) ? raw.length : found;
+  const [pathText, rest] = [raw.slice(0, end), raw.slice(end)];
   const path = pathText.startsWith("[") ? listOf(pathText) : pathText.split(".");
-  if (
-    !path ||
-    path.length === 0 ||
-    path.some((name) => name === "") ||
-    (rest !== "" && !rest.startsWith("="))
-  )
+  if (!path || path.length === 0 || path.some((name) => name === ""))
     throw new InvalidArgumentError(
       'It must be a path of members, e.g. scheduler.name=ddim or ["a.b","c"]=1.',
     );
