@@ -136,11 +136,9 @@ const COUNTS = GENERATION_STATUSES.map(
 interface GroupRow extends Record<GenerationStatus, string> {
   /** What the row is of; of all of them, where it is none of these. */
   of_model: boolean;
-  of_recent: boolean;
   of_span: boolean;
   model: string | null;
   span: string | null;
-  recent: boolean | null;
   count: string;
   first: string | null;
   last: string | null;
@@ -154,34 +152,19 @@ interface GroupRow extends Record<GenerationStatus, string> {
 
 async function gather(
   client: PoolClient,
-  { filter, interval, timeZone, models }: ReportQuery,
+  query: ReportQuery,
   starts: readonly bigint[],
   asOfMicros: bigint,
 ): Promise<GenerationReport> {
-  const parameters = sqlParameters();
-  const span = interval
-    ? `date_trunc(${parameters.add(interval)}, created_at, ${parameters.add(timeZone)})`
-    : undefined;
-  const { rows } = await client.query<GroupRow>(
-    `SELECT GROUPING(model) = 0 AS of_model, GROUPING(recent) = 0 AS of_recent,
-            ${interval ? "GROUPING(span) = 0" : "false"} AS of_span, model, recent,
-            ${interval ? epochMicros("span") : "NULL"} AS span,
-            count(*) AS count, ${COUNTS},
-            ${epochMicros("min(created_at)")} AS first, ${epochMicros("max(created_at)")} AS last,
-            ${distributionOf("time_ms", "time")}, ${distributionOf("memory_mb", "memory")}
-       FROM (SELECT status, created_at, ${span === undefined ? "" : `${span} AS span,`} COALESCE(model_name, '') AS model,
-                    created_at >= now() - INTERVAL '24 hours' AS recent,
-                    CASE status WHEN 'completed' THEN generation_time_ms END AS time_ms,
-                    CASE status WHEN 'completed' THEN memory_usage_mb END AS memory_mb
-               FROM generations WHERE ${filterCondition(filter, parameters)}) AS g
-      GROUP BY GROUPING SETS ((), (recent), (model)${interval ? ", (span)" : ""})`,
-    parameters.values,
-  );
+  const { interval, models } = query;
+  const rows = await groups(client, query, interval ? ["model", "span"] : ["model"], "true");
+  // Few among many: the index finds them at once.
+  const recent = await groups(client, query, [], "created_at >= now() - INTERVAL '24 hours'");
   const ofSpans = rows.filter((row) => row.of_span);
   const bySpan = new Map(ofSpans.map((row) => [BigInt(row.span ?? 0), summaryOf(row)]));
   return {
-    all: summaryOf(rows.find((row) => !row.of_model && !row.of_recent && !row.of_span)),
-    last24Hours: summaryOf(rows.find((row) => row.of_recent && row.recent)),
+    all: summaryOf(rows.find((row) => !row.of_model && !row.of_span)),
+    last24Hours: summaryOf(recent[0]),
     spans: starts.map((startMicros) => ({
       startMicros,
       summary: bySpan.get(startMicros) ?? summaryOf(undefined),
@@ -197,6 +180,36 @@ async function gather(
       .slice(0, models),
     asOfMicros,
   };
+}
+
+/** The figures of all that match and fulfil the condition, and of each of their models and spans. */
+async function groups(
+  client: PoolClient,
+  { filter, interval, timeZone }: ReportQuery,
+  by: readonly ("model" | "span")[],
+  condition: string,
+): Promise<GroupRow[]> {
+  const parameters = sqlParameters();
+  const expressions = {
+    model: () => "COALESCE(model_name, '')",
+    span: () => `date_trunc(${parameters.add(interval)}, created_at, ${parameters.add(timeZone)})`,
+  };
+  const isOf = (name: "model" | "span"): string => (by.includes(name) ? `GROUPING(${name}) = 0` : "false");
+  const { rows } = await client.query<GroupRow>(
+    `SELECT ${isOf("model")} AS of_model, ${isOf("span")} AS of_span,
+            ${by.includes("model") ? "model" : "NULL AS model"},
+            ${by.includes("span") ? epochMicros("span") : "NULL"} AS span,
+            count(*) AS count, ${COUNTS},
+            ${epochMicros("min(created_at)")} AS first, ${epochMicros("max(created_at)")} AS last,
+            ${distributionOf("time_ms", "time")}, ${distributionOf("memory_mb", "memory")}
+       FROM (SELECT status, created_at, ${by.map((name) => `${expressions[name]()} AS ${name}, `).join("")}
+                    CASE status WHEN 'completed' THEN generation_time_ms END AS time_ms,
+                    CASE status WHEN 'completed' THEN memory_usage_mb END AS memory_mb
+               FROM generations WHERE ${condition} AND ${filterCondition(filter, parameters)}) AS g
+      GROUP BY GROUPING SETS (${["()", ...by.map((name) => `(${name})`)].join(", ")})`,
+    parameters.values,
+  );
+  return rows;
 }
 
 /** @param row undefined: of no generation */
