@@ -5,7 +5,7 @@ import { rollupStore } from "../src/adapters/postgres/rollup-store.ts";
 import { sampleStore } from "../src/adapters/postgres/sample-store.ts";
 import { computeRollups } from "../src/domain/rollups.ts";
 import type { NewSample } from "../src/domain/sample.ts";
-import { connect, startMetrics, type MetricsFixture } from "./metrics-fixture.ts";
+import { connect, EMPTY_SAMPLE, startMetrics, type MetricsFixture } from "./metrics-fixture.ts";
 
 let fixture: MetricsFixture;
 beforeAll(async () => {
@@ -19,22 +19,10 @@ beforeEach(async () => {
 });
 
 const newSample = (component: string, cpuUsage: number): NewSample => ({
+  ...EMPTY_SAMPLE,
   component,
-  instance: "",
   timestampMicros: BigInt(Date.now()) * 1000n,
   cpuUsage,
-  memoryUsageMb: undefined,
-  diskUsageMb: undefined,
-  gpuMemoryMb: undefined,
-  activeConnections: undefined,
-  eventLoopLagMs: undefined,
-  cpuSource: undefined,
-  memorySource: undefined,
-  cpuLimit: undefined,
-  memoryLimitMb: undefined,
-  diskTotalMb: undefined,
-  gpus: [],
-  gpuProblem: "",
 });
 
 describe("WatchMetrics", () => {

@@ -11,6 +11,7 @@ import { DATABASE_SCHEMA, migrations } from "../src/adapters/postgres/migrations
 import { sampleStore } from "../src/adapters/postgres/sample-store.ts";
 import type { StatisticsSources } from "../src/domain/database-stats.ts";
 import { createLiveSamples } from "../src/domain/live-samples.ts";
+import type { NewSample } from "../src/domain/sample.ts";
 import { createSampleWriter } from "../src/domain/sample-writer.ts";
 import { metricsRoutes } from "../src/rpc/routes.ts";
 
@@ -20,6 +21,26 @@ export interface MetricsFixture extends AsyncDisposable {
   readonly db: Database;
   readonly client: Client<typeof MetricsService>;
 }
+
+/** A sample of nothing, at the moment of storing. */
+export const EMPTY_SAMPLE: NewSample = {
+  component: "",
+  instance: "",
+  timestampMicros: undefined,
+  cpuUsage: undefined,
+  memoryUsageMb: undefined,
+  diskUsageMb: undefined,
+  gpuMemoryMb: undefined,
+  activeConnections: undefined,
+  eventLoopLagMs: undefined,
+  cpuSource: undefined,
+  memorySource: undefined,
+  cpuLimit: undefined,
+  memoryLimitMb: undefined,
+  diskTotalMb: undefined,
+  gpus: [],
+  gpuProblem: "",
+};
 
 /** A further connection to a fixture's database, as another replica has one. */
 export async function connect(url: string): Promise<Database> {

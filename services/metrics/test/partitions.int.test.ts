@@ -3,18 +3,20 @@ import { migrate, type Database } from "@kindred/postgres";
 import { testDatabase } from "@kindred/testing";
 import { CreateSystemMetrics1763683200000 } from "../migrations/1763683200000-create-system-metrics.ts";
 import { migrations } from "../src/adapters/postgres/migrations.ts";
+import { sampleStore } from "../src/adapters/postgres/sample-store.ts";
 import { rollupStore } from "../src/adapters/postgres/rollup-store.ts";
 import { storage } from "../src/adapters/postgres/storage.ts";
 import { keepStorage } from "../src/domain/retention.ts";
 import { computeRollups } from "../src/domain/rollups.ts";
-import { connect } from "./metrics-fixture.ts";
+import { connect, EMPTY_SAMPLE } from "./metrics-fixture.ts";
 
 const DAY_MS = 86_400_000;
 const KEEP = 10 * DAY_MS;
 const open = new AsyncDisposableStack();
 let db: Database;
+let url: string;
 beforeAll(async () => {
-  const { url } = open.use(await testDatabase());
+  ({ url } = open.use(await testDatabase()));
   db = open.use(await connect(url));
 }, 120_000);
 afterAll(async () => {
@@ -97,6 +99,26 @@ test("days to come have partitions, late samples get theirs, and old days are dr
   const dropped = await storage(db).dropDaysBefore(new Date(Date.now() - 7 * DAY_MS).toISOString());
   expect(dropped).toContain(dayName(9).slice(-8));
   expect(await spread()).not.toHaveProperty(dayName(9));
+});
+
+test("samples of a day that gets its partition at this very moment are all stored", async () => {
+  await using other = await connect(url);
+  const stores = [sampleStore(db), sampleStore(other)];
+  const keeping = storage(db);
+  for (let ahead = 4; ahead < 9; ahead++) {
+    const time = BigInt(Date.now() + ahead * DAY_MS) * 1000n;
+    const inserted = await Promise.all([
+      ...Array.from({ length: 12 }, (_, i) =>
+        (stores[i % 2] as (typeof stores)[number]).insert([
+          { ...EMPTY_SAMPLE, component: "race", timestampMicros: time + BigInt(i) },
+        ]),
+      ),
+      keeping.prepareDays({ ahead, keepMs: KEEP }).then(() => 0),
+    ]);
+    expect(inserted.reduce((sum, n) => sum + n, 0)).toBe(12);
+  }
+  const { rows } = await db.query("SELECT FROM system_metrics WHERE component = 'race'");
+  expect(rows).toHaveLength(60);
 });
 
 test("the way back has every row that is there", async () => {

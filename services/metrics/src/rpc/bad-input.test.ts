@@ -3,7 +3,10 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "@jest/globals";
 import {
+  MetricName,
   MetricsService,
+  type QueryHistoryRequestSchema,
+  type Resolution,
   type GetMetricsHistoryRequestSchema,
   type MetricSampleSchema,
 } from "@kindred/contracts/metrics/v1";
@@ -73,6 +76,26 @@ describe("ReportMetrics refuses", () => {
     ],
     ["a negative disk", { diskUsageMb: -1 }, "disk_usage_mb", "must not be negative, is -1"],
     ["negative GPU memory", { gpuMemoryMb: -1 }, "gpu_memory_mb", "must not be negative, is -1"],
+    [
+      "an instance of 101 characters",
+      { instance: "x".repeat(101) },
+      "instance",
+      "must be at most 100 characters, has 101",
+    ],
+    ["a negative lag", { eventLoopLagMs: -1 }, "event_loop_lag_ms", "must not be negative, is -1"],
+    ["an infinite limit", { cpuLimit: Infinity }, "cpu_limit", "must be a finite number, is Infinity"],
+    [
+      "65 GPUs",
+      { gpus: Array.from({ length: 65 }, (_, index) => ({ index })) },
+      "gpus",
+      "must be at most 64, are 65",
+    ],
+    [
+      "a GPU of negative power",
+      { gpus: [{ index: 0 }, { index: 1, power: -1 }] },
+      "gpus[1].power",
+      "must not be negative, is -1",
+    ],
     ["negative connections", { activeConnections: -1 }, "active_connections", "must not be negative, is -1"],
     [
       "a time of the year 10000",
@@ -124,4 +147,35 @@ describe("GetMetricsHistory refuses", () => {
   test.each(bad)("%s", async (_, request, field) => {
     expect((await violationsOf(client.getMetricsHistory(request))).map(([name]) => name)).toEqual([field]);
   });
+});
+
+describe("QueryHistory refuses", () => {
+  const from = timestampFromMs(1_700_000_000_000);
+  const bad: [string, MessageInitShape<typeof QueryHistoryRequestSchema>, string][] = [
+    ["negative hours", { hours: -1 }, "hours"],
+    ["more than ten years", { hours: 87_600.1 }, "hours"],
+    ["hours that are no number", { hours: Number.NaN }, "hours"],
+    ["hours with a beginning", { hours: 1, from }, "hours"],
+    ["an end before the beginning", { from, to: timestampFromMs(1_600_000_000_000) }, "from"],
+    ["an end before the hours", { hours: 1, to: from }, "to"],
+    ["a time of no year", { from: { seconds: 2n ** 60n } }, "from"],
+    ["a component of 51 characters", { components: ["a", "x".repeat(51)] }, "components[1]"],
+    ["a quantity that is none", { metrics: [MetricName.CPU_USAGE, 99 as MetricName] }, "metrics[1]"],
+    ["no quantity", { metrics: [MetricName.UNSPECIFIED] }, "metrics[0]"],
+    ["a resolution that is none", { resolution: 9 as Resolution }, "resolution"],
+    ["a million points and one", { maxPoints: 1_000_001 }, "max_points"],
+  ];
+
+  test.each(bad)("%s", async (_, request, field) => {
+    expect((await violationsOf(client.queryHistory(request))).map(([name]) => name)).toContain(field);
+  });
+});
+
+test.each([
+  [{ backlogMinutes: 61 }, "backlog_minutes"],
+  [{ backlogMinutes: -1 }, "backlog_minutes"],
+  [{ components: ["\0"] }, "components[0]"],
+])("WatchMetrics refuses %j", async (request, field) => {
+  const first = client.watchMetrics(request)[Symbol.asyncIterator]().next();
+  expect((await violationsOf(first)).map(([name]) => name)).toEqual([field]);
 });
