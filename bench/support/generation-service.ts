@@ -1,4 +1,4 @@
-import { createClient, type Client } from "@connectrpc/connect";
+import { createClient, type Client, type Transport } from "@connectrpc/connect";
 import { GenerationService } from "@kindred/contracts/generation-tracking/v1";
 import { startEmbeddedServer } from "@kindred/postgres";
 import { repositoryPath, resolvePlaces, superviseProcess } from "@kindred/process";
@@ -11,6 +11,8 @@ export interface RunningGenerations extends AsyncDisposable {
   /** What the database is, for people. */
   readonly database: string;
   readonly client: Client<typeof GenerationService>;
+  /** For the service's other contracts. */
+  readonly transport: Transport;
   /** A connection of the benchmark's own, in the service's schema. */
   readonly sql: PgClient;
 }
@@ -73,6 +75,7 @@ export async function startGenerations(url: string | undefined): Promise<Running
   return {
     database: server.description,
     client: createClient(GenerationService, transport),
+    transport,
     sql,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };

@@ -1,0 +1,179 @@
+import { createClient, type ConnectRouter } from "@connectrpc/connect";
+import { describe, expect, test } from "@jest/globals";
+import {
+  GenerationStatus,
+  OperationKind,
+  OperationService,
+  OperationState,
+  RetentionService,
+} from "@kindred/contracts/generation-tracking/v1";
+import { isKindredError } from "@kindred/errors";
+import { createInMemoryTransport } from "@kindred/rpc";
+import { silentLogger } from "@kindred/testing";
+import type { Operation, OperationStore } from "../../domain/operations/operation.ts";
+import { addOperationService } from "../operations/routes.ts";
+import { addRetentionService, type RetentionDeps } from "./routes.ts";
+
+/** Bad input is refused before anything is asked: what is not given here fails the test when it is. */
+function untouchable<T extends object>(known: Partial<T> = {}): T {
+  return new Proxy(known, {
+    get: (given, method) =>
+      given[method as keyof T] ??
+      (() => {
+        throw new Error(`it was asked: ${String(method)}`);
+      }),
+  }) as T;
+}
+
+function clients(operations: Partial<OperationStore> = {}) {
+  const store = untouchable<OperationStore>(operations);
+  const routes = (router: ConnectRouter): void => {
+    addOperationService(router, { operations: store });
+    addRetentionService(router, untouchable<RetentionDeps>({ operations: store }));
+  };
+  const transport = createInMemoryTransport(routes, { logger: silentLogger() });
+  return {
+    retention: createClient(RetentionService, transport),
+    operations: createClient(OperationService, transport),
+  };
+}
+
+async function problemsOf(call: Promise<unknown>): Promise<string[]> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
+  expect(error.kind).toBe("invalid-argument");
+  return error.violations.map(({ field, description }) => `${field} ${description}`);
+}
+
+const NAME = "must be 1 to 63 small letters, digits, hyphens and underscores; is";
+
+describe("bad input is refused, with every bad field named", () => {
+  const { retention, operations } = clients();
+
+  test("of policies", async () => {
+    expect(await problemsOf(retention.putRetentionPolicy({}))).toEqual(["policy is required"]);
+    expect(await problemsOf(retention.putRetentionPolicy({ policy: {} }))).toEqual([
+      `policy.name ${NAME} ""`,
+      "policy needs max_age or max_count: it would let nothing go",
+    ]);
+    const policy = {
+      name: "Old ones",
+      maxAge: { seconds: 59n, nanos: 999_999_999 },
+      maxCount: -1n,
+      statuses: [GenerationStatus.RUNNING, GenerationStatus.UNSPECIFIED],
+      keepRating: 6,
+      keepLabels: ["", "x".repeat(101)],
+      every: { seconds: 400n * 86_400n },
+    };
+    const problems = [
+      "policy.max_age must be 1 minute to 36500 days",
+      "policy.every must be 1 minute to 366 days",
+      "policy.max_count must not be negative, is -1",
+      "policy.keep_rating must be 1 to 5, is 6",
+      "policy.keep_labels[0] must not be empty",
+      "policy.keep_labels[1] must be at most 100 characters, has 101",
+      "policy.statuses[0] must be completed, failed or cancelled: generations that run stay",
+      "policy.statuses[1] must be completed, failed or cancelled; is 0",
+    ];
+    expect(await problemsOf(retention.putRetentionPolicy({ policy }))).toEqual([
+      `policy.name ${NAME} "Old ones"`,
+      ...problems,
+    ]);
+    const which = { case: "policy" as const, value: { ...policy, name: "" } };
+    expect(await problemsOf(retention.previewRetention({ which }))).toEqual(problems);
+  });
+
+  test("of names and keys", async () => {
+    expect(await problemsOf(retention.previewRetention({}))).toEqual([
+      "which must be set: give name or policy",
+    ]);
+    expect(await problemsOf(retention.previewRetention({ which: { case: "name", value: "é" } }))).toEqual([
+      `name ${NAME} "é"`,
+    ]);
+    expect(await problemsOf(retention.deleteRetentionPolicy({}))).toEqual([`name ${NAME} ""`]);
+    const start = retention.startRetention({ name: "x".repeat(64), idempotencyKey: "k".repeat(201) });
+    expect(await problemsOf(start)).toEqual([
+      `name ${NAME} "${"x".repeat(64)}"`,
+      "idempotency_key must be at most 200 characters, has 201",
+    ]);
+  });
+
+  test("of operations", async () => {
+    const id = "id must be that of an operation, 1 or more; is 0";
+    expect(await problemsOf(operations.getOperation({}))).toEqual([id]);
+    expect(await problemsOf(operations.cancelOperation({}))).toEqual([id]);
+    expect(await problemsOf(Array.fromAsync(operations.watchOperation({})))).toEqual([id]);
+    expect(await problemsOf(operations.listOperations({ subject: "A b", pageSize: 1001 }))).toEqual([
+      "page_size must be 1 to 1000, or 0 for 50; is 1001",
+      `subject ${NAME} "A b"`,
+    ]);
+    expect((await problemsOf(operations.listOperations({ pageToken: "page two" })))[0]).toContain(
+      "page_token is not a token of this list",
+    );
+  });
+});
+
+const OPERATION: Operation = {
+  id: 12n,
+  kind: "retention",
+  subject: "old",
+  state: "failed",
+  progress: { phase: "delete", phaseNumber: 2, phaseCount: 2, done: 250, total: 1000, unit: "generations" },
+  rate: undefined,
+  remainingMs: 1e300,
+  spec: { max_age: "86400s" },
+  checkpoint: { secret: true },
+  result: undefined,
+  failure: { kind: "failed-precondition", message: "no" },
+  notes: ["a note"],
+  automatic: true,
+  attempts: 2,
+  createdAt: new Date(1000),
+  startedAt: new Date(2000),
+  updatedAt: new Date(3000),
+  finishedAt: new Date(4000),
+};
+
+test("an operation has all that there is to know, but for its checkpoint", async () => {
+  const { operation } = await clients({ get: async () => OPERATION }).operations.getOperation({ id: 12n });
+  expect(operation).toMatchObject({
+    id: 12n,
+    kind: OperationKind.RETENTION,
+    subject: "old",
+    state: OperationState.FAILED,
+    phase: "delete",
+    done: 250n,
+    total: 1000n,
+    rate: 0,
+    spec: { max_age: "86400s" },
+    failure: { code: 9, message: "no" },
+    notes: ["a note"],
+    automatic: true,
+    attempts: 2,
+    startedAt: { seconds: 2n },
+    finishedAt: { seconds: 4n },
+  });
+  expect(operation).not.toHaveProperty("result");
+});
+
+test("pages are bound to what was asked for", async () => {
+  const asked: unknown[] = [];
+  const { operations } = clients({
+    list: async (query) => {
+      asked.push(query);
+      return [5n, 4n, 3n].map((id) => ({ ...OPERATION, id }));
+    },
+  });
+  const page = await operations.listOperations({ subject: "old", pageSize: 2 });
+  expect(page.operations.map(({ id }) => id)).toEqual([5n, 4n]);
+  await operations.listOperations({ subject: "old", pageSize: 2, pageToken: page.nextPageToken });
+  expect(asked).toEqual([
+    { subject: "old", active: false, beforeId: undefined, limit: 3 },
+    { subject: "old", active: false, beforeId: 4n, limit: 3 },
+  ]);
+  const other = operations.listOperations({ subject: "old", active: true, pageToken: page.nextPageToken });
+  expect((await problemsOf(other))[0]).toContain("page_token is not a token of this list");
+});
