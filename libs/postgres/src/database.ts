@@ -8,7 +8,13 @@ import {
   type ServerCapabilities,
 } from "./capabilities.ts";
 import { breaksConnection, sqlStateOf, translatePgError } from "./pg-errors.ts";
-import { applySession, clientConfig, ConnectionPool, type ConnectionOptions, type PoolStats } from "./pool.ts";
+import {
+  applySession,
+  clientConfig,
+  ConnectionPool,
+  type ConnectionOptions,
+  type PoolStats,
+} from "./pool.ts";
 import { prepareSchema } from "./schema.ts";
 import type { DatabaseConfig } from "./settings.ts";
 import { runSingleStatement, type SingleStatement } from "./single-statement.ts";
