@@ -32,11 +32,7 @@ Examples:
 
 export const addRecordCommand: AddCommand = (generations, run) => {
   addSettingOptions(generations.command("record").description("record one finished generation"))
-    .option(
-      "-o, --output <path>",
-      "where a result was written, a path of any kind; may be given several times",
-      repeatable,
-    )
+    .option("-o, --output <path>", "where a result was written; may be given several times", repeatable)
     .option("--time-ms <ms>", "how long it took", integerOption(0, MAX_INT32))
     .option("--memory-mb <mib>", "peak memory", numberOption(0, 1e9))
     .addOption(

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { GenerationFields, JsonValue, OutputFile } from "./generation.ts";
+import { isBarePath } from "./output-files.ts";
 
 type Digestible =
   JsonValue | bigint | undefined | readonly Digestible[] | { readonly [key: string]: Digestible };
@@ -40,24 +41,11 @@ export function requestDigest(fields: GenerationFields): Uint8Array {
         labels: labels.length > 0 ? labels : undefined,
         rating: fields.rating,
         retrieval: retrieval && { ...retrieval },
-        outputs: saysNoMoreThan(outputs, outputPath) ? undefined : outputs.map(digestible),
+        outputs:
+          outputs.length === 0 || isBarePath(outputs, outputPath) ? undefined : outputs.map(digestible),
       }),
     )
     .digest();
-}
-
-/** An output of which only the path is known says what outputPath says. */
-function saysNoMoreThan(outputs: readonly OutputFile[], outputPath: string): boolean {
-  const [first, ...others] = outputs;
-  if (!first) return true;
-  return (
-    others.length === 0 &&
-    first.path === outputPath &&
-    first.sizeBytes === undefined &&
-    first.sha256 === undefined &&
-    first.state === "unknown" &&
-    first.verifiedAtMicros === undefined
-  );
 }
 
 function digestible({ sha256, ...output }: OutputFile): Digestible {

@@ -142,8 +142,7 @@ async function complete(db: Pick<Database, "transaction">, id: string, result: C
       result.modelConfig === undefined ? null : JSON.stringify(result.modelConfig),
     ]);
     if (rowCount === 0) return false;
-    // The trigger has written what output_path says.
-    if (result.outputs.length > 0) await writeOutputs(client, id, result.outputs);
+    await writeOutputs(client, id, result);
     return true;
   });
 }

@@ -1,5 +1,6 @@
 import type { PoolClient } from "pg";
-import type { OutputFile } from "../../domain/generation.ts";
+import type { GenerationFields } from "../../domain/generation.ts";
+import { isBarePath } from "../../domain/output-files.ts";
 
 // Whole seconds and the rest apart: PostgreSQL multiplies intervals in double precision, which does not hold all microseconds.
 const WRITE = `
@@ -12,12 +13,13 @@ const WRITE = `
      SET path = excluded.path, size_bytes = excluded.size_bytes, sha256 = excluded.sha256, state = excluded.state,
          verified_at = excluded.verified_at`;
 
-/** Writes a generation's outputs, in the place of what its output_path alone has told. */
+/** Writes the outputs of a generation whose output_path was just written: a trigger has written what that says. */
 export async function writeOutputs(
   client: Pick<PoolClient, "query">,
   generationId: string,
-  outputs: readonly OutputFile[],
+  { outputs, outputPath }: Pick<GenerationFields, "outputs" | "outputPath">,
 ): Promise<void> {
+  if (outputs.length === 0 || isBarePath(outputs, outputPath)) return;
   await client.query(WRITE, [
     generationId,
     outputs.map(({ path }) => path),

@@ -15,10 +15,7 @@ export function generationStore(deps: { db: Database; dataSource: DataSource }):
   };
   return {
     insert: (fields, options) =>
-      repositoryTransaction(deps.db, async (client) => {
-        const id = await insertGeneration(repository, client, fields, options);
-        return id === undefined ? undefined : await find(id);
-      }),
+      repositoryTransaction(deps.db, (client) => insertGeneration(repository, client, fields, options)),
     findByIdempotencyKey: (key) => translated(() => findByIdempotencyKey(repository, key)),
     find: (id) => translated(() => find(id)),
     findMany: (ids) => translated(() => findMany(repository, ids)),

@@ -1,16 +1,29 @@
 import { KindredError } from "@kindred/errors";
 import type { PoolClient } from "pg";
 import type { Repository } from "typeorm";
-import type { GenerationFields } from "../../domain/generation.ts";
+import type { Generation, GenerationFields } from "../../domain/generation.ts";
 import type { InsertOptions } from "../../domain/generation-store.ts";
-import type { GenerationRow } from "./generation-entity.ts";
+import { epochMicros, type GenerationRow } from "./generation-entity.ts";
 import { toRow } from "./generation-rows.ts";
 import { writeOutputs } from "./generation-outputs.ts";
 import { countGeneration } from "./session-counters.ts";
 
+/** What the database adds to what the caller says. */
+interface Returned {
+  id: string;
+  model_name: string | null;
+  created_at_micros: string;
+  lease_expires_at_micros: string | null;
+  finished_at_micros: string | null;
+}
+
+const RETURNED = `id, model_name, ${["created_at", "lease_expires_at", "finished_at"]
+  .map((column) => `${epochMicros(column)} AS ${column}_micros`)
+  .join(", ")}`;
+
 /**
  * Stores a generation with all that belongs to it, in the transaction of `client`, which is the repository's too.
- * @returns its id; undefined when the key was taken, and then nothing was stored
+ * @returns it as it is stored; undefined when the key was taken, and then nothing was stored
  * @throws KindredError not-found when there is no generation with its parentId
  */
 export async function insertGeneration(
@@ -18,7 +31,7 @@ export async function insertGeneration(
   client: PoolClient,
   fields: GenerationFields,
   { idempotency, createdAtMicros, leaseMs }: InsertOptions = {},
-): Promise<bigint | undefined> {
+): Promise<Generation | undefined> {
   const result = await repository
     .createQueryBuilder()
     .insert()
@@ -35,17 +48,28 @@ export async function insertGeneration(
     })
     // A concurrent call with the same key waits here for the other's commit, and then inserts nothing.
     .orIgnore()
-    .returning("id")
+    .returning(RETURNED)
     .updateEntity(false)
     .execute();
-  const [stored] = result.raw as { id: string }[];
+  const [stored] = result.raw as Returned[];
   if (!stored) return undefined;
   // After the insert: a retry is answered with what was stored, whatever has become of the parent.
   if (fields.parentId !== undefined) await requireParent(client, fields.parentId, stored.id);
-  // The trigger has written what output_path says.
-  if (fields.outputs.length > 0) await writeOutputs(client, stored.id, fields.outputs);
+  await writeOutputs(client, stored.id, fields);
   if (fields.sessionId !== "") await countGeneration(client, fields.sessionId);
-  return BigInt(stored.id);
+  return {
+    ...fields,
+    id: BigInt(stored.id),
+    modelName: stored.model_name ?? "",
+    createdAtMicros: BigInt(stored.created_at_micros),
+    progress: undefined,
+    leaseExpiresAtMicros: optionalMicros(stored.lease_expires_at_micros),
+    finishedAtMicros: optionalMicros(stored.finished_at_micros),
+  };
+}
+
+function optionalMicros(micros: string | null): bigint | undefined {
+  return micros === null ? undefined : BigInt(micros);
 }
 
 async function requireParent(client: PoolClient, parentId: bigint, id: string): Promise<void> {
