@@ -93,9 +93,8 @@ async function* readParts(
   request: Parameters<Clients["generations"]["exportGenerations"]>[0],
   { signal }: Pick<ReadDeps, "signal">,
 ): AsyncGenerator<ExportGenerationsResponse> {
-  const parts = generations
-    .exportGenerations(request, { signal, timeoutMs: TIMEOUT_MS })
-    [Symbol.asyncIterator]();
+  const reply = generations.exportGenerations(request, { signal, timeoutMs: TIMEOUT_MS });
+  const parts = reply[Symbol.asyncIterator]();
   let isComplete = false;
   for (;;) {
     const part = await translated(() => parts.next());

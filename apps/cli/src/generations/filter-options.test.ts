@@ -22,62 +22,12 @@ function filterFrom(...words: string[]): unknown {
 describe("the options of a filter", () => {
   test("are those of the contract", () => {
     expect(filterFrom()).toEqual({});
-    expect(
-      filterFrom(
-        ...[
-          "--status",
-          "failed",
-          "--status",
-          "running",
-          "--contains",
-          "a",
-          "--words",
-          "b",
-          "--since",
-          "2026-01-01",
-        ],
-        ...["--until", "2026-01-02T00:00:00Z", "--model-name", "m", "--model-name", "n", "--model-hash", "h"],
-        ...[
-          "--sampler",
-          "s",
-          "--session",
-          "se",
-          "--batch",
-          "ba",
-          "--parent",
-          "7",
-          "--label",
-          "x",
-          "--label",
-          "y",
-        ],
-        ...["--rating", "4..5", "--seed", "-9223372036854775808", "--steps", "30", "--guidance", "..7.5"],
-        ...[
-          "--time-ms",
-          "100..",
-          "--memory-mb",
-          "..",
-          "--width",
-          "512",
-          "--height",
-          "1..2",
-          "--config",
-          "a.b=1",
-        ],
-        ...[
-          "--output",
-          "/m",
-          "--error-contains",
-          "e",
-          "--image",
-          "9",
-          "--negative-contains",
-          "n",
-          "--output-state",
-          "missing",
-        ],
-      ),
-    ).toEqual({
+    const line =
+      "--status failed --status running --contains a --words b --since 2026-01-01 --until 2026-01-02T00:00:00Z " +
+      "--model-name m --model-name n --model-hash h --sampler s --session se --batch ba --parent 7 --label x --label y " +
+      "--rating 4..5 --seed -9223372036854775808 --steps 30 --guidance ..7.5 --time-ms 100.. --memory-mb .. --width 512 " +
+      "--height 1..2 --config a.b=1 --output /m --error-contains e --image 9 --negative-contains n --output-state missing";
+    expect(filterFrom(...line.split(" "))).toEqual({
       status: ["GENERATION_STATUS_FAILED", "GENERATION_STATUS_RUNNING"],
       prompt_contains: "a",
       prompt_words: "b",

@@ -66,8 +66,7 @@ function checkTimeZone(timeZone: string, checks: FieldChecks): void {
 
 function isKnown(timeZone: string): boolean {
   try {
-    new Intl.DateTimeFormat("en", { timeZone });
-    return true;
+    return new Intl.DateTimeFormat("en", { timeZone }).resolvedOptions().timeZone !== "";
   } catch {
     return false;
   }
