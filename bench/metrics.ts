@@ -86,10 +86,10 @@ let made = 0;
 function nextSamples(): SampleInit[] {
   const now = Date.now();
   return Array.from({ length: batch }, (_, i): SampleInit => {
-    const process_ = made++ % series;
+    const reporter = made++ % series;
     return {
-      component: `component-${Math.floor(process_ / INSTANCES)}`,
-      instance: `instance-${process_ % INSTANCES}`,
+      component: `component-${Math.floor(reporter / INSTANCES)}`,
+      instance: `instance-${reporter % INSTANCES}`,
       timestamp: { ...timestampFromMs(now), nanos: ((now % 1000) * 1000 + (i % 1000)) * 1000 },
       cpuUsage: (made * 7919) % 200,
       memoryUsageMb: 100 + ((made * 104_729) % 1000),
@@ -154,7 +154,7 @@ async function ask(client: MetricsClient, signal: AbortSignal): Promise<number[]
 
 async function cpuSeconds(url: string): Promise<number> {
   const shown = await (await fetch(url)).text();
-  return Number(/^process_cpu_seconds_total\{.*\} ([\d.e+-]+)$/m.exec(shown)?.[1]);
+  return Number(/^reportercpu_seconds_total\{.*\} ([\d.e+-]+)$/m.exec(shown)?.[1]);
 }
 
 async function measure(name: string, send: (client: MetricsClient, startedAt: number) => Promise<Sent>) {
