@@ -200,7 +200,7 @@ describe("the worker", () => {
         everyMs: 5,
         observer: { told: (outcome, count) => (told[outcome] = (told[outcome] ?? 0) + count) },
         log: { info: () => {}, warn: () => {} },
-        times: { troubleMs: 2, mostTroubleMs: 10, setbackMs: 1, mostSetbackMs: 5, ...times },
+        times: { troubleMs: 2, mostTroubleMs: 10, turnMs: 200, setbackMs: 1, mostSetbackMs: 5, ...times },
       }),
     );
   const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {

@@ -16,12 +16,16 @@ const DEFAULTS = {
   /** Pause after the first trouble; doubles with each further one. */
   troubleMs: 250,
   mostTroubleMs: 30_000,
+  /** What was under way in a trouble is left alone for so much longer than the worker pauses: else it would be the others' trouble again. */
+  turnMs: 1000,
   /** Until one that failed is tried again; doubles with each failure. */
   setbackMs: 1000,
   mostSetbackMs: 300_000,
   /** Failures over one prompt alone, while others go through, before it is set aside. */
   mostFailures: 8,
 };
+
+const NOTHING = { taken: [], refused: [], failed: [] };
 
 /** Hears what becomes of generations. */
 export interface OutboxObserver {
@@ -81,10 +85,7 @@ export class OutboxWorker implements AsyncDisposable {
     while (!signal.aborted) {
       let pauseMs: number;
       try {
-        const { more, trouble } = await this.#step(signal);
-        if (trouble) throw trouble;
-        this.#recovered();
-        pauseMs = more ? 0 : this.#deps.everyMs;
+        pauseMs = await this.#step(signal);
       } catch (error) {
         pauseMs = this.#troubled(error, signal);
       }
@@ -92,37 +93,50 @@ export class OutboxWorker implements AsyncDisposable {
     }
   }
 
-  /** @returns whether there may be more */
-  async #step(signal: AbortSignal): Promise<{ more: boolean; trouble?: KindredError | undefined }> {
-    const { outbox, collection } = this.#deps;
+  /** @returns how long to wait before the next one, in milliseconds */
+  async #step(signal: AbortSignal): Promise<number> {
+    const { outbox, everyMs } = this.#deps;
     const until = this.#now() + this.#times.workMs;
     if (this.#rebuild) await this.#makeCollection(signal);
     const limit = this.#batch;
     const claim = await outbox.claim(limit, this.#times.leaseMs);
-    if (!claim) return { more: false };
+    // That is no sign that what was put off goes through: batches stay as small as they were.
+    if (!claim) return everyMs;
     const { prompts, gone } = await outbox.read(claim.generationIds, this.#times.maxBytes);
     const unread = except(claim.generationIds, [...gone, ...prompts.map(({ generationId }) => generationId)]);
     await outbox.putOff(claim, unread, 0);
 
-    let trouble: KindredError | undefined;
+    const removing = await this.#remove(gone, signal);
+    const delivery = removing
+      ? { ...NOTHING, left: prompts.map(({ generationId }) => generationId), trouble: removing }
+      : await this.#deliver(prompts, until, signal);
+    if (!removing) await this.#finish(claim, gone, "removed");
+
+    const stuck = delivery.taken.length === 0 ? delivery.failed[0] : undefined;
+    const trouble = delivery.trouble ?? (stuck && new KindredError("internal", stuck.error));
+    const pauseMs = trouble ? this.#troubled(trouble, signal) : undefined;
+    await outbox.putOff(
+      claim,
+      [...delivery.left, ...(removing ? gone : [])],
+      pauseMs === undefined ? 0 : 1.5 * pauseMs + this.#times.turnMs,
+    );
+    await this.#note(claim, delivery);
+    if (pauseMs !== undefined) return pauseMs;
+    this.#recovered();
+    const more = claim.generationIds.length === limit || unread.length > 0 || delivery.left.length > 0;
+    return more ? 0 : everyMs;
+  }
+
+  /** @returns why they could not be removed */
+  async #remove(gone: readonly bigint[], signal: AbortSignal): Promise<KindredError | undefined> {
+    if (gone.length === 0) return undefined;
     try {
-      if (gone.length > 0) await collection.remove(gone, this.#limits(signal));
+      await this.#deps.collection.remove(gone, this.#limits(signal));
     } catch (error) {
       // Without a collection there is nothing to remove.
-      if (!isNotFound(error)) trouble = asKindredError(error);
+      if (!isNotFound(error)) return asKindredError(error);
     }
-    if (trouble) await outbox.putOff(claim, gone, this.#pauseMs());
-    else await this.#finish(claim, gone, "removed");
-
-    const delivery = trouble
-      ? { taken: [], refused: [], failed: [], left: prompts.map(({ generationId }) => generationId), trouble }
-      : await this.#deliver(prompts, until, signal);
-    await this.#note(claim, delivery);
-    const stuck = delivery.taken.length === 0 ? delivery.failed[0] : undefined;
-    return {
-      more: claim.generationIds.length === limit || unread.length > 0 || delivery.left.length > 0,
-      trouble: delivery.trouble ?? (stuck && new KindredError("internal", stuck.error)),
-    };
+    return undefined;
   }
 
   async #deliver(prompts: readonly Prompt[], until: number, signal: AbortSignal): Promise<Delivery> {
@@ -159,11 +173,10 @@ export class OutboxWorker implements AsyncDisposable {
     log.info({}, "the collection of prompts was made; all prompts are added to it");
   }
 
-  async #note(claim: Claim, { taken, refused, failed, left, trouble }: Delivery): Promise<void> {
+  async #note(claim: Claim, { taken, refused, failed }: Delivery): Promise<void> {
     const { outbox, observer } = this.#deps;
     const { setbackMs, mostSetbackMs, mostFailures } = this.#times;
     await this.#finish(claim, taken, "stored");
-    await outbox.putOff(claim, left, trouble ? this.#pauseMs() : 0);
     const policy = { firstMs: setbackMs, mostMs: mostSetbackMs };
     if (refused.length > 0) {
       await outbox.setBack(claim, refused, { ...policy, most: 1 });
@@ -214,13 +227,10 @@ export class OutboxWorker implements AsyncDisposable {
     if (this.#troubles === 2)
       this.#deps.log.warn({ err: error }, "prompts cannot be added to the vector store for now; they wait");
     const asked = isKindredError(error) ? (error.retryAfterMs ?? 0) : 0;
-    return Math.max(asked, this.#pauseMs());
-  }
-
-  /** Exponential, of which a random half: replicas that had the same trouble come back one by one. */
-  #pauseMs(): number {
     const { troubleMs, mostTroubleMs } = this.#times;
-    return Math.min(mostTroubleMs, troubleMs * 2 ** Math.min(this.#troubles, 30)) * (0.5 + Math.random() / 2);
+    const mostMs = Math.min(mostTroubleMs, troubleMs * 2 ** Math.min(this.#troubles - 1, 30));
+    // A random half of it: replicas that had the same trouble come back one by one.
+    return Math.max(asked, mostMs * (0.5 + Math.random() / 2));
   }
 }
 
