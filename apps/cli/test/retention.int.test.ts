@@ -27,8 +27,8 @@ const retention = (...args: string[]) => kindred("generations", "retention", ...
 test("a policy from its making to its end", async () => {
   expect((await retention("list")).out).toContain("none yet");
   const made = await retention(
-    ...["set", "old", "--older-than", "90d", "--status", "failed", "--status", "completed"],
-    ...["--keep-rating", "4", "--keep-label", "hero", "--keep-parents", "--every", "1w"],
+    ..."set old --older-than 90d --status failed --status completed".split(" "),
+    ..."--keep-rating 4 --keep-label hero --keep-parents --every 1w".split(" "),
   );
   expect([made.code, made.out]).toEqual([
     0,

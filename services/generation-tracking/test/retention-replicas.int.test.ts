@@ -89,7 +89,8 @@ test("a process that is killed over it leaves a true account, and another one go
   let id: bigint;
   {
     // In the eighth batch from the end of ids.
-    await using _held = await holding(12_500);
+    await using holder = new AsyncDisposableStack();
+    holder.use(await holding(12_500));
     ({ id } = await start());
     try {
       await until(async () => (await countGenerations()) === 13_000);
@@ -100,7 +101,8 @@ test("a process that is killed over it leaves a true account, and another one go
   }
   const { rows } = await db.query<{ deleted: string }>("SELECT deleted FROM retention_runs");
   expect(rows).toEqual([{ deleted: "7000" }]);
-  await using _other = await openReplica(url, { times: { lookEvery: 20 } });
+  await using running = new AsyncDisposableStack();
+  running.use(await openReplica(url, { times: { lookEvery: 20 } }));
   expect(await ended(id)).toMatchObject({
     state: "succeeded",
     attempts: 2,
@@ -114,8 +116,9 @@ test("a cancelled deletion stops between two batches, and says what it has delet
   if (!canHold()) return;
   await insertOld(5000);
   await asking.policies.put(OLD, {});
-  await using _replica = await openReplica(url);
-  await using _held = await holding(2500);
+  await using running = new AsyncDisposableStack();
+  running.use(await openReplica(url));
+  running.use(await holding(2500));
   const { id } = await start();
   await until(async () => (await countGenerations()) === 3000);
   await asking.operations.cancel(id, {});
@@ -162,7 +165,8 @@ test("replicas that look at the same time apply a policy once, and again when it
   const [first, ...others] = await asking.operations.list(all, {});
   expect(others).toEqual([]);
   expect(first).toMatchObject({ subject: "old", automatic: true, state: "queued" });
-  await using _replica = await openReplica(url, { applyEveryMs: 10 });
+  await using running = new AsyncDisposableStack();
+  running.use(await openReplica(url, { applyEveryMs: 10 }));
   expect(await ended(first?.id ?? 0n)).toMatchObject({ state: "succeeded", result: { deleted: 10 } });
   // It has just been applied.
   await look();
