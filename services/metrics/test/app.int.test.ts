@@ -188,7 +188,7 @@ test("old samples go away by themselves", async () => {
   const seconds = BigInt(Math.floor(Date.now() / 1000));
   await client.reportMetrics({
     samples: [
-      { component: "old", timestamp: { seconds: seconds - 7200n } },
+      { component: "old", timestamp: { seconds: seconds - 14_400n } },
       { component: "old", timestamp: { seconds: seconds - 60n } },
     ],
   });

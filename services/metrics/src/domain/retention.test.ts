@@ -54,7 +54,7 @@ describe("a round", () => {
     ]);
   });
 
-  test("of less than two days deletes to the moment", async () => {
+  test("of less than two days does not wait for the end of a day", async () => {
     const { options, asked } = fakeStorage(0, 47 * HOUR_MS);
     await keepStorage(options, new AbortController().signal);
     expect(asked).toContain("horizon raw");

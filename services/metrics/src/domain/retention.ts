@@ -11,7 +11,10 @@ export interface Storage {
    * @returns the days that were made
    */
   prepareDays(options: { ahead: number; keepMs: number }): Promise<string[]>;
-  /** Says that samples, minutes or hours older than that go away now: what is left of them is not counted any more. */
+  /**
+   * Says that samples, minutes or hours go away now that were before the hour, or the day, which began `keepMs` ago or longer: what is left of
+   * them is not counted any more.
+   */
   moveHorizon(kept: Kept, options: { keepMs: number; wholeDays: boolean }): Promise<DatabaseTime>;
   /** Drops the partitions of days that are before that. @returns the days that were dropped */
   dropDaysBefore(time: DatabaseTime): Promise<string[]>;
@@ -37,7 +40,7 @@ const DAYS_AHEAD = 3;
 
 /**
  * One round: partitions for the days to come, and what is too old goes. Days are dropped as a whole, which costs nothing; only where
- * samples are kept for less than two days, a day more would be too much, and they are deleted one by one.
+ * samples are kept for less than two days, a day more would be too much, and they are deleted one by one, by the hour.
  */
 export async function keepStorage(options: RetentionOptions, signal: AbortSignal): Promise<void> {
   const { storage, keepMs, log } = options;

@@ -1,4 +1,4 @@
-import type { Database } from "@kindred/postgres";
+import { sqlStateOf, type Database } from "@kindred/postgres";
 import type { PoolClient } from "pg";
 import type { Kept, Storage } from "../../domain/retention.ts";
 
@@ -6,6 +6,8 @@ import type { Kept, Storage } from "../../domain/retention.ts";
 const LOCKS = { lock_timeout: 2000 };
 /** Also the one lock that says that somebody does it already; statements that read or write samples do not mind it. */
 const LOCK_PARENT = "LOCK TABLE ONLY system_metrics IN SHARE UPDATE EXCLUSIVE MODE";
+
+const LOCK_NOT_AVAILABLE = "55P03";
 
 const PARTITIONS = `
   SELECT right(c.relname, 8) AS day FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -17,7 +19,7 @@ const MISSING_DAYS = `
     FROM (SELECT date_trunc('day', now() AT TIME ZONE 'UTC') + i * INTERVAL '1 day' AS day FROM generate_series(0, $1::int) AS i
            UNION
           SELECT date_trunc('day', timestamp AT TIME ZONE 'UTC') FROM system_metrics_default
-           WHERE timestamp >= date_trunc('day', now() - make_interval(secs => $2), 'UTC') AND timestamp < now() + INTERVAL '2 days') AS wanted
+           WHERE timestamp >= date_trunc('day', now() - make_interval(secs => $2) - INTERVAL '5 minutes', 'UTC') AND timestamp < now() + INTERVAL '2 days') AS wanted
    WHERE to_char(day, 'YYYYMMDD') NOT IN (${PARTITIONS})
    ORDER BY 1`;
 
@@ -34,14 +36,17 @@ const deleteSql = ({ table, time, key }: (typeof TABLES)[Kept]): string => `
            ORDER BY ${time} LIMIT $2 FOR UPDATE SKIP LOCKED) AS old
    WHERE ${key.map((column) => `t.${column} = old.${column}`).join(" AND ")} AND t.${time} < $1::timestamptz`;
 
-/** A horizon never goes back: what was dropped is not there again when more is kept from now on. */
+/**
+ * Whole hours, and five minutes later than it could be: an hour is computed before its samples begin to go, however short they are kept. A horizon never
+ * goes back: what was dropped is not there again when more is kept from now on.
+ */
 const MOVE_HORIZON = `
-  UPDATE metric_horizons
-     SET dropped_before = GREATEST(dropped_before,
-           CASE WHEN $3 THEN date_trunc('day', now() - make_interval(secs => $2), 'UTC') ELSE now() - make_interval(secs => $2) END)
-   WHERE resolution = $1
-  RETURNING CASE WHEN $3 THEN date_trunc('day', now() - make_interval(secs => $2), 'UTC')
-                 ELSE now() - make_interval(secs => $2) END::text AS time`;
+  WITH moved (horizon) AS (
+    SELECT date_trunc($3, now() - make_interval(secs => $2) - INTERVAL '5 minutes', 'UTC')
+  )
+  UPDATE metric_horizons SET dropped_before = GREATEST(dropped_before, horizon)
+    FROM moved WHERE resolution = $1
+  RETURNING horizon::text AS time`;
 
 /** The days of system_metrics, and the tables of minutes and hours, in this service's schema. */
 export function storage(db: Pick<Database, "query" | "transaction">): Storage {
@@ -51,18 +56,24 @@ export function storage(db: Pick<Database, "query" | "transaction">): Storage {
       // Looked at without a lock: as a rule there is nothing to do.
       const { rows: missing } = await db.query<{ day: string }>(MISSING_DAYS, parameters);
       if (missing.length === 0) return [];
-      return await db.transaction(
-        async (client) => {
-          await client.query(LOCK_PARENT);
-          const { rows } = await client.query<{ day: string }>(MISSING_DAYS, parameters);
-          for (const { day } of rows) await makeDay(client, day);
-          return rows.map(({ day }) => day);
-        },
-        { settings: LOCKS },
+      return await unlessBusy(() =>
+        db.transaction(
+          async (client) => {
+            await client.query(LOCK_PARENT);
+            const { rows } = await client.query<{ day: string }>(MISSING_DAYS, parameters);
+            for (const { day } of rows) await makeDay(client, day);
+            return rows.map(({ day }) => day);
+          },
+          { settings: LOCKS },
+        ),
       );
     },
     async moveHorizon(kept, { keepMs, wholeDays }) {
-      const { rows } = await db.query<{ time: string }>(MOVE_HORIZON, [kept, keepMs / 1000, wholeDays]);
+      const { rows } = await db.query<{ time: string }>(MOVE_HORIZON, [
+        kept,
+        keepMs / 1000,
+        wholeDays ? "day" : "hour",
+      ]);
       return rows[0]?.time as string;
     },
     async dropDaysBefore(time) {
@@ -70,14 +81,16 @@ export function storage(db: Pick<Database, "query" | "transaction">): Storage {
                     WHERE (day::timestamp + INTERVAL '1 day') AT TIME ZONE 'UTC' <= $1::timestamptz ORDER BY 1`;
       const { rows: candidates } = await db.query<{ day: string }>(old, [time]);
       if (candidates.length === 0) return [];
-      return await db.transaction(
-        async (client) => {
-          await client.query(LOCK_PARENT);
-          const { rows } = await client.query<{ day: string }>(old, [time]);
-          for (const { day } of rows) await client.query(`DROP TABLE system_metrics_${day}`);
-          return rows.map(({ day }) => day);
-        },
-        { settings: LOCKS },
+      return await unlessBusy(() =>
+        db.transaction(
+          async (client) => {
+            await client.query(LOCK_PARENT);
+            const { rows } = await client.query<{ day: string }>(old, [time]);
+            for (const { day } of rows) await client.query(`DROP TABLE system_metrics_${day}`);
+            return rows.map(({ day }) => day);
+          },
+          { settings: LOCKS },
+        ),
       );
     },
     async deleteBefore(kept, time, limit) {
@@ -85,6 +98,16 @@ export function storage(db: Pick<Database, "query" | "transaction">): Storage {
       return rowCount;
     },
   };
+}
+
+/** No days where the lock could not be had in time: somebody else is at it, or reads for long, and there is a next round. */
+async function unlessBusy(work: () => Promise<string[]>): Promise<string[]> {
+  try {
+    return await work();
+  } catch (error) {
+    if (sqlStateOf(error) === LOCK_NOT_AVAILABLE) return [];
+    throw error;
+  }
 }
 
 /**
