@@ -9,6 +9,12 @@ const BENCHMARKS: Record<string, string> = {
   "import.ts": "captions/s from a COCO file to searchable, against what the model alone does",
   "search.ts": "searches/s and latency through gRPC, against the same SQL by bare pg",
   "ingest.ts": "rows/s of Ingest through gRPC, against a bare COPY BINARY of the same rows",
+  "copy.ts": "Ingest by COPY into song_embeddings, against INSERTs of many rows and of one",
+  "songs-crash.ts":
+    "kindred songs killed at random points, and gone on with: the same result every time or not",
+  "songs.ts": "songs from a PostgreSQL to searchable vectors: seconds and peak memory of each command",
+  "embedding-cache.ts": "MB/s of the embedding cache, written and read, against the same bytes barely",
+  "parquet.ts": "songs to Parquet and back, against parquet-wasm, DuckDB and Polars",
   "filtered.ts": "searches under filters that pass 50 % to 0.05 %: full k, recall, method, latency",
   "index-plan.ts": "indexes as they were foretold: bytes and time of the build, ratios",
   "recall.ts": "targets of recall against what searches get, what they cost, and estimates against the truth",
@@ -19,4 +25,4 @@ const BENCHMARKS: Record<string, string> = {
 };
 
 console.log("usage: npx node bench/<name>\n");
-for (const [name, what] of Object.entries(BENCHMARKS)) console.log(`  ${name.padEnd(16)} ${what}`);
+for (const [name, what] of Object.entries(BENCHMARKS)) console.log(`  ${name.padEnd(18)} ${what}`);

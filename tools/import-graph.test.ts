@@ -19,6 +19,21 @@ const LIBRARY_LAYERS: Record<string, readonly string[]> = {
   rpc: ["errors", "config", "contracts", "telemetry"],
   postgres: ["errors", "config", "telemetry"],
   process: ["errors", "config", "telemetry"],
+  parquet: ["errors"],
+  pickle: ["errors"],
+  faiss: ["errors", "pickle"],
+  "embedding-cache": ["errors", "process"],
+  songs: [
+    "config",
+    "contracts",
+    "embedding-cache",
+    "errors",
+    "parquet",
+    "postgres",
+    "process",
+    "rpc",
+    "telemetry",
+  ],
   testing: ["errors", "config", "contracts", "telemetry", "rpc", "postgres", "process", "gallery"],
 };
 

@@ -39,6 +39,8 @@ export async function startVectorStore(
     env?: Record<string, string>;
     /** Created before the service starts, as far as the server has them. */
     extensions?: readonly string[];
+    /** Of the database, in place of those that it usually has here. */
+    settings?: Record<string, string>;
   } = {},
 ): Promise<RunningVectorStore> {
   await using starting = new AsyncDisposableStack();
@@ -49,7 +51,7 @@ export async function startVectorStore(
       dataDir: folder.path,
       cacheDir: resolvePlaces(process.env).cache,
       logger: silentLogger(),
-      settings: DATABASE_SETTINGS,
+      settings: { ...DATABASE_SETTINGS, ...options.settings },
     }),
   );
   const sql = new PgClient({ connectionString: server.url });

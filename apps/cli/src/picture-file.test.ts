@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import sharp from "sharp";
-import { copyToMedia, readPicture } from "./picture-file.ts";
+import { copyBelow, copyToMedia, pictureFacts, readPicture } from "./picture-file.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -56,4 +56,27 @@ test("a copy is named by its content: made once, and taken back only when it was
   expect(existsSync(copy)).toBe(true);
   await first.undo();
   expect(readdirSync(join(media, "added"))).toEqual([]);
+});
+
+test("facts of a picture are those that reading it gives, without its content", async () => {
+  const path = await draw("a.jpg", 6);
+  const { file: _file, content: _content, ...facts } = await readPicture(path);
+  expect(await pictureFacts(path)).toEqual(facts);
+  writeFileSync(path, "not a picture");
+  await expect(pictureFacts(path)).rejects.toThrow(/unsupported image format/);
+});
+
+test("a copy to a place of its own is made once, and never over another picture", async () => {
+  const path = await draw("a.png");
+  const media = join(folder, "media");
+  const picture = { path, ...(await pictureFacts(path)) };
+  await copyBelow(picture, "photos/x/a.png", media);
+  expect(readFileSync(join(media, "photos/x/a.png"))).toEqual(readFileSync(path));
+  await copyBelow(picture, "photos/x/a.png", media);
+  writeFileSync(join(media, "photos/x/a.png"), "another");
+  await expect(copyBelow(picture, "photos/x/a.png", media)).rejects.toThrow(
+    "another picture is at photos/x/a.png already",
+  );
+  await expect(copyBelow({ path: join(folder, "none"), bytes: 1 }, "b.png", media)).rejects.toThrow(/ENOENT/);
+  expect(readdirSync(media)).toEqual(["photos"]);
 });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { messageOf } from "@kindred/errors";
 import sharp from "sharp";
 import { EXIT } from "./exit-codes.ts";
@@ -31,21 +31,28 @@ export async function readPicture(path: string): Promise<PictureFile> {
     throw new Failure(`${path} cannot be read: ${reason}.`, { exitCode: EXIT.data, cause: error });
   }
   try {
-    const { width, height, format, autoOrient } = await sharp(content).metadata();
-    return {
-      file,
-      width: autoOrient.width ?? width,
-      height: autoOrient.height ?? height,
-      bytes: content.length,
-      format: format === "jpeg" ? "jpg" : format,
-      content,
-    };
+    return { file, ...(await shapeOf(content)), bytes: content.length, content };
   } catch (error) {
     throw new Failure(`${path} is not a picture that can be read (${messageOf(error)}).`, {
       exitCode: EXIT.data,
       cause: error,
     });
   }
+}
+
+/** What the header of a picture's file says, without its content. @throws Error when it is no picture that can be read */
+export async function pictureFacts(path: string): Promise<Omit<PictureFile, "file" | "content">> {
+  const { size } = await stat(path);
+  return { ...(await shapeOf(path)), bytes: size };
+}
+
+async function shapeOf(input: string | Buffer): Promise<Pick<PictureFile, "width" | "height" | "format">> {
+  const { width, height, format, autoOrient } = await sharp(input).metadata();
+  return {
+    width: autoOrient.width ?? width,
+    height: autoOrient.height ?? height,
+    format: format === "jpeg" ? "jpg" : format,
+  };
 }
 
 /** A copy below the folder that the origin serves. */
@@ -78,6 +85,30 @@ export async function copyToMedia(picture: PictureFile, mediaRoot: string): Prom
     throw error;
   }
   return { imagePath, undo: () => rm(target, { force: true }) };
+}
+
+/**
+ * Copies a picture to where its path says, unless it is there.
+ * @throws Error when another one is there: of another size
+ */
+export async function copyBelow(
+  picture: { path: string; bytes: number },
+  imagePath: string,
+  mediaRoot: string,
+): Promise<void> {
+  const target = join(mediaRoot, imagePath);
+  const there = await stat(target).catch(() => undefined);
+  if (there?.size === picture.bytes) return;
+  if (there) throw new Error(`another picture is at ${imagePath} already`);
+  await mkdir(dirname(target), { recursive: true });
+  const aside = `${target}.${process.pid}`;
+  try {
+    await copyFile(picture.path, aside);
+    await rename(aside, target);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -4,15 +4,18 @@ import { addCollectionCommands } from "./commands/collections.ts";
 import { addDatabaseCommands } from "./commands/db.ts";
 import { addDemoCommand, addUpCommand } from "./commands/up.ts";
 import { addEmbedCommand } from "./commands/embed.ts";
+import { addFaissCommands } from "./commands/faiss.ts";
 import { addGenerationCommands } from "./commands/generations.ts";
 import { addHealthCommand } from "./commands/health.ts";
 import { addExplainCommand } from "./commands/explain.ts";
+import { addExportCommands } from "./commands/export.ts";
 import { addImportCommands } from "./commands/import.ts";
 import { addIndexCommands } from "./commands/indexes.ts";
 import { addModelCommands } from "./commands/models.ts";
 import { addOperationCommands } from "./commands/operations.ts";
 import { addRecallCommands } from "./commands/recall.ts";
 import { addSearchCommand } from "./commands/search.ts";
+import { addSongsCommands } from "./commands/songs.ts";
 import { addStatsCommand } from "./commands/stats.ts";
 import { addVectorCommands } from "./commands/vectors.ts";
 import type { AddCommand, Run } from "./commands/command.ts";
@@ -35,6 +38,8 @@ Examples:
   kindred search "a cat on a sofa" -k 5       find pictures by meaning
   kindred add cat.jpg --caption "My cat."     add a picture of yours
   kindred import coco captions_val2017.json   add 5,000 pictures with 25,014 captions
+  kindred import dir ./photos                 add the pictures of a folder, with captions beside them
+  kindred export images images.parquet        write them, with their vectors, to a file
   kindred collections create songs --space …  a collection of your own
   kindred vectors import songs songs.jsonl    fill it
   kindred search "rain" -c songs --where 'year >= 1990'
@@ -69,9 +74,12 @@ export function createProgram({ terminal, run }: ProgramDeps): Command {
     addExplainCommand,
     addAddCommand,
     addImportCommands,
+    addExportCommands,
     addCollectionCommands,
     addVectorCommands,
+    addSongsCommands,
     addEmbedCommand,
+    addFaissCommands,
     addModelCommands,
     addStatsCommand,
     addGenerationCommands,

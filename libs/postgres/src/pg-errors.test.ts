@@ -104,6 +104,9 @@ test("an error of a statement leaves its connection usable, the end of a session
   expect(breaksConnection(postgresError("23505", "duplicate"))).toBe(false);
   expect(breaksConnection(new TypeError("x"))).toBe(false);
   expect(breaksConnection(postgresError("57P01", "terminating", { severity: "FATAL" }))).toBe(true);
+  expect(breaksConnection(translatePgError(postgresError("23505", "duplicate")))).toBe(false);
+  expect(breaksConnection(translatePgError(postgresError("57P01", "terminating")))).toBe(true);
+  expect(breaksConnection(new KindredError("not-found", "no such image"))).toBe(false);
   expect(breaksConnection(postgresError("25P03", "idle in transaction", { severity: "FATAL" }))).toBe(true);
 });
 

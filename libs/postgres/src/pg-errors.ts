@@ -169,7 +169,7 @@ export function translatePgError(error: unknown): unknown {
 
 /** Whether the connection itself is of no more use after this error, and not only the statement. */
 export function breaksConnection(error: unknown): boolean {
-  const inner = driverErrorOf(error);
+  const inner = driverErrorOf(isKindredError(error) ? error.cause : error);
   if (!Error.isError(inner)) return false;
   if (sqlStateOf(inner) !== undefined) {
     const { severity, code } = inner as PostgresError;

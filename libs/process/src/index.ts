@@ -9,7 +9,8 @@ export {
 export { runTask, TaskError, type TaskOptions } from "./run-task.ts";
 export { resolvePlaces, type Places } from "./places.ts";
 export { freePorts, isPortFree, whoListens } from "./ports.ts";
-export { lockFile, type ProcessLock } from "./process-lock.ts";
+export { lockFile, readLock, type ProcessLock } from "./process-lock.ts";
+export { readJson, syncFolder, writeWhole } from "./whole-file.ts";
 export {
   anyPorts,
   defaultPorts,

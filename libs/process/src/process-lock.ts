@@ -74,11 +74,17 @@ export async function lockFile(path: string): Promise<ProcessLock | { heldBy: nu
   }
 }
 
+/** Pid of the living process that holds the file; undefined when none does. Changes nothing. */
+export async function readLock(path: string): Promise<number | undefined> {
+  const holder = await readHolder(path);
+  return holder && isRunning(holder) ? holder.pid : undefined;
+}
+
 /** The file is there with all that it says, or not at all: an empty one would be taken for stale. */
 function tryCreate(path: string, text: string): boolean {
   const whole = `${path}.${process.pid}.${randomUUID()}`;
-  writeFileSync(whole, text);
   try {
+    writeFileSync(whole, text);
     linkSync(whole, path);
     return true;
   } catch (error) {

@@ -1,3 +1,4 @@
+export { faissIndexFile, pickleFile, type Picklable, type TestIndex } from "./faiss-files.ts";
 export { wrongAnswers, type Fault } from "./openai-server/faults.ts";
 export {
   startOpenAiServer,

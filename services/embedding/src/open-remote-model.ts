@@ -70,6 +70,7 @@ export function openRemoteModel(
       shortenable: spec.matryoshka,
       source: baseUrl,
       maxQueueTokens: config.EMBEDDING_MAX_QUEUE_TOKENS,
+      pricePerMillionTokens: spec.pricePerMillionTokens,
     },
     cache: undefined,
     [Symbol.asyncDispose]: async () => undefined,

@@ -10,7 +10,7 @@ import { EmbeddingService, Precision, Priority } from "@kindred/contracts/embedd
 import { Health, HealthCheckResponse_ServingStatus as Status } from "@kindred/contracts/grpc-health/v1";
 import { runTask, superviseProcess, type SupervisedProcess } from "@kindred/process";
 import { openChannel, type Channel } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { silentLogger, temporaryFolder } from "@kindred/testing";
 import { startInferenceWorker, WorkerLost } from "../src/adapters/onnx/inference-worker.ts";
 import { readModelConfig } from "../src/config.ts";
 import { MINILM, MINILM_SPEC } from "../src/domain/model.ts";
@@ -253,12 +253,12 @@ describe("an inference thread", () => {
   });
 
   test("without a usable model says why", async () => {
-    const path = join(await mkdtemp(join(tmpdir(), "kindred-broken-")), "model.onnx");
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "model.onnx");
     await writeFile(path, "not a model");
     const { session } = settings();
     await expect(
       startInferenceWorker({ session: { ...session, modelPath: path }, warmUp, niceness: 0 }),
     ).rejects.toMatchObject({ name: "WorkerUnusable", message: expect.stringContaining(path) });
-    await rm(path);
   });
 });

@@ -104,6 +104,18 @@ describe("recording", () => {
     expect(rows[0]).toEqual({ augmented_prompt: null, error_message: null, status: "completed" });
   });
 
+  test("a time of elsewhere is kept to the microsecond, also before 1970", async () => {
+    for (const createdAt of [
+      { seconds: 1_700_000_000n, nanos: 123_456_000 },
+      { seconds: -62_135_596_800n, nanos: 1_000 },
+    ]) {
+      const reply = await fixture.client.recordGeneration({ generation: { prompt: "x" }, createdAt });
+      expect(reply.generation?.createdAt).toMatchObject(createdAt);
+      const { generation } = await fixture.client.getGeneration({ id: reply.generation?.id ?? 0n });
+      expect(generation).toEqual(reply.generation);
+    }
+  });
+
   test("without a key every call stores a row", async () => {
     await record({ prompt: "same" });
     await record({ prompt: "same" });
@@ -157,6 +169,14 @@ describe("idempotency", () => {
     );
     expect(error.metadata["generation_id"]).toMatch(/^\d+$/);
     expect(await rowCount()).toBe(1);
+  });
+
+  test("the time is not part of what is recorded under a key: the first one stays", async () => {
+    const at = { seconds: 1_700_000_000n, nanos: 0 };
+    const request = { generation: { prompt: "a" }, idempotencyKey: "k" };
+    await fixture.client.recordGeneration({ ...request, createdAt: at });
+    const again = await fixture.client.recordGeneration(request);
+    expect(again).toMatchObject({ existing: true, generation: { createdAt: at } });
   });
 
   test("the same prompt with other values is another request", async () => {

@@ -310,12 +310,12 @@ describe("a pass of the automatic policy", () => {
   test(
     "builds what is missing and tunes it, one thing after the other, and is content then",
     whereOnline(async () => {
-      await fill({ minRows: 1000n });
+      await fill({ minRows: 1000n, indexName: "kept_idx" });
       const build = await begun();
       expect(build).toMatchObject({ kind: "index-build", collection: "songs", automatic: true });
       expect(await finished(build)).toMatchObject({ state: "succeeded" });
       const [index] = (await fixture.index.listIndexes({ collection: "songs" })).indexes;
-      expect(index).toMatchObject({ valid: true, owned: true, method: "hnsw" });
+      expect(index).toMatchObject({ name: "kept_idx", valid: true, owned: true, method: "hnsw" });
       // The build has tuned it; with a third more rows it is tuned again.
       expect(await rules()).not.toContain("never-tuned");
       expect(await keepIndexes(keeping(), noActivity(), signal)).toBeUndefined();
@@ -402,10 +402,12 @@ describe("a pass of the automatic policy", () => {
       const build = await begun();
       expect(build).toMatchObject({
         kind: "index-build",
-        spec: { method: "ivfflat", lists: 2, metric: "cosine" },
+        spec: { method: "ivfflat", lists: 2, metric: "cosine", index_name: "lists" },
       });
       const { operation } = await fixture.operations.getOperation({ id: (await finished(build)).id });
       expect(operation?.state).toBe(OperationState.SUCCEEDED);
+      const { indexes } = await fixture.index.listIndexes({ collection: "songs" });
+      expect(indexes.map(({ name, parameters }) => [name, parameters["lists"]])).toEqual([["lists", "2"]]);
     }),
     120_000,
   );

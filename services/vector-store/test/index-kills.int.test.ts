@@ -147,8 +147,14 @@ function keepSearching(service: Service): { stop(): Promise<{ answered: number; 
   };
 }
 
-const start = async (service: Service, m: number): Promise<bigint> => {
-  const spec = { kind: IndexKind.HNSW, quantization: IndexQuantization.NONE, m, efConstruction: 300 };
+const start = async (service: Service, m: number, indexName = ""): Promise<bigint> => {
+  const spec = {
+    kind: IndexKind.HNSW,
+    quantization: IndexQuantization.NONE,
+    m,
+    efConstruction: 300,
+    indexName,
+  };
   const { operation } = await service.index.startIndexBuild({ collection: "things", spec, keepOnMiss: true });
   return operation?.id as bigint;
 };
@@ -174,8 +180,9 @@ async function ended(service: Service, id: bigint): Promise<Operation> {
 }
 
 /** One valid index with this m, and nothing beside it. */
-async function expectIndex(service: Service, m: number): Promise<void> {
+async function expectIndex(service: Service, m: number, name?: string): Promise<void> {
   const { indexes } = await service.index.listIndexes({ collection: "things" });
+  if (name !== undefined) expect(indexes[0]?.name).toBe(name);
   expect(indexes.map(({ valid, building, parameters }) => [valid, building, parameters["m"]])).toEqual([
     [true, false, String(m)],
   ]);
@@ -192,7 +199,7 @@ test(
   "a service that is killed: another one goes on with its build",
   whereKillable(async () => {
     await using killed = await startService();
-    const id = await start(killed, 8);
+    const id = await start(killed, 8, "chosen_hnsw_idx");
     const pid = await builder();
     await using other = await startService();
     const searches = keepSearching(other);
@@ -205,7 +212,7 @@ test(
     const operation = await ended(other, id);
     expect(operation).toMatchObject({ state: OperationState.SUCCEEDED, attempts: 2 });
     expect((await searches.stop()).failed).toEqual([]);
-    await expectIndex(other, 8);
+    await expectIndex(other, 8, "chosen_hnsw_idx");
   }),
   PATIENCE_MS,
 );

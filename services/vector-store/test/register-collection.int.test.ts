@@ -222,6 +222,12 @@ describe("a table that cannot serve is refused:", () => {
     ],
     ["one of the store's", [], { schema: "vector_store", table: "images" }, "is the store's own"],
     [
+      "one of a collection's",
+      "CREATE TABLE vector_store.collection_1234_vectors (id INT PRIMARY KEY, v vector(2))",
+      { schema: "vector_store", table: "collection_1234_vectors" },
+      "is the store's own",
+    ],
+    [
       "one of the store's by its bare name",
       [],
       { schema: "", table: "embeddings" },

@@ -54,6 +54,15 @@ describe("a database in which nobody has created pgvector", () => {
     const registered = collections.registerCollection({ table: { table: "mine" } });
     expect((await errorOf(registered)).message).toContain("has no column of type vector, halfvec or bit");
 
+    const made = collections.registerCollection({
+      table: { table: "made", keyColumn: "id", vectorColumn: "v" },
+      createTable: { dimensions: 3 },
+    });
+    expect(await errorOf(made)).toMatchObject({
+      kind: "failed-precondition",
+      message: expect.stringContaining("without pgvector there are no columns of vectors"),
+    });
+
     await prepareVector(db);
     store.forgetState();
     const before = await collections.listCollections({});

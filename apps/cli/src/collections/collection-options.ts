@@ -5,8 +5,10 @@ import {
   IndexKind,
   IndexMaintenance,
   IndexQuantization,
+  KeyType,
   type CreateCollectionRequestSchema,
   type IndexPolicySchema,
+  type NewTableSchema,
   type RegisterCollectionRequestSchema,
   type UpdateCollectionRequestSchema,
 } from "@kindred/contracts/vector-store/v1";
@@ -20,6 +22,13 @@ export const ELEMENT_TYPES = {
   vector: ElementType.VECTOR,
   halfvec: ElementType.HALFVEC,
   bit: ElementType.BIT,
+} as const;
+
+export const KEY_TYPES = {
+  integer: KeyType.INTEGER,
+  bigint: KeyType.BIGINT,
+  text: KeyType.TEXT,
+  uuid: KeyType.UUID,
 } as const;
 
 export const INDEX_KINDS = {
@@ -55,6 +64,7 @@ export interface PolicyOptions {
   m?: number;
   efConstruction?: number;
   lists?: number;
+  indexName?: string;
 }
 
 export interface CreateOptions extends PolicyOptions {
@@ -65,6 +75,10 @@ export interface CreateOptions extends PolicyOptions {
 }
 
 export interface RegisterOptions extends PolicyOptions {
+  create?: boolean;
+  dimensions?: number;
+  type?: keyof typeof ELEMENT_TYPES;
+  keyType?: keyof typeof KEY_TYPES;
   name?: string;
   schema?: string;
   key?: string;
@@ -116,8 +130,26 @@ export function addIndexPolicyOptions(command: Command): Command {
         "--min-rows <count>",
         "no index by itself below so many rows (0: as the service is configured)",
         integerOption(0, Number.MAX_SAFE_INTEGER),
-      ),
+      )
+      .option("--index-name <name>", 'what it is called in PostgreSQL ("": by the store\'s rule)'),
   );
+}
+
+/** How a table is made that is not there yet. */
+export function addNewTableOptions(command: Command): Command {
+  return command
+    .option("--create", "make the table where there is none: its key, its vectors and created_at")
+    .option("-d, --dimensions <count>", "with --create: length of every vector", integerOption(1, 64_000))
+    .addOption(
+      new Option("--type <type>", "with --create: what the numbers are stored as (default: vector)").choices(
+        Object.keys(ELEMENT_TYPES),
+      ),
+    )
+    .addOption(
+      new Option("--key-type <type>", "with --create: type of the key (default: integer)").choices(
+        Object.keys(KEY_TYPES),
+      ),
+    );
 }
 
 export function addIndexParameterOptions(command: Command): Command {
@@ -168,14 +200,42 @@ export function registerRequest(
   table: string,
   options: RegisterOptions,
 ): MessageInitShape<typeof RegisterCollectionRequestSchema> {
-  const { name = "", schema = "", key = "", vector = "", document = "", metric, space = "" } = options;
+  const { name = "", schema = "", document = "", metric, space = "" } = options;
+  const createTable = newTableOf(table, options);
+  const { key = createTable ? "id" : "", vector = createTable ? "embedding" : "" } = options;
   return {
     name,
     table: { schema, table, keyColumn: key, vectorColumn: vector, documentColumn: document },
+    ...(createTable && { createTable }),
     spaceId: space,
     ...(metric && { metric: METRICS[metric] }),
     ...policyOf(options),
     ...textSearchOf(options),
+  };
+}
+
+/** Undefined for a table that has to be there. */
+function newTableOf(
+  table: string,
+  { create: wanted, dimensions, type, keyType }: RegisterOptions,
+): MessageInitShape<typeof NewTableSchema> | undefined {
+  const remedy = `e.g. kindred collections register ${table} --create --dimensions 384`;
+  if (!wanted) {
+    const given = Object.entries({ dimensions, type, "key-type": keyType }).find(
+      ([, value]) => value !== undefined,
+    );
+    if (!given) return undefined;
+    throw new Failure(`--${given[0]} is of a table that is made: say --create too.`, {
+      exitCode: EXIT.usage,
+      remedy,
+    });
+  }
+  if (dimensions === undefined)
+    throw new Failure("Say how long the vectors are with --dimensions.", { exitCode: EXIT.usage, remedy });
+  return {
+    dimensions,
+    ...(type && { elementType: ELEMENT_TYPES[type] }),
+    ...(keyType && { keyType: KEY_TYPES[keyType] }),
   };
 }
 
@@ -194,6 +254,7 @@ export function updateRequest(
     ["m", "m"],
     ["efConstruction", "ef_construction"],
     ["lists", "lists"],
+    ["indexName", "index_name"],
   ];
   const paths = [
     ...(recall === undefined ? [] : ["recall_target"]),
@@ -230,8 +291,8 @@ function policyOf(options: PolicyOptions) {
 }
 
 function indexPolicyOf(options: PolicyOptions): MessageInitShape<typeof IndexPolicySchema> | undefined {
-  const { index, quantization, maintenance, minRows, m, efConstruction, lists } = options;
-  const given = [index, quantization, maintenance, minRows, m, efConstruction, lists];
+  const { index, quantization, maintenance, minRows, m, efConstruction, lists, indexName } = options;
+  const given = [index, quantization, maintenance, minRows, m, efConstruction, lists, indexName];
   if (given.every((value) => value === undefined)) return undefined;
   return {
     ...(index && { kind: INDEX_KINDS[index] }),
@@ -241,6 +302,7 @@ function indexPolicyOf(options: PolicyOptions): MessageInitShape<typeof IndexPol
     m: m ?? 0,
     efConstruction: efConstruction ?? 0,
     lists: lists ?? 0,
+    indexName: indexName ?? "",
   };
 }
 

@@ -127,6 +127,7 @@ function policyText(policy: IndexPolicy | undefined): string {
     nameOf(INDEX_KINDS, kind) || "auto",
     quantization === "auto" || quantization === "none" ? "" : quantization,
     ...parameters,
+    policy.indexName === "" ? "" : `name=${policy.indexName}`,
   ]
     .filter((part) => part !== "")
     .join(" ");

@@ -4,6 +4,7 @@ import {
   IndexKind,
   IndexMaintenance,
   IndexQuantization,
+  KeyType,
   Metric,
   OperationKind,
 } from "@kindred/contracts/vector-store/v1";
@@ -183,6 +184,57 @@ test("register a table", async () => {
       textSearchConfig: "simple",
     },
   ]);
+});
+
+describe("register a table that is made where there is none", () => {
+  test("as it is asked for", async () => {
+    const at = await service();
+    const table = [
+      "--create",
+      "--dimensions",
+      "2000",
+      "--key",
+      "song_id",
+      "--key-type",
+      "bigint",
+      "--type",
+      "halfvec",
+    ];
+    const index = ["--index", "ivfflat", "--index-name", "embeddings_ivfflat_idx"];
+    await collections(at, "register", "song_embeddings", "--name", "songs", ...table, ...index);
+    await collections(at, "register", "notes", "--create", "-d", "3");
+    expect(at.asked("registerCollection")).toMatchObject([
+      {
+        name: "songs",
+        table: { table: "song_embeddings", keyColumn: "song_id", vectorColumn: "embedding" },
+        createTable: { dimensions: 2000, elementType: ElementType.HALFVEC, keyType: KeyType.BIGINT },
+        indexPolicy: { kind: IndexKind.IVFFLAT, indexName: "embeddings_ivfflat_idx" },
+      },
+      {
+        table: { table: "notes", keyColumn: "id", vectorColumn: "embedding" },
+        createTable: { dimensions: 3, elementType: ElementType.UNSPECIFIED, keyType: KeyType.UNSPECIFIED },
+      },
+    ]);
+  });
+
+  test.each([
+    ["without dimensions", ["--create"], "--dimensions"],
+    [
+      "with dimensions and without --create",
+      ["--dimensions", "3"],
+      "--dimensions is of a table that is made",
+    ],
+    [
+      "with a type of keys and without --create",
+      ["--key-type", "uuid"],
+      "--key-type is of a table that is made",
+    ],
+  ])("%s is a usage error", async (_, args, message) => {
+    const at = await service();
+    const { code, err } = await collections(at, "register", "songs", ...args);
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining(message) });
+    expect(at.asked("registerCollection")).toEqual([]);
+  });
 });
 
 describe("update", () => {

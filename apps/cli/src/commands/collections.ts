@@ -10,6 +10,7 @@ import { isKindredError } from "@kindred/errors";
 import { Option, type Command } from "commander";
 import { openClients, translated, type Clients } from "../clients.ts";
 import {
+  addNewTableOptions,
   addPolicyOptions,
   addTextSearchOption,
   createRequest,
@@ -40,10 +41,12 @@ Examples:
   kindred collections create notes --space local:sentence-transformers/all-MiniLM-L6-v2@53aa51172d14:384:mean:l2:256`;
 
 const REGISTER_HELP = `
-The table stays as it is: its types are checked, and nothing of it is altered. Its other columns are the metadata of its items.
+The table stays as it is: its types are checked, and nothing of it is altered. Its other columns are the metadata of its items. With
+--create it is made where there is none; one that is there has to have the same key and vectors.
 
 Examples:
   kindred collections register song_embeddings --key song_id --vector embedding
+  kindred collections register song_embeddings --create --dimensions 2000 --key song_id --index ivfflat --index-name embeddings_ivfflat_idx
   kindred collections register docs --schema app --name documents --document body --text-search simple`;
 
 const UPDATE_HELP = `
@@ -107,14 +110,22 @@ export const addCollectionCommands: AddCommand = (program, run) => {
     );
   addTextSearchOption(
     addPolicyOptions(
-      collections
-        .command("register <table>")
-        .description("make a collection of a table that is there already")
-        .option("--name <name>", "name of the collection (default: the table's)")
-        .option("--schema <schema>", "schema of the table (default: as the search_path finds it)")
-        .option("--key <column>", "column that tells rows apart (default: the primary key)")
-        .option("--vector <column>", "column with the vectors (default: the only one of such a type)")
-        .option("--document <column>", "column whose text hybrid searches look in"),
+      addNewTableOptions(
+        collections
+          .command("register <table>")
+          .description("make a collection of a table, which is there already or is made")
+          .option("--name <name>", "name of the collection (default: the table's)")
+          .option("--schema <schema>", "schema of the table (default: as the search_path finds it)")
+          .option(
+            "--key <column>",
+            "column that tells rows apart (default: the primary key; id with --create)",
+          )
+          .option(
+            "--vector <column>",
+            "column with the vectors (default: the only one of such a type; embedding with --create)",
+          )
+          .option("--document <column>", "column whose text hybrid searches look in"),
+      ),
     ),
   )
     .addHelpText("after", REGISTER_HELP)

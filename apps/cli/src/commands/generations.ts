@@ -8,7 +8,7 @@ import {
   type Generation,
   type GenerationFieldsSchema,
 } from "@kindred/contracts/generation-tracking/v1";
-import { InvalidArgumentError, Option, type Command } from "commander";
+import { Option, type Command } from "commander";
 import { openClients, type Clients } from "../clients.ts";
 import type { Context } from "../context.ts";
 import { toPlain } from "../plain.ts";
@@ -16,10 +16,10 @@ import type { Terminal } from "../terminal/terminal.ts";
 import { formatMs } from "../terminal/format.ts";
 import { renderPairs, renderTable, type Pair } from "../terminal/table.ts";
 import type { AddCommand } from "./command.ts";
-import { integerOption, jsonOption, MAX_INT32, numberOption } from "./parse.ts";
+import { dateOption, integerOption, jsonOption, MAX_INT32, numberOption } from "./parse.ts";
 import { captionOf } from "../vectors/render-search.ts";
 
-const STATUSES = {
+export const STATUSES = {
   completed: GenerationStatus.COMPLETED,
   failed: GenerationStatus.FAILED,
   cancelled: GenerationStatus.CANCELLED,
@@ -97,12 +97,6 @@ export const addGenerationCommands: AddCommand = (program, run) => {
     )
     .action((options: ListOptions, command: Command) => run(command, (context) => list(context, options)));
 };
-
-function dateOption(raw: string): Date {
-  const date = new Date(raw);
-  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError("It must be a date or an ISO 8601 time.");
-  return date;
-}
 
 async function record(context: Context, options: RecordOptions): Promise<void> {
   const { terminal } = context;

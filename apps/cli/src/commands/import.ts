@@ -11,6 +11,7 @@ import { explain, Failure } from "../failure.ts";
 import { interruption } from "../interruption.ts";
 import { formatCount, formatMs, plural } from "../terminal/format.ts";
 import { createSteps, silentSteps, type Steps } from "../terminal/steps.ts";
+import { addImportFileCommands } from "./import-files.ts";
 import { integerOption } from "./parse.ts";
 import type { AddCommand } from "./command.ts";
 
@@ -44,9 +45,9 @@ Examples:
   kindred import coco captions_train2017.json --dataset coco-train2017 --json`;
 
 export const addImportCommands: AddCommand = (program, run) => {
-  program
-    .command("import")
-    .description("add many pictures at once")
+  const group = program.command("import").description("add pictures, collections or generations of files");
+  addImportFileCommands(group, run);
+  group
     .command("coco <file>")
     .description("add the pictures and captions of a COCO captions file")
     .option(

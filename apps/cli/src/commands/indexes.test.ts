@@ -188,15 +188,15 @@ describe("create", () => {
 
   test("waits until it is built, and shows what there is then", async () => {
     const at = await building(BUILD, BUILT);
-    const args = ["--kind", "hnsw", "--m", "32", "--keep-on-miss", "--keep-others", "--request-id", "r1"];
-    const { code, out, err } = await index(at, "create", "songs", ...args);
+    const args = ["--kind", "hnsw", "--m", "32", "--name", "my_idx", "--keep-on-miss", "--keep-others"];
+    const { code, out, err } = await index(at, "create", "songs", ...args, "--request-id", "r1");
     expect(code).toBe(0);
     expect(out).toMatch(/^ name +kind .*\n songs_hnsw_halfvec /);
     expect(err).toContain("✔ build     index build 17 of songs");
     expect(at.asked("startIndexBuild")).toMatchObject([
       {
         collection: "songs",
-        spec: { kind: IndexKind.HNSW, m: 32 },
+        spec: { kind: IndexKind.HNSW, m: 32, indexName: "my_idx" },
         keepOnMiss: true,
         keepOthers: true,
         requestId: "r1",
@@ -327,6 +327,14 @@ describe("advise", () => {
 describe("policy", () => {
   const policy = { kind: IndexKind.HNSW, m: 32, maintenance: IndexMaintenance.AUTOMATIC, minRows: 50_000n };
 
+  test("is shown with the name that it wants", async () => {
+    const named = { kind: IndexKind.IVFFLAT, lists: 7, indexName: "embeddings_ivfflat_idx" };
+    const at = await service({}, { ...COLLECTION, indexPolicy: named });
+    expect((await index(at, "policy", "songs")).out).toContain(
+      " index policy   ivfflat lists=7 name=embeddings_ivfflat_idx\n",
+    );
+  });
+
   test("is shown without options", async () => {
     const at = await service({}, { ...COLLECTION, indexPolicy: policy });
     expect((await index(at, "policy", "songs")).out).toBe(
@@ -345,6 +353,8 @@ describe("policy", () => {
     const at = await service();
     await index(at, "policy", "songs", "--kind", "ivfflat", "--maintenance", "manual", "--min-rows", "7");
     await index(at, "policy", "songs", "--recall-target", "0.98", "--quantization", "binary");
+    await index(at, "policy", "songs", "--index-name", "embeddings_ivfflat_idx");
+    await index(at, "policy", "songs", "--index-name", "");
     expect(at.asked("updateCollection")).toMatchObject([
       {
         collection: {
@@ -357,6 +367,11 @@ describe("policy", () => {
         collection: { recallTarget: 0.98, indexPolicy: { quantization: IndexQuantization.BINARY } },
         updateMask: { paths: ["recall_target", "index_policy.quantization"] },
       },
+      {
+        collection: { indexPolicy: { indexName: "embeddings_ivfflat_idx" } },
+        updateMask: { paths: ["index_policy.index_name"] },
+      },
+      { collection: { indexPolicy: { indexName: "" } }, updateMask: { paths: ["index_policy.index_name"] } },
     ]);
   });
 });

@@ -68,6 +68,7 @@ the recall target while another serves is removed again. Ctrl+C ends the watchin
 Examples:
   kindred index create songs
   kindred index create songs --kind hnsw --m 32 --ef-construction 400
+  kindred index create songs --kind ivfflat --lists 3525 --name embeddings_ivfflat_idx
   kindred index create songs --quantization halfvec --no-wait`;
 
 const POLICY_HELP = `
@@ -77,6 +78,7 @@ automatic; with manual it only advises (kindred index advise).
 Examples:
   kindred index policy songs
   kindred index policy songs --maintenance automatic --min-rows 50000
+  kindred index policy songs --kind ivfflat --index-name embeddings_ivfflat_idx
   kindred index policy songs --kind hnsw --quantization halfvec --recall-target 0.98`;
 
 export const addIndexCommands: AddCommand = (program, run) => {
@@ -102,6 +104,10 @@ export const addIndexCommands: AddCommand = (program, run) => {
     addSpecOptions(
       index.command("create <collection>").description("build an index, and wait until searches use it"),
     )
+      .option(
+        "--name <name>",
+        "what it is called in PostgreSQL (default: as the policy says, or by the store's rule)",
+      )
       .option("--keep-on-miss", "keep it even where it misses the recall target")
       .option("--keep-others", "leave other indexes of this metric where they are"),
   )

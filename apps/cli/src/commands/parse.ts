@@ -50,4 +50,11 @@ export function jsonOption(raw: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
+/** A date, or a time in ISO 8601. */
+export function dateOption(raw: string): Date {
+  const date = new Date(raw);
+  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError("It must be a date or an ISO 8601 time.");
+  return date;
+}
+
 export const MAX_INT32 = 2 ** 31 - 1;

@@ -86,18 +86,20 @@ A file of JSON lines (.jsonl; - for standard input) has one item a line:
   {"key": "17", "vector": [0.1, 0.2, -0.3], "metadata": {"year": 1990}, "document": "…"}
   {"key": "18", "text": "A slow song about rain.", "metadata": {"year": 1991}}
 A text is embedded, and kept as document where there is none. Vectors of bits are texts such as "0110". A .npy file is a matrix of
-float32; --keys names the file with its keys, one a line.
+float32; --keys names the file with its keys, one a line. A Parquet file (.parquet) has the columns key, vector (a list of numbers; of bits a text),
+text, metadata (JSON) and document, of which key and one of vector and text have to be there.
 
 Items are stored in batches, one after the other, each whole or not at all. How far it got is kept in FILE.kindred-checkpoint until all is stored:
 after an error, or Ctrl+C, the same command goes on from there. When a service is restarted meanwhile, the import waits for it and goes on.
 
 Examples:
   kindred vectors import songs songs.jsonl
+  kindred vectors import songs songs.parquet --on-conflict skip
   kindred vectors import songs vectors.npy --keys keys.txt --on-conflict replace
   jq -c '{key: .id, text: .title}' songs.json | kindred vectors import songs - --bad-rows skip`;
 
 const EXPORT_HELP = `
-Writes by the extension of the file's name, as \`vectors import\` reads it: .jsonl (JSON lines), or .npy (a matrix of float32) with the keys in
+Writes by the extension of the file's name, as \`vectors import\` reads it: .jsonl (JSON lines), .parquet, or .npy (a matrix of float32) with the keys in
 the file that --keys names. - is JSON lines to standard output. The file appears when it is complete, and has one snapshot of the collection.
 ${FILTER_HELP}
 

@@ -11,9 +11,9 @@ export interface VectorRows {
 /** Nine significant digits name a float32 exactly; the seventeen that JavaScript would write name a double. */
 const DIGITS = 9;
 
-/** A finite float32 as JSON that is read back as the same float32. */
+/** A finite float32 as JSON that is read back as the same float32, also where that is -0. */
 export function float32Text(value: number): string {
-  return String(Number(value.toPrecision(DIGITS)));
+  return Object.is(value, -0) ? "-0" : String(Number(value.toPrecision(DIGITS)));
 }
 
 /** The vector as a JSON array. */

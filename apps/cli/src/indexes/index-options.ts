@@ -35,6 +35,7 @@ export interface PlanOptions extends SpecOptions {
 }
 
 export interface BuildOptions extends SpecOptions, WaitOptions {
+  name?: string;
   keepOnMiss?: boolean;
   keepOthers?: boolean;
 }
@@ -121,7 +122,7 @@ export function buildRequest(
 ): MessageInitShape<typeof StartIndexBuildRequestSchema> {
   return {
     collection,
-    spec: specOf(options),
+    spec: { ...specOf(options), indexName: options.name ?? "" },
     keepOnMiss: options.keepOnMiss ?? false,
     keepOthers: options.keepOthers ?? false,
     requestId: options.requestId ?? "",

@@ -1,6 +1,7 @@
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf } from "@kindred/errors";
+import { writeWhole } from "@kindred/process";
 import type { FileState, Position } from "./item-source.ts";
 
 /** What an import is of and where it goes: one that goes on has to agree in all of it. */
@@ -38,11 +39,8 @@ export function checkpointFile(of: string, identity: ImportIdentity): Checkpoint
     path,
     read: () => read(target, identity),
     write: async (position) => {
-      // Whole or not there, also when this process is killed.
-      const aside = `${target}.${process.pid}`;
       const content: Checkpoint = { version: 1, identity, position };
-      await writeFile(aside, `${JSON.stringify(content)}\n`);
-      await rename(aside, target);
+      await writeWhole(target, `${JSON.stringify(content)}\n`, { durable: false });
     },
     remove: () => rm(target, { force: true }),
   };

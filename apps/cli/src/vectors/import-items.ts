@@ -1,6 +1,7 @@
 import { isKindredError, KindredError } from "@kindred/errors";
 import { delayBefore, isPassing, Patience, type PatienceDeps } from "../patience.ts";
 import type { BadRow, RowBatch } from "./item-batches.ts";
+import type { ItemRow } from "./item-line.ts";
 import type { Position } from "./item-source.ts";
 
 /** What storing one batch did. */
@@ -21,9 +22,9 @@ export interface ImportTotals {
   rejectedRows: BadRow[];
 }
 
-export interface ImportDeps extends PatienceDeps {
-  /** Stores the items of one batch, whole or not at all. Throws KindredErrors. */
-  send: (batch: RowBatch, signal: AbortSignal) => Promise<Stored>;
+export interface ImportDeps<Item = ItemRow> extends PatienceDeps {
+  /** Stores the items of one batch; what has been stored may be sent again. Throws KindredErrors. */
+  send: (batch: RowBatch<Item>, signal: AbortSignal) => Promise<Stored>;
   /** Everything up to there is stored. */
   onStored: (position: Position, totals: ImportTotals) => Promise<void>;
 }
@@ -60,7 +61,7 @@ export class UnclearBatchError extends Error {
   readonly firstLine: number;
   readonly lastLine: number;
 
-  constructor({ lines }: RowBatch, cause: unknown) {
+  constructor({ lines }: Pick<RowBatch, "lines">, cause: unknown) {
     super("it is not known whether the batch was stored", { cause });
     this.firstLine = lines[0] ?? 0;
     this.lastLine = lines.at(-1) ?? 0;
@@ -73,9 +74,9 @@ export class UnclearBatchError extends Error {
  * passes is sent again.
  * @throws BadRowsError, UnclearBatchError, the signal's reason, and what `send` failed with.
  */
-export async function importItems(
-  batches: AsyncGenerator<RowBatch>,
-  deps: ImportDeps,
+export async function importItems<Item>(
+  batches: AsyncGenerator<RowBatch<Item>>,
+  deps: ImportDeps<Item>,
   options: ImportOptions,
 ): Promise<ImportTotals> {
   const totals: ImportTotals = { inserted: 0, replaced: 0, skipped: 0, rejected: 0, rejectedRows: [] };
@@ -107,9 +108,9 @@ export async function importItems(
 
 const NOTHING: Stored = { inserted: 0, replaced: 0, skipped: 0, rejected: [] };
 
-async function sendPatiently(
-  batch: RowBatch,
-  deps: ImportDeps,
+async function sendPatiently<Item>(
+  batch: RowBatch<Item>,
+  deps: ImportDeps<Item>,
   patience: Patience,
   options: ImportOptions,
   grace: AbortSignal,
@@ -135,16 +136,27 @@ async function sendPatiently(
 }
 
 /** The rows that the service names by their positions in the batch; the error itself when it names none. */
-function inLines(error: KindredError, { lines }: RowBatch): Error {
+function inLines(error: KindredError, { lines }: Pick<RowBatch, "lines">): Error {
   const rows = error.violations.flatMap(({ field, description }): BadRow[] => {
-    const found = /^items\.(\w+)\[(\d+)\](.*)$/.exec(field);
-    const line = lines[Number(found?.[2])];
-    return line === undefined ? [] : [{ line, reason: `${found?.[1]}${found?.[3]} ${description}` }];
+    const place = placeOf(field);
+    const line = place && lines[place.position];
+    return line === undefined ? [] : [{ line, reason: `${place?.field} ${description}` }];
   });
   return rows.length > 0 ? new BadRowsError(rows, { cause: error }) : error;
 }
 
-function add(totals: ImportTotals, stored: Stored, { bad, lines }: RowBatch): void {
+/**
+ * Which row of a batch a field belongs to, and its name there: "items.keys[3]" and "images[3].image.width" are of the fourth one.
+ * undefined for fields of no row.
+ */
+export function placeOf(field: string): { position: number; field: string } | undefined {
+  const column = /^items\.(\w+)\[(\d+)\](.*)$/.exec(field);
+  if (column) return { position: Number(column[2]), field: `${column[1]}${column[3]}` };
+  const row = /^(?:images|generations)\[(\d+)\]\.(?:image\.)?(.+)$/.exec(field);
+  return row ? { position: Number(row[1]), field: row[2] as string } : undefined;
+}
+
+function add(totals: ImportTotals, stored: Stored, { bad, lines }: Pick<RowBatch, "bad" | "lines">): void {
   totals.inserted += stored.inserted;
   totals.replaced += stored.replaced;
   totals.skipped += stored.skipped;

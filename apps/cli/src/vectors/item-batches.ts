@@ -10,8 +10,8 @@ export interface BadRow {
 }
 
 /** Rows that are stored together or not at all. */
-export interface RowBatch {
-  items: ItemRow[];
+export interface RowBatch<Item = ItemRow> {
+  items: Item[];
   /** Of each item. */
   lines: number[];
   /** Rows between them that are no items. */
@@ -21,18 +21,37 @@ export interface RowBatch {
 }
 
 /** In order. A batch has items of one kind, with vectors or with texts, and at least one row. */
-export async function* inItemBatches(
-  rows: AsyncIterable<SourceRow>,
-  limits: { items: number; bytes: number },
-): AsyncGenerator<RowBatch> {
-  let batch: RowBatch | undefined;
+export function inItemBatches(rows: AsyncIterable<SourceRow>, limits: BatchLimits): AsyncGenerator<RowBatch> {
+  return inRowBatches(
+    rows,
+    limits,
+    (one, other) => (one.vector === undefined) === (other.vector === undefined),
+  );
+}
+
+/** Of one batch; there is always room for one row. */
+export interface BatchLimits {
+  items: number;
+  bytes: number;
+}
+
+/**
+ * In order; a batch has at least one row.
+ * @param fits whether an item may be in a batch that begins with another one
+ */
+export async function* inRowBatches<Item>(
+  rows: AsyncIterable<SourceRow<Item>>,
+  limits: BatchLimits,
+  fits: (first: Item, item: Item) => boolean = () => true,
+): AsyncGenerator<RowBatch<Item>> {
+  let batch: RowBatch<Item> | undefined;
   let bytes = 0;
   for await (const row of rows) {
     const isFull =
       batch !== undefined &&
       (batch.items.length + batch.bad.length >= limits.items ||
         (batch.items.length > 0 && bytes + row.bytes > limits.bytes) ||
-        isOfAnotherKind(batch, row));
+        !isAlike(batch, row, fits));
     if (batch && isFull) {
       yield batch;
       batch = undefined;
@@ -52,13 +71,13 @@ export async function* inItemBatches(
   if (batch) yield batch;
 }
 
-function isOfAnotherKind({ items }: RowBatch, { item }: SourceRow): boolean {
+function isAlike<Item>(
+  { items }: RowBatch<Item>,
+  { item }: SourceRow<Item>,
+  fits: (first: Item, item: Item) => boolean,
+): boolean {
   const [first] = items;
-  return (
-    first !== undefined &&
-    typeof item !== "string" &&
-    (first.vector === undefined) !== (item.vector === undefined)
-  );
+  return first === undefined || typeof item === "string" || fits(first, item);
 }
 
 /** The message of some items, at least one, that all have vectors or all have texts. */

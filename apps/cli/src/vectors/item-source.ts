@@ -1,9 +1,12 @@
 import { stat } from "node:fs/promises";
 import { extname } from "node:path";
 import type { Readable } from "node:stream";
-import { messageOf } from "@kindred/errors";
 import { ElementType } from "@kindred/contracts/vector-store/v1";
 import { openTextSource, type TextSource } from "../embedding/text-source.ts";
+import { isCollectionLine } from "../transfer/collection-header.ts";
+import { ITEM_COLUMNS, readItemRow } from "../transfer/item-parquet.ts";
+import { PARQUET } from "../transfer/parquet-rows.ts";
+import { eachRow, itemOrProblem, openParquetRecords } from "../transfer/record-source.ts";
 import type { LineLimit } from "../embedding/text-lines.ts";
 import { EXIT } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
@@ -22,9 +25,9 @@ export interface Position {
 export const BEGINNING: Position = { lines: 0, bytes: 0 };
 
 /** One row of a file. */
-export interface SourceRow {
+export interface SourceRow<Item = ItemRow> {
   /** What is wrong with it is a text. */
-  item: ItemRow | string;
+  item: Item | string;
   /** Number of its line or row, from 1. */
   line: number;
   /** About what it takes in a message. */
@@ -39,12 +42,12 @@ export interface FileState {
   modifiedMs: number;
 }
 
-export interface ItemSource extends AsyncDisposable {
+export interface ItemSource<Item = ItemRow> extends AsyncDisposable {
   /** For people, e.g. "songs.jsonl". */
   name: string;
   /** "line" or "row". */
   unit: string;
-  rows: AsyncIterable<SourceRow>;
+  rows: AsyncIterable<SourceRow<Item>>;
   /** Share of a file that ends there; undefined for a pipe. */
   shareAt: ((position: Position) => number) | undefined;
 }
@@ -86,18 +89,15 @@ export async function statesOf(path: string, keys: string | undefined): Promise<
 export async function openItemSource(path: string, options: SourceOptions): Promise<ItemSource> {
   const extension = extname(path).toLowerCase();
   if (extension === NPY) return await openMatrix(path, options);
+  if (extension === PARQUET) return await openParquet(path, options);
   if (path !== "-" && !JSON_LINES.has(extension)) {
     throw new Failure(`${path}: its extension says what is in a file, and it is none of those known.`, {
       exitCode: EXIT.usage,
       remedy:
-        "Give it one of .jsonl (JSON lines) or .npy (NumPy, float32, with --keys); - is JSON lines from standard input",
+        "Give it one of .jsonl (JSON lines), .parquet or .npy (NumPy, float32, with --keys); - is JSON lines from standard input",
     });
   }
-  if (options.keys !== undefined) {
-    throw new Failure("--keys is for .npy files: lines of JSON have their keys in them.", {
-      exitCode: EXIT.usage,
-    });
-  }
+  if (options.keys !== undefined) throw needlessKeys("lines of JSON have their keys in them");
   const { stdin, signal, start, shape } = options;
   const source = await openTextSource(path, { stdin, signal, limit: LINE_LIMIT, start });
   const { totalBytes } = source;
@@ -110,6 +110,19 @@ export async function openItemSource(path: string, options: SourceOptions): Prom
   };
 }
 
+function needlessKeys(reason: string): Failure {
+  return new Failure(`--keys is for .npy files: ${reason}.`, { exitCode: EXIT.usage });
+}
+
+async function openParquet(path: string, { shape, keys, start, signal }: SourceOptions): Promise<ItemSource> {
+  if (keys !== undefined) throw needlessKeys("a Parquet file has its keys in the column key");
+  return await openParquetRecords(
+    path,
+    { columns: ITEM_COLUMNS, fromRows: eachRow((row) => readItemRow(row, shape)) },
+    { start, signal },
+  );
+}
+
 async function* lineRows(
   { lines }: TextSource,
   shape: VectorShape,
@@ -118,21 +131,13 @@ async function* lineRows(
   let number = before;
   for await (const { text, bytes, end } of lines) {
     number += 1;
-    if (text.trim() === "") continue;
+    if (text.trim() === "" || (number === 1 && isCollectionLine(text))) continue;
     yield {
       item: itemOrProblem(() => parseItemLine(text, shape)),
       line: number,
       bytes,
       end: { lines: number, bytes: end },
     };
-  }
-}
-
-function itemOrProblem(parse: () => ItemRow): ItemRow | string {
-  try {
-    return parse();
-  } catch (error) {
-    return messageOf(error);
   }
 }
 

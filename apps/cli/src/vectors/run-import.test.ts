@@ -125,7 +125,7 @@ describe("import", () => {
     expect(refused).toMatchObject({
       code: 1,
       err: expect.stringMatching(
-        /is there already; nothing of it is stored\.\n.*--on-conflict skip, or replace/,
+        /is there already; nothing of it is stored\.\n.*--on-conflict skip or replace/,
       ),
     });
     expect((await vectors(at, "import", "songs", path, "--on-conflict", "skip")).out).toContain(

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { syncFolder } from "@kindred/process";
 import type { ByteSource } from "../domain/compiler/safetensors.ts";
 
 export function isMissing(error: unknown): boolean {
@@ -63,15 +64,6 @@ export async function removeAbandoned(folder: string, isTemporary: (name: string
       // Its owner is alive and has just moved or removed something.
       if (!isMissing(error)) throw error;
     }
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

@@ -99,6 +99,12 @@ class Fields {
     );
   }
 
+  amount(name: string, max: number): number | undefined {
+    return this.#value(name, `a number from 0 to ${max}`, (value) =>
+      typeof value === "number" && value >= 0 && value <= max ? value : undefined,
+    );
+  }
+
   flag(name: string): boolean | undefined {
     return this.#value(name, "true or false", (value) => (typeof value === "boolean" ? value : undefined));
   }
@@ -181,6 +187,7 @@ function remoteEntry(fields: Fields, name: string): RemoteModelSpec {
     maxTokens: fields.count("maxTokens", MAX_COUNT),
     requestsPerMinute: fields.count("requestsPerMinute", MAX_COUNT),
     tokensPerMinute: fields.count("tokensPerMinute", MAX_COUNT),
+    pricePerMillionTokens: fields.amount("pricePerMillionTokens", 1_000_000),
     maxConcurrency: fields.count("maxConcurrency", 1000),
     timeoutMs: fields.count("timeoutMs", 3_600_000),
     encoding: fields.choice("encoding", ["float", "base64"]),

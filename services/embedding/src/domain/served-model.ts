@@ -30,4 +30,6 @@ export interface ServedModel {
   /** Where it came from: "directory", "cache", "hub", "package", or a provider's base URL. */
   readonly source: string;
   readonly maxQueueTokens: number;
+  /** What its provider takes, in US dollars; undefined where nobody has said it, and for local models. */
+  readonly pricePerMillionTokens?: number | undefined;
 }

@@ -15,7 +15,7 @@ export async function info(
 ): Promise<InfoResponse> {
   using lease = await registry.acquire(request.model, context.signal);
   const { name, aliases } = registry.resolve(request.model);
-  const { embedder, local, source, maxQueueTokens } = lease.served;
+  const { embedder, local, source, maxQueueTokens, pricePerMillionTokens } = lease.served;
   return create(InfoResponseSchema, {
     space: spaceMessage(embedder.space),
     precision: precisionMessage(local?.precision),
@@ -35,5 +35,6 @@ export async function info(
     },
     model: name,
     aliases: [...aliases],
+    ...(pricePerMillionTokens !== undefined && { pricePerMillionTokens }),
   });
 }

@@ -110,6 +110,7 @@ export class FakeEntry implements ModelEntry {
       shortenable: this.#shortenable,
       source: local ? "hub" : "https://provider.example/v1",
       maxQueueTokens: 1000,
+      pricePerMillionTokens: local ? undefined : 0.1,
     };
     return {
       served,

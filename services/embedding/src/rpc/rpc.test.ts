@@ -191,6 +191,7 @@ describe("models", () => {
       precision: Precision.UNSPECIFIED,
       requestedExecutionProvider: "remote",
       effectiveExecutionProvider: "remote",
+      pricePerMillionTokens: 0.1,
       modelSource: "https://provider.example/v1",
       weightsSha256: "",
     });

@@ -6,15 +6,17 @@ import { requestDigest } from "./request-digest.ts";
 /**
  * Stores a generation once per idempotency key, however often and concurrently it is asked to.
  * @param idempotencyKey empty: every call stores a generation
+ * @param createdAtMicros when it was recorded elsewhere, in microseconds since 1970; undefined: now
  * @throws KindredError already-exists when the key was used to record something else.
  */
 export async function recordGeneration(
   deps: { store: GenerationStore },
   fields: GenerationFields,
   idempotencyKey: string,
+  createdAtMicros?: bigint,
 ): Promise<{ generation: Generation; existing: boolean }> {
   const idempotency = idempotencyKey ? { key: idempotencyKey, digest: requestDigest(fields) } : undefined;
-  const stored = await deps.store.insert(fields, idempotency);
+  const stored = await deps.store.insert(fields, idempotency, createdAtMicros);
   if (stored) return { generation: stored, existing: false };
   const earlier = await deps.store.findByIdempotencyKey(idempotencyKey);
   if (!earlier || !idempotency) {

@@ -153,6 +153,19 @@ describe("RecordGeneration refuses", () => {
     ]);
   });
 
+  test.each([
+    [
+      "in the future",
+      { seconds: BigInt(Math.ceil(Date.now() / 1_000)) + 3_600n, nanos: 0 },
+      "must not be in the future",
+    ],
+    ["of no year", { seconds: -(2n ** 62n), nanos: 0 }, "must be a time of the years 1 to 9999"],
+  ])("a time that is %s", async (_, createdAt, description) => {
+    expect(
+      await violationsOf(client.recordGeneration({ generation: { prompt: "fine" }, createdAt })),
+    ).toEqual([{ field: "created_at", description }]);
+  });
+
   test("several bad fields, all named", async () => {
     const call = client.recordGeneration({ generation: { generationTimeMs: -1, memoryUsageMb: Number.NaN } });
     expect((await violationsOf(call)).map((v) => v.field)).toEqual([

@@ -1,12 +1,15 @@
 import type { RecordGenerationRequest } from "@kindred/contracts/generation-tracking/v1";
 import { invalidFields } from "@kindred/errors";
-import { startChecks } from "@kindred/rpc";
+import { startChecks, type FieldChecks } from "@kindred/rpc";
 import type { GenerationStore } from "../domain/generation-store.ts";
 import { recordGeneration } from "../domain/record-generation.ts";
 import { readGenerationFields } from "./generation-fields.ts";
+import { isValidTimestamp, microsOf } from "./timestamps.ts";
 import { toGenerationMessage } from "./messages.ts";
 
 const MAX_KEY_CHARACTERS = 200;
+/** Clocks of two machines differ. */
+const TOLERATED_AHEAD_MICROS = 60_000_000n;
 
 export function recordGenerationRpc(deps: { store: GenerationStore }) {
   return async (request: RecordGenerationRequest) => {
@@ -16,8 +19,26 @@ export function recordGenerationRpc(deps: { store: GenerationStore }) {
       throw invalidFields([{ field: "generation", description: "is required" }, ...checks.violations]);
     }
     const fields = readGenerationFields(request.generation, "generation", checks);
+    const createdAtMicros = readCreatedAt(request, checks);
     checks.throwIfAny();
-    const { generation, existing } = await recordGeneration(deps, fields, request.idempotencyKey);
+    const { generation, existing } = await recordGeneration(
+      deps,
+      fields,
+      request.idempotencyKey,
+      createdAtMicros,
+    );
     return { generation: toGenerationMessage(generation), existing };
   };
+}
+
+function readCreatedAt({ createdAt }: RecordGenerationRequest, checks: FieldChecks): bigint | undefined {
+  if (!createdAt) return undefined;
+  if (!isValidTimestamp(createdAt)) {
+    checks.add("created_at", "must be a time of the years 1 to 9999");
+    return undefined;
+  }
+  const micros = microsOf(createdAt);
+  if (micros > BigInt(Date.now()) * 1_000n + TOLERATED_AHEAD_MICROS)
+    checks.add("created_at", "must not be in the future");
+  return micros;
 }

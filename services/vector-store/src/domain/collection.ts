@@ -34,6 +34,8 @@ export interface IndexPolicy {
   maintenance: "manual" | "automatic";
   /** Undefined: as the service is configured. */
   minRows: number | undefined;
+  /** Of the index in PostgreSQL; undefined: by the store's rule. */
+  indexName: string | undefined;
 }
 
 /** A collection of vectors, and where they are. */

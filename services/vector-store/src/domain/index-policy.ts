@@ -1,6 +1,7 @@
 import type { FieldViolation } from "@kindred/errors";
 import type { Collection, IndexPolicy } from "./collection.ts";
 import { quantizationProblem, widthProblem } from "./indexes/index-limits.ts";
+import { indexNameProblem } from "./indexes/index-names.ts";
 
 // pgvector's limits (hnsw.h, ivfflat.h).
 const MIN_M = 2;
@@ -16,10 +17,12 @@ export const AUTO_POLICY: IndexPolicy = {
   quantization: undefined,
   maintenance: "automatic",
   minRows: undefined,
+  indexName: undefined,
 };
 
 /** What is wrong with a policy, by the members' names in the contract. */
-export function policyProblems({ kind, m, efConstruction, lists, minRows }: IndexPolicy): FieldViolation[] {
+export function policyProblems(policy: IndexPolicy): FieldViolation[] {
+  const { kind, m, efConstruction, lists, minRows, indexName } = policy;
   const problems: FieldViolation[] = [];
   if (kind === "diskann") {
     for (const [field, value] of Object.entries({ m, ef_construction: efConstruction, lists })) {
@@ -42,6 +45,8 @@ export function policyProblems({ kind, m, efConstruction, lists, minRows }: Inde
     problems.push({ field: "lists", description: range(`1 to ${MAX_LISTS}`, lists) });
   if (minRows !== undefined && minRows < 0)
     problems.push({ field: "min_rows", description: `must be 0 or more; is ${minRows}` });
+  const badName = indexName === undefined ? undefined : indexNameProblem(indexName);
+  if (badName !== undefined) problems.push({ field: "index_name", description: badName });
   return problems;
 }
 

@@ -4,6 +4,7 @@ import type { Filter, FieldPath } from "./filter.ts";
 import type { Image, JsonObject } from "./image.ts";
 import type { Quantization } from "./indexes/index-spec.ts";
 import type { GroupValue, Item, ItemRow, Projection } from "./item.ts";
+import type { KeyType } from "./layout.ts";
 import type { PackedVector } from "./packed-vector.ts";
 import type { CallLimits } from "./ports.ts";
 import type { RecallCurve } from "./recall/recall.ts";
@@ -33,6 +34,13 @@ export interface TableReference {
   documentColumn: string;
 }
 
+/** A table that is made where it is not there: a key, a vector, and when the row was made. */
+export interface NewTable {
+  dimensions: number;
+  elementType: Collection["elementType"];
+  keyType: KeyType;
+}
+
 export interface NewRegistration extends Omit<
   NewCollection,
   "dimensions" | "elementType" | "metric" | "hashPartitions"
@@ -40,6 +48,8 @@ export interface NewRegistration extends Omit<
   /** Undefined: cosine, or Hamming for bits. */
   metric: Metric | undefined;
   table: TableReference;
+  /** Undefined: the table has to be there. Otherwise `table` names its key and vectors, and no document. */
+  newTable: NewTable | undefined;
 }
 
 export interface CollectionChanges {
@@ -72,7 +82,10 @@ export interface CollectionRepository {
   list(): Promise<Collection[]>;
   /** @throws KindredError already-exists */
   create(collection: NewCollection, limits: CallLimits): Promise<Collection>;
-  /** @throws KindredError already-exists; failed-precondition when the table cannot serve. */
+  /**
+   * With a new table, both or neither are made.
+   * @throws KindredError already-exists; failed-precondition when the table cannot serve, or is not as it would have been made.
+   */
   register(registration: NewRegistration, limits: CallLimits): Promise<Collection>;
   update(name: string, changes: CollectionChanges, limits: CallLimits): Promise<Collection>;
   /** How many vectors went with it. @throws KindredError not-found; failed-precondition for the images catalogue */
@@ -84,6 +97,9 @@ export interface CollectionRepository {
 
 export type ConflictPolicy = "error" | "skip" | "replace";
 
+/** How rows are sent to the database: "auto" is COPY for many where the server can, else INSERT of many rows a statement. */
+export type WriteMethod = "auto" | "copy" | "insert";
+
 /** One transaction's worth of items. */
 export interface PreparedItems {
   collection: Collection;
@@ -92,6 +108,7 @@ export interface PreparedItems {
   /** The space of all vectors; undefined when nobody names it. */
   space: EmbeddingSpace | undefined;
   onConflict: ConflictPolicy;
+  writeMethod: WriteMethod;
 }
 
 export interface StoredItems {
@@ -106,7 +123,7 @@ export interface ItemStore {
   /**
    * Stores items, whole or not at all. The first ones pin a collection's space.
    * @throws KindredError already-exists that names the key; failed-precondition for another space than the pinned one,
-   *   and for a table that needs more than a key and a vector.
+   *   for a table that needs more than a key and a vector, and for COPY where the server cannot.
    */
   store(items: PreparedItems, limits: CallLimits): Promise<StoredItems>;
   /** Which of the keys are there. */
@@ -151,6 +168,8 @@ export interface ItemStore {
     },
     limits: CallLimits,
   ): AsyncIterable<Item[]>;
+  /** Gathers the planner's statistics, whose ever the table is: whoever asks waits for locks and for the end. */
+  analyze(collection: Collection, limits: CallLimits): Promise<void>;
   /** Brings the planner's statistics up to date after many rows were added. Never rejects. */
   refreshStatistics(collection: Collection): Promise<void>;
 }

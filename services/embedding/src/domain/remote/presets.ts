@@ -23,6 +23,8 @@ export interface RemoteModelSpec {
   /** The account's limits; undefined where they are not known: then the provider's 429s tell. */
   readonly requestsPerMinute: number | undefined;
   readonly tokensPerMinute: number | undefined;
+  /** US dollars; undefined where nobody has said it. Prices change: no preset has one. */
+  readonly pricePerMillionTokens: number | undefined;
   /** Most requests at once. */
   readonly maxConcurrency: number;
   /** How vectors travel: base64 takes a third of the bytes. */
@@ -58,6 +60,7 @@ export function completeRemoteSpec(spec: PartialRemoteSpec): RemoteModelSpec {
     maxTokens: spec.maxTokens ?? 8192,
     requestsPerMinute: spec.requestsPerMinute,
     tokensPerMinute: spec.tokensPerMinute,
+    pricePerMillionTokens: spec.pricePerMillionTokens,
     maxConcurrency: spec.maxConcurrency ?? 8,
     encoding: spec.encoding ?? "base64",
     normalize: spec.normalize ?? true,

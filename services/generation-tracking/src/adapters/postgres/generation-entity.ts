@@ -42,7 +42,7 @@ export const GenerationEntity = new EntitySchema<GenerationRow>({
     retrievedExamples: { name: "retrieved_examples", type: "jsonb", nullable: true },
     status: { type: "varchar", length: 20 },
     errorMessage: { name: "error_message", type: "text", nullable: true },
-    createdAt: { name: "created_at", type: "timestamptz", select: false, insert: false, update: false },
+    createdAt: { name: "created_at", type: "timestamptz", select: false, update: false },
     createdAtMicros: {
       type: "bigint",
       virtualProperty: true,

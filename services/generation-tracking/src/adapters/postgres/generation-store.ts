@@ -16,7 +16,8 @@ import { toGeneration, toRow } from "./generation-rows.ts";
 export function generationStore(dataSource: DataSource): GenerationStore {
   const repository = dataSource.getRepository(GenerationEntity);
   return {
-    insert: (fields, idempotency) => translated(() => insert(repository, fields, idempotency)),
+    insert: (fields, idempotency, createdAtMicros) =>
+      translated(() => insert(repository, fields, idempotency, createdAtMicros)),
     findByIdempotencyKey: (key) => translated(() => findByIdempotencyKey(repository, key)),
     find: (id) =>
       translated(async () => {
@@ -40,6 +41,7 @@ async function insert(
   repository: Repository<GenerationRow>,
   fields: GenerationFields,
   idempotency: IdempotencyKey | undefined,
+  createdAtMicros: bigint | undefined,
 ): Promise<Generation | undefined> {
   const result = await repository
     .createQueryBuilder()
@@ -48,6 +50,10 @@ async function insert(
       ...toRow(fields),
       idempotencyKey: idempotency?.key ?? null,
       requestDigest: idempotency ? Buffer.from(idempotency.digest) : null,
+      // A Date would lose the microseconds. Left out, the column has its default.
+      ...(createdAtMicros !== undefined && {
+        createdAt: () => exactInstant(createdAtMicros),
+      }),
     })
     // A concurrent call with the same key waits here for the other's commit, and then inserts nothing.
     .orIgnore()
@@ -107,6 +113,12 @@ function addConditions(builder: SelectQueryBuilder<GenerationRow>, filter: Gener
       createdBefore: String(createdBeforeMicros),
     });
   }
+}
+
+/** Of whole seconds and the rest: PostgreSQL multiplies intervals in double precision, which does not hold all microseconds. */
+function exactInstant(micros: bigint): string {
+  const rest = micros % 1_000_000n;
+  return `TIMESTAMPTZ 'epoch' + ${(micros - rest) / 1_000_000n} * INTERVAL '1 second' + ${rest} * INTERVAL '1 microsecond'`;
 }
 
 /** The instant of a parameter in microseconds since 1970. */

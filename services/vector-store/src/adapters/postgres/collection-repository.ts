@@ -18,7 +18,8 @@ import { policyValues, rowLayout, toCollection } from "./collection-rows.ts";
 import { readStatistics } from "./collection-statistics.ts";
 import { createTables, dropTables } from "./collection-tables.ts";
 import { CollectionEntity, type CollectionRow } from "./entities.ts";
-import { inspectTable } from "./register-table.ts";
+import { ensureTable, requireAsMade } from "./make-table.ts";
+import { inspectTable, type ServingTable } from "./register-table.ts";
 import { addSpace, readSpace } from "./space-pin.ts";
 import { tableColumns } from "./table-columns.ts";
 import { tableSql } from "./sql.ts";
@@ -105,9 +106,10 @@ export function collectionRepository(
       }),
 
     register: (registration, limits) =>
-      changing(registration.name, () =>
-        db.transaction((client) => register(db, client, registration), limits),
-      ),
+      changing(registration.name, async () => {
+        if (registration.newTable) await noticeVector(db);
+        await db.transaction((client) => register(db, client, registration), limits);
+      }),
 
     async update(name, changes, limits) {
       // Now, because in a transaction it would wait for another connection, which may wait for the transaction.
@@ -124,7 +126,7 @@ export function collectionRepository(
           await client.query(
             `UPDATE collections SET metric = $2, recall_target = $3, index_kind = $4, index_m = $5,
                index_ef_construction = $6, index_lists = $7, index_quantization = $8, index_maintenance = $9,
-               index_min_rows = $10, space_id = $11 WHERE name = $1`,
+               index_min_rows = $10, index_name = $11, space_id = $12 WHERE name = $1`,
             [name, ...policyValues(changed), changed.space?.id ?? null],
           );
         }, limits),
@@ -199,8 +201,8 @@ async function create(db: Database, client: PoolClient, collection: NewCollectio
   const { rows } = await client.query<{ id: number }>(
     `INSERT INTO collections (kind, name, dimensions, element_type, space_id, text_search_config,
        metric, recall_target, index_kind, index_m, index_ef_construction, index_lists, index_quantization,
-       index_maintenance, index_min_rows, hash_partitions)
-     VALUES ('managed', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id`,
+       index_maintenance, index_min_rows, index_name, hash_partitions)
+     VALUES ('managed', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING id`,
     [
       collection.name,
       collection.dimensions,
@@ -217,7 +219,7 @@ async function create(db: Database, client: PoolClient, collection: NewCollectio
 }
 
 async function register(db: Database, client: PoolClient, registration: NewRegistration): Promise<void> {
-  const found = await inspectTable(client, registration.table, db.schema);
+  const found = await registrable(db, client, registration);
   const { elementType, dimensions } = found.vector;
   const metric = registration.metric ?? (elementType === "bit" ? "hamming" : "cosine");
   requireMetric(found.vector, metric, "metric");
@@ -231,8 +233,8 @@ async function register(db: Database, client: PoolClient, registration: NewRegis
     `INSERT INTO collections (kind, name, dimensions, element_type, space_id, text_search_config, table_schema, table_name,
        key_column, key_type, vector_column, document_column,
        metric, recall_target, index_kind, index_m, index_ef_construction, index_lists, index_quantization,
-       index_maintenance, index_min_rows)
-     VALUES ('registered', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+       index_maintenance, index_min_rows, index_name)
+     VALUES ('registered', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
     [
       registration.name,
       dimensions,
@@ -248,6 +250,22 @@ async function register(db: Database, client: PoolClient, registration: NewRegis
       ...policyValues({ ...registration, metric }),
     ],
   );
+}
+
+/** The table as it is, or as it was made. */
+async function registrable(
+  db: Database,
+  client: PoolClient,
+  { table, newTable }: NewRegistration,
+): Promise<ServingTable> {
+  if (!newTable) return await inspectTable(client, table, db.schema);
+  const made = await ensureTable(client, table, newTable, {
+    ownSchema: db.schema,
+    vectorSchema: db.capabilities.vector?.schema,
+  });
+  const found = await inspectTable(client, made, db.schema);
+  requireAsMade(found, newTable);
+  return found;
 }
 
 /** As PostgreSQL writes the name of the text search configuration. */

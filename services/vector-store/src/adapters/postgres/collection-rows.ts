@@ -81,6 +81,7 @@ function toPolicy(row: CollectionRow): IndexPolicy {
     quantization: row.indexQuantization ?? undefined,
     maintenance: row.indexMaintenance,
     minRows: row.indexMinRows === null ? undefined : Number(row.indexMinRows),
+    indexName: row.indexName ?? undefined,
   };
 }
 
@@ -90,7 +91,7 @@ export function policyValues({
   recallTarget,
   indexPolicy,
 }: Pick<Collection, "metric" | "recallTarget" | "indexPolicy">): unknown[] {
-  const { kind, m, efConstruction, lists, quantization, maintenance, minRows } = indexPolicy;
+  const { kind, m, efConstruction, lists, quantization, maintenance, minRows, indexName } = indexPolicy;
   return [
     metric.replace("-", "_"),
     recallTarget,
@@ -101,5 +102,6 @@ export function policyValues({
     quantization ?? null,
     maintenance,
     minRows ?? null,
+    indexName ?? null,
   ];
 }

@@ -64,7 +64,10 @@ export async function createVectorsTable(
     await client.query(partitions.join(";\n"));
   }
   // Statistics of vectors serve no plan, and gathering them is slow. Both settings go on to the partitions that are there.
-  const plain = isPlain(shape) ? "ALTER COLUMN embedding SET STORAGE PLAIN, " : "";
+  const plain =
+    shape.layout.vector.storage !== "json" && isPlain(shape)
+      ? "ALTER COLUMN embedding SET STORAGE PLAIN, "
+      : "";
   await client.query(`ALTER TABLE ${tableSql(vectors)} ${plain}ALTER COLUMN embedding SET STATISTICS 0`);
 }
 
@@ -114,16 +117,30 @@ function columnType({ layout, dimensions }: ColumnShape, vectorSchema: string | 
     case "json":
       return "JSONB";
     case "bit":
-      return `BIT(${dimensions})`;
     case "vector":
     case "halfvec":
-      if (vectorSchema === undefined) throw new KindredError("internal", `there is no type ${storage}`);
-      return `${escapeIdentifier(vectorSchema)}.${storage}(${dimensions})`;
+      return vectorTypeSql({ elementType: storage, dimensions }, vectorSchema);
   }
 }
 
-/** JSON is longer than the vector, and compressed. */
-function isPlain(shape: ColumnShape): boolean {
-  const bytes = shape.elementType === "halfvec" ? 2 * shape.dimensions : vectorBytes(shape);
-  return shape.layout.vector.storage !== "json" && bytes <= MAX_PLAIN_BYTES;
+type VectorShape = Pick<Collection, "dimensions" | "elementType">;
+
+/** The type of a column of vectors. */
+export function vectorTypeSql(
+  { elementType, dimensions }: VectorShape,
+  vectorSchema: string | undefined,
+): string {
+  if (elementType === "bit") return `BIT(${dimensions})`;
+  if (vectorSchema === undefined) throw new KindredError("internal", `there is no type ${elementType}`);
+  return `${escapeIdentifier(vectorSchema)}.${elementType}(${dimensions})`;
+}
+
+/** Whether vectors stay in their rows; JSON is longer than the vector, and compressed. */
+function isPlain(shape: VectorShape): boolean {
+  return storedBytes(shape) <= MAX_PLAIN_BYTES;
+}
+
+/** Bytes of a vector in its row, without its header. */
+export function storedBytes(shape: VectorShape): number {
+  return shape.elementType === "halfvec" ? 2 * shape.dimensions : vectorBytes(shape);
 }

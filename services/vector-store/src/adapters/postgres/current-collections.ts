@@ -94,6 +94,7 @@ export function itemsOfCurrent(items: ItemStore, on: OnCollection): ItemStore {
     get: (collection, ...rest) => on(collection, () => items.get(collection, ...rest)),
     remove: (collection, ...rest) => on(collection, () => items.remove(collection, ...rest)),
     list: (collection, ...rest) => on(collection, () => items.list(collection, ...rest)),
+    analyze: (collection, limits) => on(collection, () => items.analyze(collection, limits)),
     async *export(collection, ...rest) {
       const batches = items.export(collection, ...rest)[Symbol.asyncIterator]();
       try {

@@ -116,6 +116,7 @@ export interface CollectionRow {
   indexMaintenance: IndexPolicy["maintenance"];
   /** As PostgreSQL writes it. */
   indexMinRows: string | null;
+  indexName: string | null;
   hashPartitions: number | null;
   /** Part of the name of a managed collection's vectors' table, but for the first one. */
   vectorsGeneration: number;
@@ -149,6 +150,7 @@ export const CollectionEntity = new EntitySchema<CollectionRow>({
     indexQuantization: { name: "index_quantization", type: "text", nullable: true },
     indexMaintenance: { name: "index_maintenance", type: "text" },
     indexMinRows: { name: "index_min_rows", type: "bigint", nullable: true },
+    indexName: { name: "index_name", type: "text", nullable: true },
     hashPartitions: { name: "hash_partitions", type: "integer", nullable: true },
     vectorsGeneration: { name: "vectors_generation", type: "integer" },
     reembeddingSpaceId: { name: "reembedding_space_id", type: "text", nullable: true },

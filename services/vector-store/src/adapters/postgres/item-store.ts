@@ -1,5 +1,6 @@
 import type { Database } from "@kindred/postgres";
 import type { ItemStore } from "../../domain/item-ports.ts";
+import type { Layout } from "../../domain/layout.ts";
 import { pagedItems, snapshotItems } from "./export-items.ts";
 import { knownKeys } from "./item-keys.ts";
 import { getStatement, listStatement, toItem, type ItemColumns } from "./read-items.ts";
@@ -52,13 +53,18 @@ export function itemStore(db: Database): ItemStore {
       ? (...args) => snapshotItems(db, ...args)
       : (...args) => pagedItems(db, ...args),
 
+    analyze: ({ layout }, limits) =>
+      db.transaction((client) => client.query(`ANALYZE ${tablesOf(layout)}`).then(() => undefined), {
+        ...limits,
+        timeoutMs: limits.timeoutMs ?? WRITE_TIMEOUT_MS,
+      }),
+
     async refreshStatistics({ name, kind, layout }) {
       // A user's table is the user's to look after.
       if (kind === "registered") return;
-      const tables = [layout.vectors, ...(layout.items ? [layout.items.table] : [])].map(tableSql);
       try {
         // An index that is being built holds the lock for long.
-        await db.query(`ANALYZE (SKIP_LOCKED) ${tables.join(", ")}`);
+        await db.query(`ANALYZE (SKIP_LOCKED) ${tablesOf(layout)}`);
       } catch (error) {
         db.logger.warn(
           { err: error, collection: name },
@@ -67,4 +73,8 @@ export function itemStore(db: Database): ItemStore {
       }
     },
   };
+}
+
+function tablesOf({ vectors, items }: Layout): string {
+  return [vectors, ...(items ? [items.table] : [])].map(tableSql).join(", ");
 }

@@ -3,6 +3,7 @@ import { Collections1763769600000 } from "../../../migrations/1763769600000-coll
 import { NoteVectorChanges1764288100000 } from "../../../migrations/1764288100000-note-vector-changes.ts";
 import { OperationsAndRecall1764633600000 } from "../../../migrations/1764633600000-operations-and-recall.ts";
 import { Reembedding1764633700000 } from "../../../migrations/1764633700000-reembedding.ts";
+import { IndexName1764720000000 } from "../../../migrations/1764720000000-index-name.ts";
 
 /** The PostgreSQL schema that this service owns. */
 export const DATABASE_SCHEMA = "vector_store";
@@ -14,4 +15,5 @@ export const migrations = [
   NoteVectorChanges1764288100000,
   OperationsAndRecall1764633600000,
   Reembedding1764633700000,
+  IndexName1764720000000,
 ];

@@ -3,6 +3,7 @@ import { escapeIdentifier, type PoolClient } from "pg";
 import type { ElementType } from "../../domain/collection.ts";
 import type { TableReference } from "../../domain/item-ports.ts";
 import type { KeyType, TableName } from "../../domain/layout.ts";
+import { isStoreTable } from "./store-tables.ts";
 import { tableColumns, type TableColumn } from "./table-columns.ts";
 import { tableSql } from "./sql.ts";
 
@@ -12,9 +13,11 @@ export interface ServingTable {
   key: { column: string; type: KeyType };
   vector: { column: string; elementType: ElementType; dimensions: number };
   documentColumn: string | undefined;
+  /** All of them, in their order. */
+  columns: readonly TableColumn[];
 }
 
-interface Relation extends TableName {
+export interface Relation extends TableName {
   /** pg_class.relkind */
   kind: string;
   readable: boolean;
@@ -58,7 +61,7 @@ const VECTOR_TYPES = "vector, halfvec or bit";
 /**
  * Looks whether a table can serve, and finds out what the reference leaves open. Only the catalogue is read, and a materialized
  * view's key.
- * @param ownSchema the store's, whose tables are nobody else's
+ * @param ownSchema the store's, where tables of users' may be beside its own
  * @throws KindredError failed-precondition that names all that is in the way, and what to do about it.
  */
 export async function inspectTable(
@@ -67,8 +70,9 @@ export async function inspectTable(
   ownSchema: string,
 ): Promise<ServingTable> {
   const relation = await findRelation(client, reference);
+  if (!relation) throw await noTable(client, reference);
   const name = tableSql(relation);
-  if (relation.schema === ownSchema) {
+  if (isStoreTable(relation, ownSchema)) {
     throw refused(name, "is the store's own; name the schema of yours");
   }
   const isNone = NOT_TABLES[relation.kind];
@@ -90,6 +94,7 @@ export async function inspectTable(
     key: key as ServingTable["key"],
     vector: vector as ServingTable["vector"],
     documentColumn,
+    columns,
   };
 }
 
@@ -106,19 +111,26 @@ function refused(name: string, problem: string): KindredError {
   return new KindredError("failed-precondition", `${name} cannot be registered: it ${problem}`);
 }
 
-async function findRelation(client: PoolClient, { schema, table }: TableReference): Promise<Relation> {
+/** Undefined where there is none of that name. */
+export async function findRelation(
+  client: PoolClient,
+  { schema, table }: Pick<TableReference, "schema" | "table">,
+): Promise<Relation | undefined> {
   const { rows } =
     schema === ""
       ? await client.query<Relation>(`${RELATION} WHERE c.oid = to_regclass(quote_ident($1))`, [table])
       : await client.query<Relation>(`${RELATION} WHERE n.nspname = $1 AND c.relname = $2`, [schema, table]);
-  if (rows[0]) return rows[0];
+  return rows[0];
+}
+
+async function noTable(client: PoolClient, { schema, table }: TableReference): Promise<KindredError> {
   if (schema !== "") {
-    throw new KindredError("failed-precondition", `there is no table ${tableSql({ schema, name: table })}`);
+    return new KindredError("failed-precondition", `there is no table ${tableSql({ schema, name: table })}`);
   }
   const path = await client.query<{ schemas: string }>(
     "SELECT array_to_string(current_schemas(false), ', ') AS schemas",
   );
-  throw new KindredError(
+  return new KindredError(
     "failed-precondition",
     `there is no table ${JSON.stringify(table)} in the schemas ${path.rows[0]?.schemas}: name its schema if it is in another one`,
   );

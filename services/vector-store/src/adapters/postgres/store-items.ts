@@ -37,7 +37,7 @@ export async function storeItems(
       return await write(client);
     }, limits);
   try {
-    if (isCopied(db.capabilities, { count: items.rows.length })) {
+    if (isCopied(db.capabilities, { count: items.rows.length }, items.writeMethod)) {
       const stored = await unlessTaken(() => inTransaction((client) => copyNew(client, db, writing)));
       if (stored) return stored;
     }
@@ -48,19 +48,20 @@ export async function storeItems(
 }
 
 /** The items in the order in which they are written. */
-interface Writing extends Pick<PreparedItems, "collection" | "onConflict"> {
+interface Writing extends Pick<PreparedItems, "collection" | "onConflict" | "writeMethod"> {
   rows: readonly ItemRow[];
   /** Position of each row as it came. */
   positions: readonly number[];
 }
 
-function toWriting({ collection, rows, onConflict }: PreparedItems): Writing {
+function toWriting({ collection, rows, onConflict, writeMethod }: PreparedItems): Writing {
   const compare = compareKeys(collection.layout.key.type);
   const keyAt = (position: number): string => (rows[position] as ItemRow).key;
   const positions = [...rows.keys()].toSorted((a, b) => compare(keyAt(a), keyAt(b)));
   return {
     collection,
     onConflict,
+    writeMethod,
     rows: positions.map((position) => rows[position] as ItemRow),
     positions,
   };
@@ -141,10 +142,13 @@ function itemColumns(rows: readonly ItemRow[]): BinaryRows["columns"] {
 
 async function insertFromSource(client: PoolClient, db: Database, writing: Writing): Promise<StoredItems> {
   const { collection, onConflict, rows, positions } = writing;
-  const source = await rowSource(client, db.capabilities, {
-    count: rows.length,
-    columns: [...vectorColumns(collection, rows), ...(collection.layout.items ? itemColumns(rows) : [])],
-  });
+  const columns = [...vectorColumns(collection, rows), ...(collection.layout.items ? itemColumns(rows) : [])];
+  const source = await rowSource(
+    client,
+    db.capabilities,
+    { count: rows.length, columns },
+    writing.writeMethod,
+  );
   const returned = await insertVectors(client, writing, source);
   const stored = new Set(returned.map(({ key }) => key));
   const skipped = positions.filter((_, i) => !stored.has((rows[i] as ItemRow).key));

@@ -9,6 +9,10 @@ export interface TableColumn {
   /** For people, e.g. "character varying(20)". */
   type: string;
   notNull: boolean;
+  /** Whether the database has a value for it where an INSERT has none: a default, an identity, an expression. */
+  hasDefault: boolean;
+  /** Whether nobody else can give it one. */
+  generated: boolean;
   field: FieldType;
   /** Undefined for what cannot tell rows apart. */
   keyType: KeyType | undefined;
@@ -25,6 +29,8 @@ interface ColumnRow {
   position: number;
   type: string;
   notNull: boolean;
+  hasDefault: boolean;
+  generated: boolean;
   /** pg_type's name of a type that PostgreSQL or pgvector brings; null for all others. */
   known: string | null;
   modifier: number;
@@ -34,6 +40,7 @@ interface ColumnRow {
 const COLUMNS = `
   SELECT n.nspname AS schema, c.relname AS table, a.attname AS name, a.attnum AS position,
          format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS "notNull",
+         a.atthasdef OR a.attidentity <> '' AS "hasDefault", a.attidentity = 'a' OR a.attgenerated <> '' AS generated,
          CASE WHEN b.typnamespace = 'pg_catalog'::regnamespace
                 OR (b.typname IN ('vector', 'halfvec')
                     AND b.typnamespace = (SELECT extnamespace FROM pg_extension WHERE extname = 'vector'))

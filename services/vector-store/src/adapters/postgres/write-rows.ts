@@ -1,6 +1,8 @@
 import type { ServerCapabilities } from "@kindred/postgres";
+import { KindredError } from "@kindred/errors";
 import { escapeIdentifier, type PoolClient } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
+import type { WriteMethod } from "../../domain/item-ports.ts";
 import { binaryArray, copyChunks, type BinaryRows } from "./binary-rows.ts";
 
 // The one way in which vectors come into tables, those of images and of collections alike.
@@ -10,9 +12,24 @@ type CopyCapability = Pick<ServerCapabilities, "copy">;
 /** Fewer are written faster by one statement with its parameters. */
 const WORTH_COPYING = 256;
 
-/** Whether rows come by COPY. */
-export function isCopied({ copy }: CopyCapability, { count }: Pick<BinaryRows, "count">): boolean {
-  return copy && count >= WORTH_COPYING;
+/** Whether rows come by COPY. @throws KindredError failed-precondition where they should, and the server cannot */
+export function isCopied(
+  { copy }: CopyCapability,
+  { count }: Pick<BinaryRows, "count">,
+  method: WriteMethod = "auto",
+): boolean {
+  switch (method) {
+    case "auto":
+      return copy && count >= WORTH_COPYING;
+    case "insert":
+      return false;
+    case "copy":
+      if (copy) return true;
+      throw new KindredError(
+        "failed-precondition",
+        "this database takes no COPY (PGlite): write with WRITE_METHOD_INSERT, or leave write_method to the store",
+      );
+  }
 }
 
 /**
@@ -62,8 +79,9 @@ export async function rowSource(
   client: PoolClient,
   capabilities: CopyCapability,
   rows: BinaryRows,
+  method: WriteMethod = "auto",
 ): Promise<RowSource> {
-  if (isCopied(capabilities, rows)) {
+  if (isCopied(capabilities, rows, method)) {
     const columns = rows.columns.map(({ name, type }) => `${escapeIdentifier(name)} ${type.name}`);
     await client.query(`CREATE TEMPORARY TABLE ${STAGED} (${columns.join(", ")}) ON COMMIT DROP`);
     await copyRows(client, `pg_temp.${STAGED}`, rows);

@@ -4,7 +4,8 @@ import type { JsonObject } from "../image.ts";
 import type { CollectionRepository, ItemSearch } from "../item-ports.ts";
 import type { OperationContext, OperationHandler } from "../operations/operation.ts";
 import { forecastFromJson, forecastToJson, readBuildRequest, type BuildRequest } from "./build-spec.ts";
-import { buildingName, freeName, indexName, retiredName } from "./index-names.ts";
+import { chooseIndexName } from "./choose-name.ts";
+import { buildingName, retiredName } from "./index-names.ts";
 import type { IndexBuilding, IndexForecast, IndexPlanner, RecallTuner, StepContext } from "./index-ports.ts";
 import type { IndexUpkeep, KnownIndex } from "./index-upkeep.ts";
 import { phasesOf } from "./operation-steps.ts";
@@ -73,7 +74,7 @@ async function plan(
   deps: IndexOperationDeps,
   context: OperationContext,
   collection: Collection,
-  { wish }: BuildRequest,
+  { wish, indexName }: BuildRequest,
 ): Promise<Checkpoint> {
   const { signal } = context;
   phasesOf(context, PHASES)("plan");
@@ -93,8 +94,9 @@ async function plan(
   }
   for (const { name, message, outcome } of checks)
     if (outcome === "warning") context.note(`${name}: ${message}`);
+  noteFewerLists(context, forecast, wish.lists ?? collection.indexPolicy.lists);
   const state: Checkpoint = {
-    index_name: await ownName(deps, collection, forecast, context),
+    index_name: await chooseIndexName(deps.indexes, collection, forecast.spec, indexName, { signal }),
     forecast,
     built: undefined,
     swapped: false,
@@ -104,23 +106,16 @@ async function plan(
   return state;
 }
 
-/** The name by its rule, or the next one that no user's index has. */
-async function ownName(
-  { indexes }: IndexOperationDeps,
-  collection: Collection,
+/** Whoever has named a number of lists is told where there are fewer. */
+function noteFewerLists(
+  { note }: OperationContext,
   { spec }: IndexForecast,
-  { signal }: OperationContext,
-): Promise<string> {
-  const own = new Set(
-    (await indexes.list(collection, { signal })).filter(({ owned }) => owned).map(({ name }) => name),
+  asked: number | undefined,
+): void {
+  if (spec.method !== "ivfflat" || asked === undefined || spec.lists >= asked) return;
+  note(
+    `${spec.lists} lists and not ${asked}: k-means of more takes more memory than a build may have (INDEX_BUILD_MEMORY)`,
   );
-  const name = indexName(collection.layout, spec, collection.elementType);
-  const taken = new Set<string>();
-  for (;;) {
-    const candidate = freeName(name, (tried) => taken.has(tried));
-    if (own.has(candidate) || !(await indexes.isTaken(collection, candidate, { signal }))) return candidate;
-    taken.add(candidate);
-  }
 }
 
 async function build(work: Build): Promise<JsonObject> {

@@ -8,6 +8,8 @@ import type { BuildParameters, IndexMethod, IndexSpec, IndexWish, Quantization }
 /** What an operation of kind "index-build" was asked for. */
 export interface BuildRequest {
   wish: IndexWish;
+  /** What it shall be called; undefined: as the policy says, or by the rule. */
+  indexName: string | undefined;
   /** Keep it though it misses the recall target. */
   keepOnMiss: boolean;
   /** Leave other indexes of the store's where they are. */
@@ -20,9 +22,11 @@ export interface BuildRequest {
 export const DEFAULT_TUNING_MS = 5 * 60_000;
 
 /** The spec of an operation that builds an index. */
-export function buildOperationSpec({ wish, keepOnMiss, keepOthers, tuningMs }: BuildRequest): JsonObject {
+export function buildOperationSpec(request: BuildRequest): JsonObject {
+  const { wish, indexName, keepOnMiss, keepOthers, tuningMs } = request;
   return {
     ...wishToJson(wish),
+    ...(indexName !== undefined && { index_name: indexName }),
     keep_on_miss: keepOnMiss,
     keep_others: keepOthers,
     ...(tuningMs !== undefined && { tuning_ms: tuningMs }),
@@ -32,6 +36,7 @@ export function buildOperationSpec({ wish, keepOnMiss, keepOthers, tuningMs }: B
 export function readBuildRequest(spec: JsonObject): BuildRequest {
   return {
     wish: wishFromJson(spec),
+    indexName: typeof spec["index_name"] === "string" ? spec["index_name"] : undefined,
     keepOnMiss: spec["keep_on_miss"] === true,
     keepOthers: spec["keep_others"] === true,
     tuningMs: numberOf(spec["tuning_ms"]),

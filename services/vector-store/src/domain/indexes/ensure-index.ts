@@ -59,6 +59,7 @@ export async function ensureIndex(
       collection: COLLECTION,
       spec: buildOperationSpec({
         wish: { ...ANY_INDEX, ...PLAIN, ...withDefaults(wanted) },
+        indexName: undefined,
         keepOnMiss: true,
         keepOthers: true,
         tuningMs: TUNING_MS,

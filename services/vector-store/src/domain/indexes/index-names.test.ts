@@ -6,6 +6,7 @@ import {
   buildingName,
   freeName,
   indexName,
+  indexNameProblem,
   isTemporary,
   ownNames,
   retiredName,
@@ -59,6 +60,31 @@ describe("the name of an index", () => {
       expect(isTemporary(temporary)).toBe(true);
     }
     expect(isTemporary(name ?? "")).toBe(false);
+  });
+
+  test("can be chosen where it fits with its suffixes, and is not taken for one of them", () => {
+    for (const good of ["embeddings_ivfflat_idx", 'My "index"', "_new_", "new", "é".repeat(29)])
+      expect(indexNameProblem(good)).toBeUndefined();
+    for (const [bad, problem] of [
+      ["", "must not be empty"],
+      ["a".repeat(60), "at most 59 bytes"],
+      ["é".repeat(30), "has 60"],
+      ["a\0b", "NUL"],
+      ["a\ud800", "well-formed"],
+      ["a_new", "_new"],
+      ["a_old", "_old"],
+      ["a_ccnew", "_ccnew"],
+      ["a_ccold12", "_ccold12"],
+    ] as const)
+      expect(indexNameProblem(bad)).toContain(problem);
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 70 }), (name) => {
+        fc.pre(indexNameProblem(name) === undefined);
+        expect(Buffer.byteLength(retiredName(name))).toBeLessThanOrEqual(63);
+        expect(baseName(buildingName(name))).toBe(name);
+        expect(isTemporary(name)).toBe(false);
+      }),
+    );
   });
 
   test("makes way for what others have called so", () => {

@@ -57,6 +57,17 @@ export function ownNames(layout: Place, elementType: ElementType): ReadonlySet<s
   );
 }
 
+/** What is wrong with a name that somebody chooses; undefined for one that an index can have. */
+export function indexNameProblem(name: string): string | undefined {
+  if (name === "") return "must not be empty";
+  if (name.includes("\0")) return "must not contain NUL characters";
+  if (!name.isWellFormed()) return "must be well-formed Unicode";
+  const bytes = Buffer.byteLength(name);
+  if (bytes > MAX_BYTES) return `must be at most ${MAX_BYTES} bytes of UTF-8, has ${bytes}`;
+  const suffix = SUFFIX.exec(name)?.[0];
+  return suffix && `must not end in ${suffix}, as indexes do only while one takes the place of another`;
+}
+
 /** What it is called while it is being built. */
 export const buildingName = (name: string): string => `${name}${NEW}`;
 

@@ -179,16 +179,22 @@ function hnswGraphBytes(rows: number, valueSize: number, m: number): number {
   return Math.ceil(rows * (128 + CHUNK_BYTES + aligned(valueSize) + CHUNK_BYTES + arrays) * SPARE);
 }
 
-/** Elkan's k-means keeps a lower bound for every sampled row and list, beside the samples themselves (ivfkmeans.c, ElkanKmeans). */
+/**
+ * Elkan's k-means keeps a lower bound for every sampled row and list, beside the samples themselves (ivfkmeans.c, ElkanKmeans). Room for the samples
+ * is as large as if there were enough rows.
+ */
 function kmeansBytes({ rows, dimensions }: IndexShape, valueSize: number, lists: number): number {
   const samples = kmeansSamples(rows, lists);
-  const vectors = (samples + 2 * lists) * aligned(valueSize) + 4 * lists * dimensions;
+  const vectors = (mostSamples(lists) + 2 * lists) * aligned(valueSize) + 4 * lists * dimensions;
   return Math.ceil(vectors + 4 * samples * (lists + 2) + 4 * lists * (lists + 4));
 }
 
-/** 50 a list, at least 10,000, and never more than there are (ComputeCenters). */
+/** 50 a list, at least 10,000 (ComputeCenters). */
+const mostSamples = (lists: number): number => Math.max(10_000, 50 * lists);
+
+/** Never more than there are. */
 export function kmeansSamples(rows: number, lists: number): number {
-  return Math.max(1, Math.min(rows, Math.max(10_000, 50 * lists)));
+  return Math.max(1, Math.min(rows, mostSamples(lists)));
 }
 
 /** The build keeps nodes in a cache as large as maintenance_work_mem allows; with all of them there it reads nothing twice. */

@@ -8,6 +8,7 @@ import { buildOperationSpec } from "./build-spec.ts";
 import { deadShare, isTuned, LEAST_ROWS, listDrift, staleTuning, wantsRebuildForDead } from "./drift.ts";
 import { readCollectionState, type CollectionStateDeps } from "./index-advisor.ts";
 import { isAutomatic, servingIndexes, type CollectionState } from "./index-advice.ts";
+import { baseName } from "./index-names.ts";
 import { ANY_INDEX, type IndexWish } from "./index-spec.ts";
 import type { IndexUpkeep, KnownIndex } from "./index-upkeep.ts";
 
@@ -162,15 +163,16 @@ function buildTask(state: CollectionState): Task | undefined {
   if (collection.indexPolicy.kind === "none" || table.rows < minRows) return undefined;
   if (servingIndexes(state).length > 0 || indexes.some(({ building }) => building)) return undefined;
   // Indexes of another metric stay: they may serve searches that ask for that.
-  return build(state, ANY_INDEX, { keepOthers: true, why: "there is no index" });
+  return build(state, ANY_INDEX, { indexName: undefined, why: "there is no index" });
 }
 
 function build(
   { collection }: CollectionState,
   wish: IndexWish,
-  { keepOthers, why }: { keepOthers: boolean; why: string },
+  { indexName, why }: { indexName: string | undefined; why: string },
 ): Task {
-  const spec = buildOperationSpec({ wish, keepOnMiss: false, keepOthers, tuningMs: undefined });
+  const request = { wish, indexName, keepOnMiss: false, keepOthers: true, tuningMs: undefined };
+  const spec = buildOperationSpec(request);
   return operation(collection, "index-build", spec, why);
 }
 
@@ -195,7 +197,8 @@ function rebuildTask(state: CollectionState): Task | undefined {
     if (drift && drift.lists !== drift.wanted) {
       const { quantization, metric } = index;
       const wish = { ...ANY_INDEX, method: index.method, quantization, metric, lists: drift.wanted };
-      return build(state, wish, { keepOthers: true, why: `${drift.lists} lists should be ${drift.wanted}` });
+      const why = `${drift.lists} lists should be ${drift.wanted}`;
+      return build(state, wish, { indexName: baseName(index.name), why });
     }
     const why = drift
       ? "there are twice as many rows as when it was built"

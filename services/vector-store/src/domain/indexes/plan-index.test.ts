@@ -113,6 +113,12 @@ describe("what is chosen where nobody says", () => {
       { method: "ivfflat", lists: 100, quantization: "halfvec" },
     ],
     ["the square root above a million", { wish: { method: "ivfflat" }, rows: 4_000_000 }, { lists: 2000 }],
+    ["of twelve million songs", { wish: { method: "ivfflat" }, rows: 12_000_000 }, { lists: 3464 }],
+    [
+      "of what was built with 3,525 lists",
+      { wish: { method: "ivfflat" }, rows: 12_425_000 },
+      { lists: 3525 },
+    ],
     ["an m that is wished for", { wish: { method: "hnsw", m: 48 } }, { m: 48, efConstruction: 200 }],
     [
       "m below half of ef_construction",
@@ -161,8 +167,13 @@ describe("what is chosen where nobody says", () => {
   });
 
   test("as many lists as k-means has memory for", async () => {
-    const { chosen } = await planFor({ wish: { method: "ivfflat" }, rows: 10 ** 9, memoryBytes: 2 ** 28 });
+    const { chosen, reasons } = await planFor({
+      wish: { method: "ivfflat" },
+      rows: 10 ** 9,
+      memoryBytes: 2 ** 28,
+    });
     expect(chosen?.spec).toMatchObject({ method: "ivfflat" });
+    expect(reasons.join()).toContain("k-means of 31623 lists takes more memory than a build may have");
     expect(chosen?.buildMemoryBytes).toBeLessThanOrEqual(2 ** 28);
     expect(chosen?.buildMemoryBytes).toBeGreaterThan(2 ** 27);
   });

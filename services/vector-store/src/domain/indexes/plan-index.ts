@@ -149,7 +149,8 @@ function specOf(planning: Planning, method: IndexMethod): Choice {
   if (wished !== undefined) {
     checkOption(planning, { method, quantization: wished, metric });
     const whose = wish.quantization ? "asked for" : `the policy of ${collection.name}`;
-    return { spec: complete(planning, method, wished), reasons: [`quantization ${wished} is ${whose}`] };
+    const spec = complete(planning, method, wished);
+    return { spec, reasons: [`quantization ${wished} is ${whose}`, ...listReasons(planning, spec)] };
   }
   const quantization = preferredQuantizations(method, collection).find(
     (candidate) => problemsOf(planning, { method, quantization: candidate, metric }).length === 0,
@@ -158,8 +159,8 @@ function specOf(planning: Planning, method: IndexMethod): Choice {
     checkOption(planning, { method, quantization: "none", metric });
     throw new TypeError(`no quantization of ${method}, though one could be had`);
   }
-  const reasons = quantizationReasons(planning, quantization);
-  return { spec: complete(planning, method, quantization), reasons };
+  const spec = complete(planning, method, quantization);
+  return { spec, reasons: [...quantizationReasons(planning, quantization), ...listReasons(planning, spec)] };
 }
 
 function trySpecOf(planning: Planning, method: IndexMethod): Choice | undefined {
@@ -190,6 +191,16 @@ function quantizationReasons({ collection }: Planning, quantization: Quantizatio
     ];
   }
   return [];
+}
+
+/** Where memory permits fewer lists than the policy or the rule wants. */
+function listReasons({ collection, wish, recallTarget, facts }: Planning, spec: IndexSpec): string[] {
+  const { rows } = facts.table;
+  const wanted = wantedParameters(spec.method, wish, collection.indexPolicy, { recallTarget, rows });
+  if (spec.method !== "ivfflat" || wanted.method !== "ivfflat" || spec.lists >= wanted.lists) return [];
+  return [
+    `k-means of ${wanted.lists} lists takes more memory than a build may have (INDEX_BUILD_MEMORY): ${spec.lists} fit`,
+  ];
 }
 
 function complete(planning: Planning, method: IndexMethod, quantization: Quantization): IndexSpec {

@@ -4,7 +4,8 @@ import type { CollectionRepository, ItemSearch } from "../item-ports.ts";
 import type { Operation, OperationStore } from "../operations/operation.ts";
 import type { CallLimits } from "../ports.ts";
 import { buildOperationSpec } from "./build-spec.ts";
-import type { IndexBuilding, IndexPlanner } from "./index-ports.ts";
+import { chooseIndexName } from "./choose-name.ts";
+import type { IndexBuilding, IndexForecast, IndexPlanner } from "./index-ports.ts";
 import type { IndexWish } from "./index-spec.ts";
 import type { IndexUpkeep } from "./index-upkeep.ts";
 import { namedIndex } from "./rebuild-index.ts";
@@ -19,7 +20,7 @@ export interface StartIndexDeps {
 
 /**
  * Begins to build an index.
- * @throws KindredError invalid-argument for what cannot be had; failed-precondition where a preflight finds that it cannot be built; aborted,
+ * @throws KindredError invalid-argument for what cannot be had; already-exists where its name is taken; failed-precondition where a preflight finds that it cannot be built; aborted,
  *   with a retry delay, while another operation of the collection runs
  */
 export async function startIndexBuild(
@@ -27,21 +28,24 @@ export async function startIndexBuild(
   request: {
     collection: string;
     wish: IndexWish;
+    /** Undefined: as the policy says, or by the rule. */
+    indexName: string | undefined;
     keepOnMiss: boolean;
     keepOthers: boolean;
     requestId: string | undefined;
   },
   left: () => CallLimits,
 ): Promise<Operation> {
-  const { wish, keepOnMiss, keepOthers, requestId } = request;
+  const { wish, indexName, keepOnMiss, keepOthers, requestId } = request;
   const collection = await deps.collections.get(request.collection);
   // Who asks for what cannot be had is told now, and not by an operation that fails.
-  await plannedForecast(deps, collection, wish, left);
+  const { spec } = await plannedForecast(deps, collection, wish, left);
+  await chooseIndexName(deps.indexes, collection, spec, indexName, left());
   return await deps.operations.start(
     {
       kind: "index-build",
       collection: collection.name,
-      spec: buildOperationSpec({ wish, keepOnMiss, keepOthers, tuningMs: undefined }),
+      spec: buildOperationSpec({ wish, indexName, keepOnMiss, keepOthers, tuningMs: undefined }),
       automatic: false,
       requestId,
     },
@@ -54,7 +58,7 @@ async function plannedForecast(
   collection: Collection,
   wish: IndexWish,
   left: () => CallLimits,
-): Promise<void> {
+): Promise<IndexForecast> {
   const { recallTarget } = collection;
   const options = { recallTarget, rows: undefined, calibrate: false };
   const { chosen, alternatives, reasons } = await planner.plan(collection, wish, options, left());
@@ -63,7 +67,7 @@ async function plannedForecast(
     throw new KindredError("failed-precondition", `no index can be built: ${reasons.join("; ")}`);
   const checks = await indexes.preflight(collection, forecast, left());
   const failed = checks.filter(({ outcome }) => outcome === "failed");
-  if (failed.length === 0) return;
+  if (failed.length === 0) return forecast;
   const found = failed.map(({ name, message }) => `${name}: ${message}`).join("; ");
   throw new KindredError("failed-precondition", `the index cannot be built: ${found}`);
 }

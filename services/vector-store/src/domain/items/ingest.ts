@@ -7,13 +7,20 @@ import { checkBatch, completeItems, type PreparedItemBatch } from "./prepare-ite
 import { storeBatch, type StoredItemBatch, type StoreItemsDeps } from "./store-items.ts";
 
 export interface IngestDeps extends StoreItemsDeps {
-  items: StoreItemsDeps["items"] & Pick<ItemStore, "refreshStatistics">;
+  items: StoreItemsDeps["items"] & Pick<ItemStore, "analyze" | "refreshStatistics">;
 }
 
 /** One of a stream of batches. */
 export interface NumberedBatch extends ItemBatch {
   /** The caller's number for it. */
   sequence: bigint;
+}
+
+/** What an Ingest reads. */
+export interface IngestSource {
+  batches: AsyncIterable<NumberedBatch>;
+  /** The collection whose statistics are to be gathered in the end; undefined: none. Known when the batches have come to their end. */
+  analyzed(): string | undefined;
 }
 
 export interface NumberedResult extends StoredItemBatch {
@@ -25,11 +32,12 @@ const STATISTICS_WORTH_ROWS = 1000;
 
 /**
  * Stores a stream of batches of one collection, each in one transaction, while the next ones are being checked and embedded, and gives
- * each one's result when it is stored: see inOrder. An error's metadata has the `sequence` of the batch that failed.
+ * each one's result when it is stored: see inOrder. An error's metadata has the `sequence` of the batch that failed; it has none when
+ * all are stored and the statistics could not be gathered.
  */
 export async function* ingestItems(
   deps: IngestDeps,
-  batches: AsyncIterable<NumberedBatch>,
+  { batches, analyzed }: IngestSource,
   limits: CallLimits,
 ): AsyncGenerator<NumberedResult, void> {
   let collectionName: string | undefined;
@@ -56,6 +64,12 @@ export async function* ingestItems(
     for await (const result of inOrder(batches, { prepare, store }, limits)) {
       added += result.inserted;
       yield result;
+    }
+    const name = analyzed();
+    if (name !== undefined) {
+      // Once is enough.
+      added = 0;
+      await deps.items.analyze(await deps.collections.get(name), limits);
     }
   } finally {
     if (collectionName !== undefined && added >= STATISTICS_WORTH_ROWS)

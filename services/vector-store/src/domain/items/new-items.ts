@@ -1,5 +1,5 @@
 import type { JsonObject } from "../image.ts";
-import type { ConflictPolicy } from "../item-ports.ts";
+import type { ConflictPolicy, WriteMethod } from "../item-ports.ts";
 
 /** Items as they come, column by column: row i is keys[i], the i-th vector or text, and so on. */
 export interface NewItems {
@@ -22,6 +22,7 @@ export interface ItemBatch {
   spaceId: string;
   onConflict: ConflictPolicy;
   badRows: BadRowPolicy;
+  writeMethod: WriteMethod;
   /** Paths in the request, for errors. */
   fields: { items: string; spaceId: string };
 }

@@ -78,7 +78,7 @@ export async function completeItems(
   options: PrepareItemsOptions,
 ): Promise<PreparedItemBatch> {
   const { collection, positions, keys, rejected, skipped } = checked;
-  const { items, onConflict } = batch;
+  const { items, onConflict, writeMethod } = batch;
   const texts = items.texts.length > 0 ? positions.map((position) => items.texts[position] as string) : [];
   const embedded =
     texts.length > 0 ? await embed(deps, collection, checked.space, texts, options) : undefined;
@@ -93,7 +93,7 @@ export async function completeItems(
   });
   const named = batch.spaceId === "" ? undefined : checked.space;
   return {
-    items: { collection, rows, space: embedded?.space ?? named, onConflict },
+    items: { collection, rows, space: embedded?.space ?? named, onConflict, writeMethod },
     positions,
     rejected,
     skipped,

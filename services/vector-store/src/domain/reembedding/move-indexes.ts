@@ -7,6 +7,7 @@ import type {
   RecallTuner,
   StepContext,
 } from "../indexes/index-ports.ts";
+import { specOfIndex } from "../indexes/index-as-spec.ts";
 import { indexName } from "../indexes/index-names.ts";
 import { ANY_INDEX, type IndexWish } from "../indexes/index-spec.ts";
 import type { ItemSearch } from "../item-ports.ts";
@@ -45,7 +46,9 @@ export async function buildIndexes(
     if (moved.some((other) => other.name === name)) continue;
     await deps.building.build(to, forecast.spec, name, forecast, step);
     moved.push({ name, finalName });
-    if (finalName !== index.name && from.kind === "images")
+    // Managed collections' indexes are called after their tables, which are others then; images' are not.
+    const ruled = indexName(from.layout, specOfIndex(index), from.elementType);
+    if (finalName !== index.name && (from.kind === "images" || index.name !== ruled))
       step.note(`the index ${index.name} of the old space is replaced by ${finalName}`);
     await tune(deps.tuner, to, name, step);
   }

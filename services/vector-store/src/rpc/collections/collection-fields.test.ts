@@ -148,6 +148,13 @@ describe("a new collection", () => {
       ],
     ],
     [
+      "a name that an index has only for a while",
+      { indexPolicy: { indexName: "songs_idx_old" } },
+      [
+        "index_policy.index_name must not end in _old, as indexes do only while one takes the place of another",
+      ],
+    ],
+    [
       "an unknown quantization and maintenance, and fewer rows than none",
       {
         indexPolicy: {
@@ -214,10 +221,64 @@ describe("a registration", () => {
   });
 });
 
+describe("a registration of a new table", () => {
+  const table = { table: "songs", keyColumn: "song_id", vectorColumn: "embedding" };
+  test.each<[string, object, string[]]>([
+    ["no dimensions", { createTable: {} }, ["create_table.dimensions must be 1 to 16000 for vector, is 0"]],
+    [
+      "more than there can be",
+      { createTable: { dimensions: 64_001, elementType: ElementType.BIT } },
+      ["create_table.dimensions must be 1 to 64000 for bit, is 64001"],
+    ],
+    [
+      "unknown types",
+      { createTable: { dimensions: 1, elementType: 9 as ElementType, keyType: 9 } },
+      [
+        "create_table.element_type must be a known ElementType, is 9",
+        "create_table.key_type must be a known KeyType, is 9",
+      ],
+    ],
+    [
+      "columns that nobody names",
+      { table: { table: "songs" } },
+      ["table.key_column is required with create_table", "table.vector_column is required with create_table"],
+    ],
+    [
+      "a column of the name that another one has",
+      { table: { ...table, keyColumn: "created_at" } },
+      ["table.key_column must be another name: the table has a column created_at besides"],
+    ],
+    [
+      "documents",
+      { table: { ...table, documentColumn: "lyrics" } },
+      ["table.document_column must be empty with create_table: the table has no documents"],
+    ],
+    [
+      "a metric of bits, a space of other dimensions and an index that vectors of such a length cannot have",
+      {
+        metric: Metric.HAMMING,
+        spaceId: SPACE,
+        createTable: { dimensions: 8192 },
+        indexPolicy: { kind: IndexKind.IVFFLAT, quantization: IndexQuantization.NONE },
+      },
+      [
+        "metric must be one for vector: cosine, l2, inner-product, l1; is hamming",
+        "create_table.dimensions must be 384 as in space_id, is 8192",
+        "index_policy.quantization would hold vectors as they are, which ivfflat does up to 2000 dimensions, and they have " +
+          "8192; wider ones can be had as halfvec (4,000) or binary (64,000)",
+      ],
+    ],
+  ])("with %s is refused", async (_, bad, problems) => {
+    const good = { table, createTable: { dimensions: 384 } };
+    expect(await problemsOf(client.registerCollection({ ...good, ...bad }))).toEqual(problems);
+  });
+});
+
 describe("an update", () => {
   const PATHS =
     "recall_target, metric, space_id, index_policy, index_policy.kind, index_policy.m, index_policy.ef_construction, " +
-    "index_policy.lists, index_policy.quantization, index_policy.maintenance, index_policy.min_rows";
+    "index_policy.lists, index_policy.quantization, index_policy.maintenance, index_policy.min_rows, " +
+    "index_policy.index_name";
   const update = (collection: object | undefined, ...paths: string[]) =>
     problemsOf(client.updateCollection({ ...(collection && { collection }), updateMask: { paths } }));
 

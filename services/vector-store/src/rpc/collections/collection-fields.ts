@@ -10,6 +10,7 @@ import type { FieldChecks } from "@kindred/rpc";
 import type { IndexPolicy, Metric } from "../../domain/collection.ts";
 import { parseSpaceId, SPACE_ID_FORM, type EmbeddingSpace } from "../../domain/embedding-space.ts";
 import { AUTO_POLICY, policyProblems } from "../../domain/index-policy.ts";
+import { indexNameProblem } from "../../domain/indexes/index-names.ts";
 import type { TableReference } from "../../domain/item-ports.ts";
 import { checkText } from "../text-checks.ts";
 import { INDEX_KINDS, MAINTENANCES, METRICS, QUANTIZATIONS } from "./enums.ts";
@@ -41,6 +42,18 @@ export function readRecallTarget(value: number, field: string, checks: FieldChec
   return value;
 }
 
+/** Undefined for an empty one, which is by the store's rule. */
+export function readIndexName(
+  name: string | undefined,
+  field: string,
+  checks: FieldChecks,
+): string | undefined {
+  if (!name) return undefined;
+  const problem = indexNameProblem(name);
+  if (problem !== undefined) checks.add(field, problem);
+  return name;
+}
+
 export function readIndexPolicy(
   message: Partial<Pick<IndexPolicyMessage, keyof IndexPolicy>> | undefined,
   field: string,
@@ -64,6 +77,7 @@ export function readIndexPolicy(
     quantization: QUANTIZATIONS.get(quantization),
     maintenance: MAINTENANCES.get(wanted) ?? maintenance,
     minRows: Number(message.minRows ?? 0n) || undefined,
+    indexName: message.indexName || undefined,
   };
   for (const problem of policyProblems(policy)) checks.add(`${field}.${problem.field}`, problem.description);
   return policy;

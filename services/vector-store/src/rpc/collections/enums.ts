@@ -4,10 +4,12 @@ import {
   IndexKind,
   IndexMaintenance,
   IndexQuantization,
+  KeyType as KeyTypeMessage,
   Metric as MetricMessage,
 } from "@kindred/contracts/vector-store/v1";
 import type { Collection, ElementType, IndexPolicy, Metric } from "../../domain/collection.ts";
 import type { Quantization } from "../../domain/indexes/index-spec.ts";
+import type { KeyType } from "../../domain/layout.ts";
 
 export const KIND_MESSAGES: Record<Collection["kind"], CollectionKind> = {
   images: CollectionKind.IMAGES,
@@ -22,6 +24,15 @@ export const ELEMENT_TYPE_MESSAGES: Record<ElementType, ElementTypeMessage> = {
 };
 
 export const ELEMENT_TYPES = inverse(ELEMENT_TYPE_MESSAGES).set(ElementTypeMessage.UNSPECIFIED, "vector");
+
+/** What a new table's keys can be. */
+export const KEY_TYPES = new Map<KeyTypeMessage, KeyType>([
+  [KeyTypeMessage.UNSPECIFIED, "integer"],
+  [KeyTypeMessage.INTEGER, "integer"],
+  [KeyTypeMessage.BIGINT, "bigint"],
+  [KeyTypeMessage.TEXT, "text"],
+  [KeyTypeMessage.UUID, "uuid"],
+]);
 
 export const METRIC_MESSAGES: Record<Metric, MetricMessage> = {
   cosine: MetricMessage.COSINE,

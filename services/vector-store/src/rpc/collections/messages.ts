@@ -29,6 +29,7 @@ export function toCollectionMessage(collection: Collection): MessageInitShape<ty
       ...(indexPolicy.quantization && { quantization: QUANTIZATION_MESSAGES[indexPolicy.quantization] }),
       maintenance: MAINTENANCE_MESSAGES[indexPolicy.maintenance],
       minRows: BigInt(indexPolicy.minRows ?? 0),
+      indexName: indexPolicy.indexName ?? "",
     },
     textSearchConfig: collection.textSearchConfig ?? "",
     table: {

@@ -38,6 +38,7 @@ const PATHS = [
   "index_policy.quantization",
   "index_policy.maintenance",
   "index_policy.min_rows",
+  "index_policy.index_name",
 ] as const;
 
 /** Only what the mask names is looked at. */
@@ -96,6 +97,7 @@ function readPolicyChanges(
       maintenance: indexPolicy?.maintenance ?? IndexMaintenance.UNSPECIFIED,
     }),
     ...(named("index_policy.min_rows") && { minRows: indexPolicy?.minRows ?? 0n }),
+    ...(named("index_policy.index_name") && { indexName: indexPolicy?.indexName ?? "" }),
   };
   const names = Object.keys(given) as (keyof typeof given)[];
   if (names.length === 0) return undefined;

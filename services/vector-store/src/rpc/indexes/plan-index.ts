@@ -17,7 +17,7 @@ import type {
 } from "../../domain/indexes/index-ports.ts";
 import type { IndexSpec } from "../../domain/indexes/index-spec.ts";
 import type { CollectionRepository } from "../../domain/item-ports.ts";
-import { readName, readRecallTarget } from "../collections/collection-fields.ts";
+import { readIndexName, readName, readRecallTarget } from "../collections/collection-fields.ts";
 import { INDEX_KIND_MESSAGES, METRIC_MESSAGES, QUANTIZATION_MESSAGES } from "../collections/enums.ts";
 import { limitsOf } from "../limits.ts";
 import { readIndexWish } from "./index-wish.ts";
@@ -41,6 +41,7 @@ export function planIndexRpc(deps: {
     const checks = startChecks();
     const name = request.collection === "" ? COLLECTION : readName(request.collection, "collection", checks);
     const wish = readIndexWish(request.spec, "spec", checks);
+    readIndexName(request.spec?.indexName, "spec.index_name", checks);
     if (request.recallTarget !== undefined) readRecallTarget(request.recallTarget, "recall_target", checks);
     if (request.rows < 0n || request.rows > MOST_ROWS)
       checks.add("rows", `must be 1 to ${MOST_ROWS}, or 0 for as many as there are; is ${request.rows}`);

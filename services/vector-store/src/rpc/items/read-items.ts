@@ -1,11 +1,12 @@
 import {
   BadRowPolicy as BadRowMessage,
   ConflictPolicy as ConflictMessage,
+  WriteMethod as WriteMethodMessage,
   type ItemBatch as ItemBatchMessage,
 } from "@kindred/contracts/vector-store/v1";
 import type { FieldChecks } from "@kindred/rpc";
 import type { BadRowPolicy, NewItems } from "../../domain/items/new-items.ts";
-import type { ConflictPolicy } from "../../domain/item-ports.ts";
+import type { ConflictPolicy, WriteMethod } from "../../domain/item-ports.ts";
 import { checkText, MAX_SPACE_ID_CHARACTERS } from "../text-checks.ts";
 
 export const MAX_COLLECTION_CHARACTERS = 63;
@@ -20,6 +21,12 @@ const BAD_ROWS: Record<BadRowMessage, BadRowPolicy> = {
   [BadRowMessage.UNSPECIFIED]: "reject-batch",
   [BadRowMessage.REJECT_BATCH]: "reject-batch",
   [BadRowMessage.SKIP_ROW]: "skip-row",
+};
+
+const WRITE_METHODS: Record<WriteMethodMessage, WriteMethod> = {
+  [WriteMethodMessage.UNSPECIFIED]: "auto",
+  [WriteMethodMessage.COPY]: "copy",
+  [WriteMethodMessage.INSERT]: "insert",
 };
 
 /** Its rows are checked where the collection is known. */
@@ -74,4 +81,10 @@ export function checkCount(
   checks: FieldChecks,
 ): void {
   if (length < 1 || length > max) checks.add(field, `must be 1 to ${max}, are ${length}`);
+}
+
+export function readWriteMethod(method: WriteMethodMessage, path: string, checks: FieldChecks): WriteMethod {
+  const known = WRITE_METHODS[method] as WriteMethod | undefined;
+  if (!known) checks.add(path, `must be a known WriteMethod, is ${method}`);
+  return known ?? "auto";
 }

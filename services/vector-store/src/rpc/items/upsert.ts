@@ -33,6 +33,7 @@ function readRequest(request: UpsertRequest): ItemBatch {
     spaceId: readSpaceId(request.spaceId, "space_id", checks),
     onConflict: readConflictPolicy(request.onConflict, "replace", "on_conflict", checks),
     badRows: readBadRowPolicy(request.badRows, "bad_rows", checks),
+    writeMethod: "auto",
     fields: { items: "items", spaceId: "space_id" },
   };
   checks.throwIfAny();

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file kindred/vector_store/v1/collection.proto.
  */
 export const file_kindred_vector_store_v1_collection: GenFile = /*@__PURE__*/
-  fileDesc("CihraW5kcmVkL3ZlY3Rvcl9zdG9yZS92MS9jb2xsZWN0aW9uLnByb3RvEhdraW5kcmVkLnZlY3Rvcl9zdG9yZS52MSJzCg5UYWJsZVJlZmVyZW5jZRIOCgZzY2hlbWEYASABKAkSDQoFdGFibGUYAiABKAkSEgoKa2V5X2NvbHVtbhgDIAEoCRIVCg12ZWN0b3JfY29sdW1uGAQgASgJEhcKD2RvY3VtZW50X2NvbHVtbhgFIAEoCSKKBAoKQ29sbGVjdGlvbhIMCgRuYW1lGAEgASgJEjUKBGtpbmQYAiABKA4yJy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5Db2xsZWN0aW9uS2luZBISCgpkaW1lbnNpb25zGAMgASgFEjoKDGVsZW1lbnRfdHlwZRgEIAEoDjIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkVsZW1lbnRUeXBlEi8KBm1ldHJpYxgFIAEoDjIfLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLk1ldHJpYxIQCghzcGFjZV9pZBgGIAEoCRIVCg1yZWNhbGxfdGFyZ2V0GAcgASgBEjoKDGluZGV4X3BvbGljeRgIIAEoCzIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkluZGV4UG9saWN5EhoKEnRleHRfc2VhcmNoX2NvbmZpZxgJIAEoCRI2CgV0YWJsZRgKIAEoCzInLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlRhYmxlUmVmZXJlbmNlEhYKDnN0b3JlZF9hc19qc29uGAsgASgIEi4KCmNyZWF0ZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2hhc2hfcGFydGl0aW9ucxgNIAEoBRIcChRyZWVtYmVkZGluZ19zcGFjZV9pZBgOIAEoCSL1AgoXQ3JlYXRlQ29sbGVjdGlvblJlcXVlc3QSDAoEbmFtZRgBIAEoCRISCgpkaW1lbnNpb25zGAIgASgFEjoKDGVsZW1lbnRfdHlwZRgDIAEoDjIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkVsZW1lbnRUeXBlEi8KBm1ldHJpYxgEIAEoDjIfLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLk1ldHJpYxIQCghzcGFjZV9pZBgFIAEoCRIaCg1yZWNhbGxfdGFyZ2V0GAYgASgBSACIAQESOgoMaW5kZXhfcG9saWN5GAcgASgLMiQua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuSW5kZXhQb2xpY3kSHwoSdGV4dF9zZWFyY2hfY29uZmlnGAggASgJSAGIAQESFwoPaGFzaF9wYXJ0aXRpb25zGAkgASgFQhAKDl9yZWNhbGxfdGFyZ2V0QhUKE190ZXh0X3NlYXJjaF9jb25maWciUwoYQ3JlYXRlQ29sbGVjdGlvblJlc3BvbnNlEjcKCmNvbGxlY3Rpb24YASABKAsyIy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5Db2xsZWN0aW9uIsYCChlSZWdpc3RlckNvbGxlY3Rpb25SZXF1ZXN0EgwKBG5hbWUYASABKAkSNgoFdGFibGUYAiABKAsyJy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5UYWJsZVJlZmVyZW5jZRIvCgZtZXRyaWMYAyABKA4yHy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5NZXRyaWMSEAoIc3BhY2VfaWQYBCABKAkSGgoNcmVjYWxsX3RhcmdldBgFIAEoAUgAiAEBEjoKDGluZGV4X3BvbGljeRgGIAEoCzIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkluZGV4UG9saWN5Eh8KEnRleHRfc2VhcmNoX2NvbmZpZxgHIAEoCUgBiAEBQhAKDl9yZWNhbGxfdGFyZ2V0QhUKE190ZXh0X3NlYXJjaF9jb25maWciVQoaUmVnaXN0ZXJDb2xsZWN0aW9uUmVzcG9uc2USNwoKY29sbGVjdGlvbhgBIAEoCzIjLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkNvbGxlY3Rpb24iJAoUR2V0Q29sbGVjdGlvblJlcXVlc3QSDAoEbmFtZRgBIAEoCSJQChVHZXRDb2xsZWN0aW9uUmVzcG9uc2USNwoKY29sbGVjdGlvbhgBIAEoCzIjLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkNvbGxlY3Rpb24iGAoWTGlzdENvbGxlY3Rpb25zUmVxdWVzdCJTChdMaXN0Q29sbGVjdGlvbnNSZXNwb25zZRI4Cgtjb2xsZWN0aW9ucxgBIAMoCzIjLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkNvbGxlY3Rpb24igwEKF1VwZGF0ZUNvbGxlY3Rpb25SZXF1ZXN0EjcKCmNvbGxlY3Rpb24YASABKAsyIy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5Db2xsZWN0aW9uEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJTChhVcGRhdGVDb2xsZWN0aW9uUmVzcG9uc2USNwoKY29sbGVjdGlvbhgBIAEoCzIjLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkNvbGxlY3Rpb24iJwoXRGVsZXRlQ29sbGVjdGlvblJlcXVlc3QSDAoEbmFtZRgBIAEoCSIzChhEZWxldGVDb2xsZWN0aW9uUmVzcG9uc2USFwoPdmVjdG9yc19kZWxldGVkGAEgASgDImIKF1N0YXJ0UmVlbWJlZGRpbmdSZXF1ZXN0EhIKCmNvbGxlY3Rpb24YASABKAkSEAoIc3BhY2VfaWQYAiABKAkSDQoFbW9kZWwYAyABKAkSEgoKcmVxdWVzdF9pZBgEIAEoCSJRChhTdGFydFJlZW1iZWRkaW5nUmVzcG9uc2USNQoJb3BlcmF0aW9uGAEgASgLMiIua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuT3BlcmF0aW9uIj0KHkdldENvbGxlY3Rpb25TdGF0aXN0aWNzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWV4YWN0GAIgASgIIpwCCh9HZXRDb2xsZWN0aW9uU3RhdGlzdGljc1Jlc3BvbnNlEgwKBHJvd3MYASABKAMSEQoJZXN0aW1hdGVkGAIgASgIEhQKDGluZGV4ZWRfcm93cxgDIAEoAxITCgtkZWFkX3R1cGxlcxgEIAEoAxIYChB0YWJsZV9zaXplX2J5dGVzGAUgASgDEhgKEGluZGV4X3NpemVfYnl0ZXMYBiABKAMSNQoHaW5kZXhlcxgHIAMoCzIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlZlY3RvckluZGV4EgwKBHBsYW4YCCABKAkSNAoQbGFzdF9hbmFseXplZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqdAoLRWxlbWVudFR5cGUSHAoYRUxFTUVOVF9UWVBFX1VOU1BFQ0lGSUVEEAASFwoTRUxFTUVOVF9UWVBFX1ZFQ1RPUhABEhgKFEVMRU1FTlRfVFlQRV9IQUxGVkVDEAISFAoQRUxFTUVOVF9UWVBFX0JJVBADKooBCg5Db2xsZWN0aW9uS2luZBIfChtDT0xMRUNUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIaChZDT0xMRUNUSU9OX0tJTkRfSU1BR0VTEAESGwoXQ09MTEVDVElPTl9LSU5EX01BTkFHRUQQAhIeChpDT0xMRUNUSU9OX0tJTkRfUkVHSVNURVJFRBADMvoHChFDb2xsZWN0aW9uU2VydmljZRJ3ChBDcmVhdGVDb2xsZWN0aW9uEjAua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuQ3JlYXRlQ29sbGVjdGlvblJlcXVlc3QaMS5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5DcmVhdGVDb2xsZWN0aW9uUmVzcG9uc2USfQoSUmVnaXN0ZXJDb2xsZWN0aW9uEjIua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuUmVnaXN0ZXJDb2xsZWN0aW9uUmVxdWVzdBozLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlJlZ2lzdGVyQ29sbGVjdGlvblJlc3BvbnNlEnMKDUdldENvbGxlY3Rpb24SLS5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5HZXRDb2xsZWN0aW9uUmVxdWVzdBouLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkdldENvbGxlY3Rpb25SZXNwb25zZSIDkAIBEnkKD0xpc3RDb2xsZWN0aW9ucxIvLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkxpc3RDb2xsZWN0aW9uc1JlcXVlc3QaMC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5MaXN0Q29sbGVjdGlvbnNSZXNwb25zZSIDkAIBEncKEFVwZGF0ZUNvbGxlY3Rpb24SMC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5VcGRhdGVDb2xsZWN0aW9uUmVxdWVzdBoxLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlVwZGF0ZUNvbGxlY3Rpb25SZXNwb25zZRJ3ChBEZWxldGVDb2xsZWN0aW9uEjAua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuRGVsZXRlQ29sbGVjdGlvblJlcXVlc3QaMS5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5EZWxldGVDb2xsZWN0aW9uUmVzcG9uc2USdwoQU3RhcnRSZWVtYmVkZGluZxIwLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlN0YXJ0UmVlbWJlZGRpbmdSZXF1ZXN0GjEua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuU3RhcnRSZWVtYmVkZGluZ1Jlc3BvbnNlEpEBChdHZXRDb2xsZWN0aW9uU3RhdGlzdGljcxI3LmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkdldENvbGxlY3Rpb25TdGF0aXN0aWNzUmVxdWVzdBo4LmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkdldENvbGxlY3Rpb25TdGF0aXN0aWNzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_kindred_vector_store_v1_index, file_kindred_vector_store_v1_operation, file_kindred_vector_store_v1_search]);
+  fileDesc("CihraW5kcmVkL3ZlY3Rvcl9zdG9yZS92MS9jb2xsZWN0aW9uLnByb3RvEhdraW5kcmVkLnZlY3Rvcl9zdG9yZS52MSJzCg5UYWJsZVJlZmVyZW5jZRIOCgZzY2hlbWEYASABKAkSDQoFdGFibGUYAiABKAkSEgoKa2V5X2NvbHVtbhgDIAEoCRIVCg12ZWN0b3JfY29sdW1uGAQgASgJEhcKD2RvY3VtZW50X2NvbHVtbhgFIAEoCSKKBAoKQ29sbGVjdGlvbhIMCgRuYW1lGAEgASgJEjUKBGtpbmQYAiABKA4yJy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5Db2xsZWN0aW9uS2luZBISCgpkaW1lbnNpb25zGAMgASgFEjoKDGVsZW1lbnRfdHlwZRgEIAEoDjIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkVsZW1lbnRUeXBlEi8KBm1ldHJpYxgFIAEoDjIfLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLk1ldHJpYxIQCghzcGFjZV9pZBgGIAEoCRIVCg1yZWNhbGxfdGFyZ2V0GAcgASgBEjoKDGluZGV4X3BvbGljeRgIIAEoCzIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkluZGV4UG9saWN5EhoKEnRleHRfc2VhcmNoX2NvbmZpZxgJIAEoCRI2CgV0YWJsZRgKIAEoCzInLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlRhYmxlUmVmZXJlbmNlEhYKDnN0b3JlZF9hc19qc29uGAsgASgIEi4KCmNyZWF0ZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2hhc2hfcGFydGl0aW9ucxgNIAEoBRIcChRyZWVtYmVkZGluZ19zcGFjZV9pZBgOIAEoCSL1AgoXQ3JlYXRlQ29sbGVjdGlvblJlcXVlc3QSDAoEbmFtZRgBIAEoCRISCgpkaW1lbnNpb25zGAIgASgFEjoKDGVsZW1lbnRfdHlwZRgDIAEoDjIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkVsZW1lbnRUeXBlEi8KBm1ldHJpYxgEIAEoDjIfLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLk1ldHJpYxIQCghzcGFjZV9pZBgFIAEoCRIaCg1yZWNhbGxfdGFyZ2V0GAYgASgBSACIAQESOgoMaW5kZXhfcG9saWN5GAcgASgLMiQua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuSW5kZXhQb2xpY3kSHwoSdGV4dF9zZWFyY2hfY29uZmlnGAggASgJSAGIAQESFwoPaGFzaF9wYXJ0aXRpb25zGAkgASgFQhAKDl9yZWNhbGxfdGFyZ2V0QhUKE190ZXh0X3NlYXJjaF9jb25maWciUwoYQ3JlYXRlQ29sbGVjdGlvblJlc3BvbnNlEjcKCmNvbGxlY3Rpb24YASABKAsyIy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5Db2xsZWN0aW9uIv8CChlSZWdpc3RlckNvbGxlY3Rpb25SZXF1ZXN0EgwKBG5hbWUYASABKAkSNgoFdGFibGUYAiABKAsyJy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5UYWJsZVJlZmVyZW5jZRIvCgZtZXRyaWMYAyABKA4yHy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5NZXRyaWMSEAoIc3BhY2VfaWQYBCABKAkSGgoNcmVjYWxsX3RhcmdldBgFIAEoAUgAiAEBEjoKDGluZGV4X3BvbGljeRgGIAEoCzIkLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkluZGV4UG9saWN5Eh8KEnRleHRfc2VhcmNoX2NvbmZpZxgHIAEoCUgBiAEBEjcKDGNyZWF0ZV90YWJsZRgIIAEoCzIhLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLk5ld1RhYmxlQhAKDl9yZWNhbGxfdGFyZ2V0QhUKE190ZXh0X3NlYXJjaF9jb25maWcijgEKCE5ld1RhYmxlEhIKCmRpbWVuc2lvbnMYASABKAUSOgoMZWxlbWVudF90eXBlGAIgASgOMiQua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuRWxlbWVudFR5cGUSMgoIa2V5X3R5cGUYAyABKA4yIC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5LZXlUeXBlIlUKGlJlZ2lzdGVyQ29sbGVjdGlvblJlc3BvbnNlEjcKCmNvbGxlY3Rpb24YASABKAsyIy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5Db2xsZWN0aW9uIiQKFEdldENvbGxlY3Rpb25SZXF1ZXN0EgwKBG5hbWUYASABKAkiUAoVR2V0Q29sbGVjdGlvblJlc3BvbnNlEjcKCmNvbGxlY3Rpb24YASABKAsyIy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5Db2xsZWN0aW9uIhgKFkxpc3RDb2xsZWN0aW9uc1JlcXVlc3QiUwoXTGlzdENvbGxlY3Rpb25zUmVzcG9uc2USOAoLY29sbGVjdGlvbnMYASADKAsyIy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5Db2xsZWN0aW9uIoMBChdVcGRhdGVDb2xsZWN0aW9uUmVxdWVzdBI3Cgpjb2xsZWN0aW9uGAEgASgLMiMua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuQ29sbGVjdGlvbhIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siUwoYVXBkYXRlQ29sbGVjdGlvblJlc3BvbnNlEjcKCmNvbGxlY3Rpb24YASABKAsyIy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5Db2xsZWN0aW9uIicKF0RlbGV0ZUNvbGxlY3Rpb25SZXF1ZXN0EgwKBG5hbWUYASABKAkiMwoYRGVsZXRlQ29sbGVjdGlvblJlc3BvbnNlEhcKD3ZlY3RvcnNfZGVsZXRlZBgBIAEoAyJiChdTdGFydFJlZW1iZWRkaW5nUmVxdWVzdBISCgpjb2xsZWN0aW9uGAEgASgJEhAKCHNwYWNlX2lkGAIgASgJEg0KBW1vZGVsGAMgASgJEhIKCnJlcXVlc3RfaWQYBCABKAkiUQoYU3RhcnRSZWVtYmVkZGluZ1Jlc3BvbnNlEjUKCW9wZXJhdGlvbhgBIAEoCzIiLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLk9wZXJhdGlvbiI9Ch5HZXRDb2xsZWN0aW9uU3RhdGlzdGljc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVleGFjdBgCIAEoCCKcAgofR2V0Q29sbGVjdGlvblN0YXRpc3RpY3NSZXNwb25zZRIMCgRyb3dzGAEgASgDEhEKCWVzdGltYXRlZBgCIAEoCBIUCgxpbmRleGVkX3Jvd3MYAyABKAMSEwoLZGVhZF90dXBsZXMYBCABKAMSGAoQdGFibGVfc2l6ZV9ieXRlcxgFIAEoAxIYChBpbmRleF9zaXplX2J5dGVzGAYgASgDEjUKB2luZGV4ZXMYByADKAsyJC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5WZWN0b3JJbmRleBIMCgRwbGFuGAggASgJEjQKEGxhc3RfYW5hbHl6ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKnQKC0VsZW1lbnRUeXBlEhwKGEVMRU1FTlRfVFlQRV9VTlNQRUNJRklFRBAAEhcKE0VMRU1FTlRfVFlQRV9WRUNUT1IQARIYChRFTEVNRU5UX1RZUEVfSEFMRlZFQxACEhQKEEVMRU1FTlRfVFlQRV9CSVQQAyqKAQoOQ29sbGVjdGlvbktpbmQSHwobQ09MTEVDVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASGgoWQ09MTEVDVElPTl9LSU5EX0lNQUdFUxABEhsKF0NPTExFQ1RJT05fS0lORF9NQU5BR0VEEAISHgoaQ09MTEVDVElPTl9LSU5EX1JFR0lTVEVSRUQQAyp0CgdLZXlUeXBlEhgKFEtFWV9UWVBFX1VOU1BFQ0lGSUVEEAASFAoQS0VZX1RZUEVfSU5URUdFUhABEhMKD0tFWV9UWVBFX0JJR0lOVBACEhEKDUtFWV9UWVBFX1RFWFQQAxIRCg1LRVlfVFlQRV9VVUlEEAQy+gcKEUNvbGxlY3Rpb25TZXJ2aWNlEncKEENyZWF0ZUNvbGxlY3Rpb24SMC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5DcmVhdGVDb2xsZWN0aW9uUmVxdWVzdBoxLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkNyZWF0ZUNvbGxlY3Rpb25SZXNwb25zZRJ9ChJSZWdpc3RlckNvbGxlY3Rpb24SMi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5SZWdpc3RlckNvbGxlY3Rpb25SZXF1ZXN0GjMua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuUmVnaXN0ZXJDb2xsZWN0aW9uUmVzcG9uc2UScwoNR2V0Q29sbGVjdGlvbhItLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkdldENvbGxlY3Rpb25SZXF1ZXN0Gi4ua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuR2V0Q29sbGVjdGlvblJlc3BvbnNlIgOQAgESeQoPTGlzdENvbGxlY3Rpb25zEi8ua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuTGlzdENvbGxlY3Rpb25zUmVxdWVzdBowLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkxpc3RDb2xsZWN0aW9uc1Jlc3BvbnNlIgOQAgESdwoQVXBkYXRlQ29sbGVjdGlvbhIwLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLlVwZGF0ZUNvbGxlY3Rpb25SZXF1ZXN0GjEua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuVXBkYXRlQ29sbGVjdGlvblJlc3BvbnNlEncKEERlbGV0ZUNvbGxlY3Rpb24SMC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5EZWxldGVDb2xsZWN0aW9uUmVxdWVzdBoxLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkRlbGV0ZUNvbGxlY3Rpb25SZXNwb25zZRJ3ChBTdGFydFJlZW1iZWRkaW5nEjAua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuU3RhcnRSZWVtYmVkZGluZ1JlcXVlc3QaMS5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5TdGFydFJlZW1iZWRkaW5nUmVzcG9uc2USkQEKF0dldENvbGxlY3Rpb25TdGF0aXN0aWNzEjcua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuR2V0Q29sbGVjdGlvblN0YXRpc3RpY3NSZXF1ZXN0Gjgua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuR2V0Q29sbGVjdGlvblN0YXRpc3RpY3NSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_kindred_vector_store_v1_index, file_kindred_vector_store_v1_operation, file_kindred_vector_store_v1_search]);
 
 /**
  * A table of the user's with vectors in it.
@@ -337,6 +337,15 @@ export type RegisterCollectionRequest = Message<"kindred.vector_store.v1.Registe
    * @generated from field: optional string text_search_config = 7;
    */
   textSearchConfig?: string | undefined;
+
+  /**
+   * Makes the table first where there is none, in the store's own schema unless table names one. One that is there has to
+   * have the key and the vectors that it would have been made with, and to need nothing else of a row: FAILED_PRECONDITION
+   * naming the differences.
+   *
+   * @generated from field: kindred.vector_store.v1.NewTable create_table = 8;
+   */
+  createTable?: NewTable | undefined;
 };
 
 /**
@@ -345,6 +354,42 @@ export type RegisterCollectionRequest = Message<"kindred.vector_store.v1.Registe
  */
 export const RegisterCollectionRequestSchema: GenMessage<RegisterCollectionRequest> = /*@__PURE__*/
   messageDesc(file_kindred_vector_store_v1_collection, 4);
+
+/**
+ * A plain table for vectors, which people read and write with SQL of their own: its primary key table.key_column, its
+ * vectors table.vector_column, and created_at, when a row was added.
+ *
+ * @generated from message kindred.vector_store.v1.NewTable
+ */
+export type NewTable = Message<"kindred.vector_store.v1.NewTable"> & {
+  /**
+   * 1 to 16,000; for bits to 64,000.
+   *
+   * @generated from field: int32 dimensions = 1;
+   */
+  dimensions: number;
+
+  /**
+   * What the numbers are stored as.
+   *
+   * @generated from field: kindred.vector_store.v1.ElementType element_type = 2;
+   */
+  elementType: ElementType;
+
+  /**
+   * Type of its primary key.
+   *
+   * @generated from field: kindred.vector_store.v1.KeyType key_type = 3;
+   */
+  keyType: KeyType;
+};
+
+/**
+ * Describes the message kindred.vector_store.v1.NewTable.
+ * Use `create(NewTableSchema)` to create a new message.
+ */
+export const NewTableSchema: GenMessage<NewTable> = /*@__PURE__*/
+  messageDesc(file_kindred_vector_store_v1_collection, 5);
 
 /**
  * The collection as registered.
@@ -365,7 +410,7 @@ export type RegisterCollectionResponse = Message<"kindred.vector_store.v1.Regist
  * Use `create(RegisterCollectionResponseSchema)` to create a new message.
  */
 export const RegisterCollectionResponseSchema: GenMessage<RegisterCollectionResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 5);
+  messageDesc(file_kindred_vector_store_v1_collection, 6);
 
 /**
  * Gets one collection.
@@ -386,7 +431,7 @@ export type GetCollectionRequest = Message<"kindred.vector_store.v1.GetCollectio
  * Use `create(GetCollectionRequestSchema)` to create a new message.
  */
 export const GetCollectionRequestSchema: GenMessage<GetCollectionRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 6);
+  messageDesc(file_kindred_vector_store_v1_collection, 7);
 
 /**
  * One collection.
@@ -407,7 +452,7 @@ export type GetCollectionResponse = Message<"kindred.vector_store.v1.GetCollecti
  * Use `create(GetCollectionResponseSchema)` to create a new message.
  */
 export const GetCollectionResponseSchema: GenMessage<GetCollectionResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 7);
+  messageDesc(file_kindred_vector_store_v1_collection, 8);
 
 /**
  * Lists all collections.
@@ -422,7 +467,7 @@ export type ListCollectionsRequest = Message<"kindred.vector_store.v1.ListCollec
  * Use `create(ListCollectionsRequestSchema)` to create a new message.
  */
 export const ListCollectionsRequestSchema: GenMessage<ListCollectionsRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 8);
+  messageDesc(file_kindred_vector_store_v1_collection, 9);
 
 /**
  * All collections.
@@ -443,7 +488,7 @@ export type ListCollectionsResponse = Message<"kindred.vector_store.v1.ListColle
  * Use `create(ListCollectionsResponseSchema)` to create a new message.
  */
 export const ListCollectionsResponseSchema: GenMessage<ListCollectionsResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 9);
+  messageDesc(file_kindred_vector_store_v1_collection, 10);
 
 /**
  * Changes a collection.
@@ -472,7 +517,7 @@ export type UpdateCollectionRequest = Message<"kindred.vector_store.v1.UpdateCol
  * Use `create(UpdateCollectionRequestSchema)` to create a new message.
  */
 export const UpdateCollectionRequestSchema: GenMessage<UpdateCollectionRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 10);
+  messageDesc(file_kindred_vector_store_v1_collection, 11);
 
 /**
  * The collection as it is now.
@@ -493,7 +538,7 @@ export type UpdateCollectionResponse = Message<"kindred.vector_store.v1.UpdateCo
  * Use `create(UpdateCollectionResponseSchema)` to create a new message.
  */
 export const UpdateCollectionResponseSchema: GenMessage<UpdateCollectionResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 11);
+  messageDesc(file_kindred_vector_store_v1_collection, 12);
 
 /**
  * Deletes a collection.
@@ -514,7 +559,7 @@ export type DeleteCollectionRequest = Message<"kindred.vector_store.v1.DeleteCol
  * Use `create(DeleteCollectionRequestSchema)` to create a new message.
  */
 export const DeleteCollectionRequestSchema: GenMessage<DeleteCollectionRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 12);
+  messageDesc(file_kindred_vector_store_v1_collection, 13);
 
 /**
  * What was deleted.
@@ -535,7 +580,7 @@ export type DeleteCollectionResponse = Message<"kindred.vector_store.v1.DeleteCo
  * Use `create(DeleteCollectionResponseSchema)` to create a new message.
  */
 export const DeleteCollectionResponseSchema: GenMessage<DeleteCollectionResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 13);
+  messageDesc(file_kindred_vector_store_v1_collection, 14);
 
 /**
  * Moves a collection into another embedding space.
@@ -578,7 +623,7 @@ export type StartReembeddingRequest = Message<"kindred.vector_store.v1.StartReem
  * Use `create(StartReembeddingRequestSchema)` to create a new message.
  */
 export const StartReembeddingRequestSchema: GenMessage<StartReembeddingRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 14);
+  messageDesc(file_kindred_vector_store_v1_collection, 15);
 
 /**
  * The operation that does it.
@@ -599,7 +644,7 @@ export type StartReembeddingResponse = Message<"kindred.vector_store.v1.StartRee
  * Use `create(StartReembeddingResponseSchema)` to create a new message.
  */
 export const StartReembeddingResponseSchema: GenMessage<StartReembeddingResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 15);
+  messageDesc(file_kindred_vector_store_v1_collection, 16);
 
 /**
  * Asks for counts and sizes of a collection.
@@ -627,7 +672,7 @@ export type GetCollectionStatisticsRequest = Message<"kindred.vector_store.v1.Ge
  * Use `create(GetCollectionStatisticsRequestSchema)` to create a new message.
  */
 export const GetCollectionStatisticsRequestSchema: GenMessage<GetCollectionStatisticsRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 16);
+  messageDesc(file_kindred_vector_store_v1_collection, 17);
 
 /**
  * Counts and sizes of a collection.
@@ -704,7 +749,7 @@ export type GetCollectionStatisticsResponse = Message<"kindred.vector_store.v1.G
  * Use `create(GetCollectionStatisticsResponseSchema)` to create a new message.
  */
 export const GetCollectionStatisticsResponseSchema: GenMessage<GetCollectionStatisticsResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_collection, 17);
+  messageDesc(file_kindred_vector_store_v1_collection, 18);
 
 /**
  * What the numbers of a vector are stored as.
@@ -801,6 +846,61 @@ export type CollectionKind = (typeof CollectionKind)[keyof typeof CollectionKind
  */
 export const CollectionKindSchema: GenEnum<CollectionKind> = /*@__PURE__*/
   enumDesc(file_kindred_vector_store_v1_collection, 1);
+
+/**
+ * Type of a key column.
+ *
+ * @generated from enum kindred.vector_store.v1.KeyType
+ */
+export const KeyType = {
+  /**
+   * Same as KEY_TYPE_INTEGER.
+   *
+   * @generated from enum value: KEY_TYPE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * INTEGER.
+   *
+   * @generated from enum value: KEY_TYPE_INTEGER = 1;
+   */
+  INTEGER: 1,
+
+  /**
+   * BIGINT.
+   *
+   * @generated from enum value: KEY_TYPE_BIGINT = 2;
+   */
+  BIGINT: 2,
+
+  /**
+   * TEXT.
+   *
+   * @generated from enum value: KEY_TYPE_TEXT = 3;
+   */
+  TEXT: 3,
+
+  /**
+   * UUID.
+   *
+   * @generated from enum value: KEY_TYPE_UUID = 4;
+   */
+  UUID: 4,
+} as const;
+
+/**
+ * Type of a key column.
+ *
+ * @generated from enum kindred.vector_store.v1.KeyType
+ */
+export type KeyType = (typeof KeyType)[keyof typeof KeyType] | UnknownEnum;
+
+/**
+ * Describes the enum kindred.vector_store.v1.KeyType.
+ */
+export const KeyTypeSchema: GenEnum<KeyType> = /*@__PURE__*/
+  enumDesc(file_kindred_vector_store_v1_collection, 2);
 
 /**
  * Collections of vectors: their shape, the space they live in, and where they are kept. The images catalogue is the

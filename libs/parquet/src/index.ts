@@ -1,0 +1,10 @@
+export { createParquetFile } from "./writer.ts";
+export { openParquetFile } from "./reader.ts";
+export type {
+  ParquetBatch,
+  ParquetColumn,
+  ParquetReader,
+  ParquetType,
+  ParquetWriter,
+  ParquetWriterOptions,
+} from "./types.ts";

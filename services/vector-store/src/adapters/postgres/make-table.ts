@@ -1,0 +1,124 @@
+import { KindredError } from "@kindred/errors";
+import { sqlStateOf } from "@kindred/postgres";
+import { escapeIdentifier, type PoolClient } from "pg";
+import type { NewTable, TableReference } from "../../domain/item-ports.ts";
+import type { KeyType } from "../../domain/layout.ts";
+import { storedBytes, vectorTypeSql } from "./collection-tables.ts";
+import { findRelation, type ServingTable } from "./register-table.ts";
+import { tableSql } from "./sql.ts";
+import { isStoreTable } from "./store-tables.ts";
+
+const KEY_TYPE_SQL: Record<KeyType, string> = {
+  text: 'TEXT COLLATE "C"',
+  uuid: "UUID",
+  smallint: "SMALLINT",
+  integer: "INTEGER",
+  bigint: "BIGINT",
+};
+
+/** Beside a vector of so many bytes there is room in the page for a short key and for when the row was made, and for a little more. */
+const MAX_MAIN_BYTES = 8000;
+
+const DUPLICATE_TABLE = "42P07";
+const INVALID_SCHEMA = "3F000";
+
+interface Schemas {
+  /** The store's. */
+  ownSchema: string;
+  /** Where pgvector's types are; undefined without it. */
+  vectorSchema: string | undefined;
+}
+
+/**
+ * Makes the table where there is none, in the store's own schema unless the reference names one. To be called in the transaction that
+ * registers it: whoever else registers waits until its end.
+ * @returns where it is
+ * @throws KindredError failed-precondition where it cannot be made.
+ */
+export async function ensureTable(
+  client: PoolClient,
+  reference: TableReference,
+  wanted: NewTable,
+  { ownSchema, vectorSchema }: Schemas,
+): Promise<TableReference> {
+  // Two that make the same one at once: the second one shall find it.
+  await client.query("LOCK TABLE collections IN SHARE ROW EXCLUSIVE MODE");
+  if (await findRelation(client, reference)) return reference;
+  const made = { ...reference, schema: reference.schema || ownSchema };
+  const name = tableSql({ schema: made.schema, name: made.table });
+  const refused = (why: string, cause?: unknown): KindredError =>
+    new KindredError("failed-precondition", `${name} cannot be made: ${why}`, { cause });
+  if (isStoreTable({ schema: made.schema, name: made.table }, ownSchema))
+    throw refused("the store keeps tables of its own under such names");
+  if (vectorSchema === undefined) {
+    throw refused(
+      "without pgvector there are no columns of vectors: have it installed, or create a collection, whose vectors are kept as JSON",
+    );
+  }
+  try {
+    await createTable(client, name, made, wanted, vectorSchema);
+  } catch (error) {
+    switch (sqlStateOf(error)) {
+      case INVALID_SCHEMA:
+        throw refused(
+          `there is no schema ${JSON.stringify(made.schema)}: create it, or name another one`,
+          error,
+        );
+      case DUPLICATE_TABLE:
+        throw new KindredError("aborted", `${name} has just been made by somebody else: try again`, {
+          cause: error,
+          retryAfterMs: 20,
+        });
+      default:
+        throw error;
+    }
+  }
+  return made;
+}
+
+async function createTable(
+  client: PoolClient,
+  name: string,
+  { keyColumn, vectorColumn }: TableReference,
+  wanted: NewTable,
+  vectorSchema: string,
+): Promise<void> {
+  const [key, vector] = [escapeIdentifier(keyColumn), escapeIdentifier(vectorColumn)];
+  await client.query(`
+    CREATE TABLE ${name} (
+      ${key} ${KEY_TYPE_SQL[wanted.keyType]} PRIMARY KEY,
+      ${vector} ${vectorTypeSql(wanted, vectorSchema)} NOT NULL,
+      created_at TIMESTAMPTZ DEFAULT now()
+    )`);
+  // In the row as long as that has room for it: comparing all vectors of 2,000 floats takes a third of the time that it takes when they
+  // are moved out. MAIN, unlike PLAIN, gives way to columns that users add. Statistics of vectors serve no plan, and gathering them is slow.
+  const main = storedBytes(wanted) <= MAX_MAIN_BYTES ? `ALTER COLUMN ${vector} SET STORAGE MAIN, ` : "";
+  await client.query(`ALTER TABLE ${name} ${main}ALTER COLUMN ${vector} SET STATISTICS 0`);
+}
+
+/**
+ * A table that was there already has to have the key and the vectors that were asked for, and to take rows of these two alone; what
+ * else it has is its owner's.
+ * @throws KindredError failed-precondition that names all differences.
+ */
+export function requireAsMade({ table, key, vector, columns }: ServingTable, wanted: NewTable): void {
+  const differences: string[] = [];
+  const quoted = escapeIdentifier(key.column);
+  if (key.type !== wanted.keyType) differences.push(`${quoted} is ${key.type}, not ${wanted.keyType}`);
+  const [is, shouldBe] = [vector, wanted].map((it) => `${it.elementType}(${it.dimensions})`);
+  if (is !== shouldBe) differences.push(`${escapeIdentifier(vector.column)} is ${is}, not ${shouldBe}`);
+  for (const column of columns) {
+    const name = escapeIdentifier(column.name);
+    if (column.name === vector.column && !column.notNull) differences.push(`${name} allows NULL`);
+    const ours = column.name === key.column || column.name === vector.column;
+    if (ours && column.generated) differences.push(`${name} is generated by the database`);
+    if (!ours && column.notNull && !column.hasDefault)
+      differences.push(`${name} is NOT NULL without a default`);
+  }
+  if (differences.length === 0) return;
+  throw new KindredError(
+    "failed-precondition",
+    `${tableSql(table)} is there already, and is not as it would be made: ${differences.join("; ")}. ` +
+      "Rename or drop it, or register it as it is, without create_table",
+  );
+}
