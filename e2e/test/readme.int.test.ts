@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,8 @@ import { createClient } from "@connectrpc/connect";
 import { ImageService } from "@kindred/contracts/vector-store/v1";
 import { pictures, writeGallery } from "@kindred/gallery";
 import { openChannel } from "@kindred/rpc";
-import { startStack, type Stack } from "@kindred/testing";
+import { faissIndexFile, pickleFile, startStack, type Stack } from "@kindred/testing";
+import { Client } from "pg";
 
 // What the README tells people to type does what it says: its code blocks are run as they stand, but for the ports.
 
@@ -57,11 +58,17 @@ function here(code: string): string {
   return code
     .replaceAll("http://127.0.0.1:8080", stack.originUrl as string)
     .replaceAll("127.0.0.1:50052", stack.addresses["vector-store"] as string)
+    .replaceAll("postgresql://me@db.example/music", stack.database?.url as string)
     .replaceAll("npx kindred", join(root, "node_modules/.bin/kindred"));
 }
 
 async function run(command: string, args: string[], cwd: string): Promise<string> {
-  const env = { ...process.env, KINDRED_URL: stack.originUrl as string, NO_COLOR: "1" };
+  const env = {
+    ...process.env,
+    KINDRED_URL: stack.originUrl as string,
+    KINDRED_HOME: join(folder, "home"),
+    NO_COLOR: "1",
+  };
   return (await promisify(execFile)(command, args, { cwd, env })).stdout;
 }
 
@@ -73,7 +80,8 @@ const blockWith = (words: string): string => {
 };
 
 test("there are the blocks that are tested here, and no others", () => {
-  expect(blocks.map(({ language }) => language)).toEqual(["sh", "sh", "ts", "sh", "sh", "sh", "sh"]);
+  const languages = ["sh", "sh", "ts", "sh", "sh", "sh", "sh", "sh", "sh"];
+  expect(blocks.map(({ language }) => language)).toEqual(languages);
 });
 
 test("the command line", async () => {
@@ -166,6 +174,48 @@ test("what the vector store's README shows of collections", async () => {
   expect(ranked.map(({ textRank }) => textRank !== undefined)).toEqual([true, true, false]);
 }, 60_000);
 
+test("files in bulk", async () => {
+  const captions = pictures.slice(0, 5).map(({ caption }) => caption);
+  mkdirSync(join(folder, "photos"));
+  copyFileSync(join(folder, "photo.jpg"), join(folder, "photos", "cat.jpg"));
+  writeFileSync(join(folder, "photos", "cat.txt"), "A cat on a chair.\nA cat that waits.\n");
+  const reply = await fetch(`${stack.originUrl}/v1/embeddings`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ input: captions }),
+  });
+  const { data } = (await reply.json()) as { data: { embedding: number[] }[] };
+  const set = join(folder, "faiss_datasets", "drawings");
+  mkdirSync(set, { recursive: true });
+  const vectors = data.map(({ embedding }) => embedding);
+  writeFileSync(join(set, "faiss_index.bin"), faissIndexFile({ dimensions: 384, vectors }));
+  const records = captions.map((description, i) => ({ image_path: `drawings/${i}.png`, description }));
+  writeFileSync(join(set, "metadata.pkl"), pickleFile(records));
+
+  const output = await shell(blockWith("import dir photos"));
+  expect(output).toMatch(/^ 1 image and 2 embeddings added /m);
+  // The gallery, the photo, COCO's picture, and the one that was just imported.
+  expect(output).toMatch(new RegExp(`${pictures.length + 3} images`));
+  expect(output).toMatch(/drawings[^]*nothing was written/);
+}, 60_000);
+
+test("songs", async () => {
+  const database = new Client({ connectionString: stack.database?.url as string });
+  await database.connect();
+  await database.query("CREATE TABLE songs (id integer PRIMARY KEY, name text, artist text, lyrics text)");
+  await database.query(
+    `INSERT INTO songs VALUES (1, 'Road', 'A', 'The rain falls on the empty road, and I walk alone.'),
+       (2, 'Sun', 'B', 'Dance with me in the summer sun.'), (3, 'Silence', 'C', NULL)`,
+  );
+  await database.end();
+  // The vector store's README has one of this name.
+  await shell("npx kindred collections delete songs --yes");
+  const output = await shell(blockWith("songs upload"));
+  expect(output).toMatch(/^ 2 songs in 1 file, .*, ids 1 to 2, in /m);
+  expect(output).toMatch(/^ 2 inserted, 0 replaced, 0 skipped; songs has 2 rows$/m);
+  expect(output).toMatch(/^ 1 +0\.\d+ +1\b/m);
+}, 180_000);
+
 // The last one: from here on there is an index, which searches of the tests before do without.
 test("recall that is asked for", async () => {
   const output = await shell(blockWith("recall measure images"));
@@ -173,5 +223,5 @@ test("recall that is asked for", async () => {
   expect(output).toMatch(/^ recall@10 +[01](\.\d+)?, [\d.]+ to [\d.]+ at 95 % confidence$/m);
   expect(output).toMatch(/┼.* target$/m);
   expect(output).toMatch(/ 3 hits · (HNSW index \w+, .* expected \(target 0\.99\)|exact)/);
-  expect(output).toMatch(/^ +1 +index build +images +done /m);
+  expect(output).toMatch(/^ +\d+ +index build +images +done /m);
 }, 300_000);

@@ -196,8 +196,8 @@ const METHODS = {
 describe.each(KINDS)("$stored, $method, $quantization, $metric", (kind) => {
   const { stored: type, method, quantization } = kind;
   // Whoever names the effort gets the index, also where comparing what passes the filter would be cheaper.
-  // Lists begin from a random sample of the rows; those by signs differ most, and 8 of them now and then miss 0.06.
-  const probes = quantization === "binary" ? 16 : 8;
+  // Lists begin from a random sample of the rows; those of bits differ most, and 8 of them now and then miss 0.06.
+  const probes = type === "bit" || quantization === "binary" ? 16 : 8;
   const effort: Request = method === "hnsw" ? { efSearch: 300 } : method === "ivfflat" ? { probes } : {};
   const metric = METRICS[kind.metric] as Metric;
   const inIndex = (query: ClusteredItem, rest: Request): Request =>

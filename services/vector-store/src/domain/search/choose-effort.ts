@@ -127,7 +127,7 @@ function effortAtDefault(index: VectorIndex, k: number): number {
     case "hnsw":
       return index.quantization === "binary" ? DEFAULT_RERANK : defaultEfSearch(index.parameters, k);
     case "ivfflat":
-      return defaultProbes(Number(index.parameters["lists"]), index.quantization === "binary");
+      return defaultProbes(Number(index.parameters["lists"]), index.operatorClass.startsWith("bit_"));
     case "diskann":
       return DEFAULT_SEARCH_LIST;
   }

@@ -57,7 +57,7 @@ test("an index that was built with little effort is searched with more", () => {
   expect(defaultEfSearch({ m: "16", ef_construction: "64" }, 10)).toBe(400);
 });
 
-test("lists by signs are looked through for longer, and there are no more than all", () => {
+test("lists of bits are looked through for longer, and there are no more than all", () => {
   expect([defaultProbes(400, false), defaultProbes(400, true)]).toEqual([100, 200]);
   expect([defaultProbes(16, false), defaultProbes(64, true), defaultProbes(1, false)]).toEqual([16, 64, 1]);
 });

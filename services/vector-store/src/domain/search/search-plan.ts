@@ -33,8 +33,8 @@ export function defaultEfSearch(parameters: Readonly<Record<string, string>>, k:
  * pgvector's README begins at the square root of the lists. Five times that finds 0.95 of 25,014 captions in 158 lists for sentences of another kind,
  * where one, two and three times find 0.75, 0.85 and 0.90. Lists by Hamming distance tell less apart: ten times finds 0.945, all of them 0.96.
  */
-export function defaultProbes(lists: number, binary: boolean): number {
-  return Math.min(lists, Math.max(1, Math.ceil((binary ? 10 : 5) * Math.sqrt(lists))));
+export function defaultProbes(lists: number, ofBits: boolean): number {
+  return Math.min(lists, Math.max(1, Math.ceil((ofBits ? 10 : 5) * Math.sqrt(lists))));
 }
 
 /**
