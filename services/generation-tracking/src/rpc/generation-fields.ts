@@ -19,13 +19,14 @@ export function readGenerationFields(
   path: string,
   checks: FieldChecks,
 ): GenerationFields {
+  const settings = readSettings(message, path, checks);
   const status = readEndStatus(message, path, checks);
   const { generationTimeMs, memoryUsageMb, errorMessage } = message;
   checks.notNegative(`${path}.generation_time_ms`, generationTimeMs);
   checks.notNegative(`${path}.memory_usage_mb`, memoryUsageMb);
   checks.text(`${path}.error_message`, errorMessage);
   return {
-    ...readSettings(message, path, checks),
+    ...settings,
     ...readOutputs(message, `${path}.`, checks),
     generationTimeMs,
     memoryUsageMb,
