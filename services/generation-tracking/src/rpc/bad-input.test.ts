@@ -341,6 +341,6 @@ describe("SearchPrompts refuses", () => {
     ],
   ])("%s", async (_, request, fields) => {
     const violations = await violationsOf(client.searchPrompts(request));
-    expect(violations.map(({ field }) => field).sort()).toEqual([...fields].sort());
+    expect(violations.map(({ field }) => field).toSorted()).toEqual(fields.toSorted());
   });
 });
