@@ -1,6 +1,7 @@
 import { KindredError } from "@kindred/errors";
+import { delayBefore, isPassing } from "@kindred/rpc";
 import { translated } from "./clients.ts";
-import { delayBefore, isPassing, Patience, type PatienceDeps } from "./patience.ts";
+import { Patience, type PatienceDeps } from "./patience.ts";
 
 /** What is watched takes as long as it takes; --timeout is for calls that answer at once. */
 export const WATCH_TIMEOUT_MS = 24 * 3_600_000;

@@ -28,6 +28,7 @@ export {
   type ModelCacheState,
 } from "./model-cache-reporter.ts";
 export { packVectors, unpackVectors } from "./packed-vectors.ts";
+export { delayBefore, isPassing } from "./passing-errors.ts";
 export { followReadiness, type ReadinessOptions } from "./readiness.ts";
 export { retryable, type RetryPolicy } from "./retry.ts";
 export type { HttpRoutes } from "./http-server.ts";

@@ -1,7 +1,8 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ExportRequestSchema, ItemBatch } from "@kindred/contracts/vector-store/v1";
+import { delayBefore, isPassing } from "@kindred/rpc";
 import { translated, type Clients } from "../clients.ts";
-import { delayBefore, isPassing, Patience, type PatienceDeps } from "../patience.ts";
+import { Patience, type PatienceDeps } from "../patience.ts";
 
 export interface ExportDeps extends PatienceDeps {
   client: Pick<Clients["vectors"], "export">;
