@@ -1,4 +1,5 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { fromConnectError } from "@kindred/rpc";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Context } from "../context.ts";
 import {
@@ -84,11 +85,20 @@ async function list(
   { service, active = false, limit }: ListOptions,
 ): Promise<void> {
   const { terminal } = context;
-  const pages = await Promise.all(
-    (service ? [service] : OPERATION_SERVICES).map((each) =>
-      operationCalls(context, each).list({ subject, active, pageSize: limit }),
-    ),
+  const services = service ? [service] : OPERATION_SERVICES;
+  const answers = await Promise.allSettled(
+    services.map((each) => operationCalls(context, each).list({ subject, active, pageSize: limit })),
   );
+  const pages = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+  // What one service knows is worth something while another one is away.
+  const away = services.filter((_, i) => {
+    const answer = answers[i];
+    if (answer?.status !== "rejected") return false;
+    if (pages.length === 0 || fromConnectError(answer.reason).kind !== "unavailable") throw answer.reason;
+    return true;
+  });
+  for (const each of away)
+    terminal.note(`  the ${each} service cannot be reached: what it does is not listed   (kindred health)`);
   const found = pages.flatMap((page) => page.operations).toSorted((a, b) => askedAt(b) - askedAt(a));
   const operations = found.slice(0, limit);
   const more = found.length > limit || pages.some((page) => page.more);
@@ -96,6 +106,7 @@ async function list(
     terminal.json({
       operations: operations.map((each) => ({ service: serviceOf(each), ...plainOperation(each) })),
       more,
+      unavailable: away,
     });
   } else if (operations.length === 0) terminal.result(active ? " nothing is under way" : " none yet");
   else {
