@@ -77,12 +77,14 @@ describe("pages", () => {
     expect((await fixture.client.listGenerations({})).generations).toHaveLength(50);
   });
 
-  test("a token belongs to its filter", async () => {
+  test("a token belongs to its filter and order", async () => {
     await insertSeries(10);
     const { nextPageToken } = await fixture.client.listGenerations({ pageSize: 1, promptContains: "1" });
-    await expect(
-      fixture.client.listGenerations({ pageToken: nextPageToken, promptContains: "2" }),
-    ).rejects.toMatchObject({ kind: "invalid-argument", violations: [{ field: "page_token" }] });
+    for (const other of [{ promptContains: "2" }, { promptContains: "1", order: { ascending: true } }]) {
+      await expect(
+        fixture.client.listGenerations({ pageToken: nextPageToken, ...other }),
+      ).rejects.toMatchObject({ kind: "invalid-argument", violations: [{ field: "page_token" }] });
+    }
     // Another page size is fine.
     const rest = await fixture.client.listGenerations({
       pageToken: nextPageToken,

@@ -1,7 +1,20 @@
-import type { GenerationOrder, ListPosition } from "./generation-filter.ts";
+import { pageTokens } from "@kindred/page-tokens";
+import type { GenerationFilter, GenerationOrder, ListPosition } from "./generation-filter.ts";
 import type { GenerationLists } from "./generation-lists.ts";
 import type { Generation } from "./generation.ts";
-import { decodePageToken, encodePageToken, type ListedGenerations } from "./page-token.ts";
+
+/** What a list is of, in which order: a page token belongs to it. */
+export interface ListedGenerations {
+  /** All of them have to hold. */
+  filters: readonly GenerationFilter[];
+  order: GenerationOrder;
+}
+
+const tokens = pageTokens({
+  name: "generations",
+  position: [["none", "integer", "float"], "integer"],
+  fixed: "filters and order",
+});
 
 /**
  * One page of generations. Pages are stable: one begins behind the last generation of the page before, whatever is recorded or deleted
@@ -14,15 +27,15 @@ export async function listGenerations(
   request: ListedGenerations & { pageSize: number; pageToken: string },
 ): Promise<{ generations: Generation[]; nextPageToken: string }> {
   const { filters, order, pageSize } = request;
-  const after = decodePageToken(request, request.pageToken);
+  const begin = tokens.open({ filters, order }, request.pageToken);
+  const after = begin && { value: begin[0], id: begin[1] };
   // One more than asked for: it tells whether there is a next page.
   const found = await deps.lists.list({ filters, order, after, limit: pageSize + 1 });
   const generations = found.slice(0, pageSize);
   const last = generations.at(-1);
-  return {
-    generations,
-    nextPageToken: found.length > pageSize && last ? encodePageToken(request, positionOf(last, order)) : "",
-  };
+  if (found.length <= pageSize || !last) return { generations, nextPageToken: "" };
+  const { value, id } = positionOf(last, order);
+  return { generations, nextPageToken: tokens.seal({ filters, order }, [value, id]) };
 }
 
 /** Where a generation is in an order. */

@@ -1,5 +1,8 @@
-import { decodePosition, encodePosition } from "./page-token.ts";
+import { pageTokens } from "@kindred/page-tokens";
 import type { ImageReference, ImageUse, LineageStore } from "./ports.ts";
+
+/** When the generation was recorded, in microseconds since 1970, and its id. */
+const tokens = pageTokens({ name: "uses of an image", position: ["integer", "integer"] });
 
 /**
  * One page of the generations that retrieved an image, newest first. What is recorded meanwhile neither shifts pages nor appears twice.
@@ -11,17 +14,15 @@ export async function listImageUses(
   request: { image: ImageReference; pageSize: number; pageToken: string },
 ): Promise<{ uses: ImageUse[]; nextPageToken: string; total: bigint }> {
   const { image, pageSize } = request;
-  const list = ["uses", "imageId" in image ? `id:${image.imageId}` : `path:${image.imagePath}`];
-  const position = decodePosition(list, request.pageToken, 2) as [bigint, bigint] | undefined;
-  const after = position && { createdAtMicros: position[0], generationId: position[1] };
+  const begin = tokens.open(image, request.pageToken);
+  const after = begin && { createdAtMicros: begin[0], generationId: begin[1] };
   // One more than asked for: it tells whether there is a next page.
   const { uses: found, total } = await deps.lineage.uses({ image, after, limit: pageSize + 1 });
   const uses = found.slice(0, pageSize);
   const last = uses.at(-1)?.generation;
   return {
     uses,
-    nextPageToken:
-      found.length > pageSize && last ? encodePosition(list, [last.createdAtMicros, last.id]) : "",
+    nextPageToken: found.length > pageSize && last ? tokens.seal(image, [last.createdAtMicros, last.id]) : "",
     total,
   };
 }

@@ -1,6 +1,9 @@
+import { pageTokens } from "@kindred/page-tokens";
 import type { OutputState } from "../generation.ts";
-import { decodePosition, encodePosition } from "./page-token.ts";
 import type { GenerationOutput, LineageStore } from "./ports.ts";
+
+/** The generation, and the place in it. */
+const tokens = pageTokens({ name: "outputs", position: ["integer", "integer"] });
 
 /**
  * One page of output files, by ascending generation and place in it.
@@ -17,15 +20,16 @@ export async function listOutputs(
   },
 ): Promise<{ outputs: GenerationOutput[]; nextPageToken: string }> {
   const { generationId, state, pageSize } = request;
-  const list = ["outputs", String(generationId ?? ""), state ?? ""];
-  const position = decodePosition(list, request.pageToken, 2) as [bigint, bigint] | undefined;
-  const after = position && { generationId: position[0], position: Number(position[1]) };
+  const begin = tokens.open({ generationId, state }, request.pageToken);
+  const after = begin && { generationId: begin[0], position: Number(begin[1]) };
   const found = await deps.lineage.outputs({ generationId, state, after, limit: pageSize + 1 });
   const outputs = found.slice(0, pageSize);
   const last = outputs.at(-1);
   return {
     outputs,
     nextPageToken:
-      found.length > pageSize && last ? encodePosition(list, [last.generationId, BigInt(last.position)]) : "",
+      found.length > pageSize && last
+        ? tokens.seal({ generationId, state }, [last.generationId, BigInt(last.position)])
+        : "",
   };
 }

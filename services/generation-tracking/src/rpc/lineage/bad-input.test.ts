@@ -49,7 +49,7 @@ const bad: [
     () => client.listImageUses({ image: { case: "imageId", value: 1n }, pageToken: "AAAA" }),
     [
       "page_token",
-      "is not a token of this list: give next_page_token as it was returned, with the same conditions",
+      "is not a token of this list: give next_page_token as it was returned, with the same filters",
     ],
   ],
   [
