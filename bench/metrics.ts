@@ -154,7 +154,9 @@ async function ask(client: MetricsClient, signal: AbortSignal): Promise<number[]
 
 async function cpuSeconds(url: string): Promise<number> {
   const shown = await (await fetch(url)).text();
-  return Number(/^reportercpu_seconds_total\{.*\} ([\d.e+-]+)$/m.exec(shown)?.[1]);
+  const [, value] = /^process_cpu_seconds_total\{.*\} ([\d.e+-]+)$/m.exec(shown) ?? [];
+  if (value === undefined) throw new Error(`${url} shows no process_cpu_seconds_total`);
+  return Number(value);
 }
 
 async function measure(name: string, send: (client: MetricsClient, startedAt: number) => Promise<Sent>) {

@@ -12,7 +12,21 @@ export interface Machine {
   bytes: number;
 }
 
-export const thisMachine = (): Machine => ({ root: "/", cores: availableParallelism(), bytes: totalmem() });
+export const thisMachine = (): Machine => ({
+  root: "/",
+  // availableParallelism() heeds the cgroup's quota too, in whole cores: 1 for one and a half.
+  cores: allowedCores(readText("/proc/self/status")) ?? availableParallelism(),
+  bytes: totalmem(),
+});
+
+/** How many cores a line such as "Cpus_allowed_list: 0-3,8" of /proc/self/status has; see cpuset(7), "List format". */
+export function allowedCores(status: string): number | undefined {
+  const [, list] = /^Cpus_allowed_list:\s*([\d,-]+)$/m.exec(status) ?? [];
+  return list?.split(",").reduce((cores, range) => {
+    const [first = 0, last = first] = range.split("-").map(Number);
+    return cores + last - first + 1;
+  }, 0);
+}
 
 /** A mounted cgroup hierarchy. */
 interface CgroupMount {

@@ -1,7 +1,27 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
+import { createHistogram } from "node:perf_hooks";
 
 /** How often the event loop is asked whether it is late. */
-const RESOLUTION_MS = 10;
+export const LAG_EVERY_MS = 20;
+/** Of a pause longer than this, such as that of a stopped process, no more is counted. */
+const MAX_TICKS = 3000;
+
+/**
+ * Tells how late, in milliseconds, a timer ran that was due every LAG_EVERY_MS; keeps no process alive. A loop that was blocked for a second ran one timer
+ * late, and fifty were due meanwhile: each of them counts, or quantiles would be those of the time in which nothing was wrong
+ * ("coordinated omission"; HdrHistogram's recordValueWithExpectedInterval does the same).
+ * @returns what ends it
+ */
+export function watchEventLoop(tell: (lateMs: number) => void): () => void {
+  let before = performance.now();
+  const timer = setInterval(() => {
+    const now = performance.now();
+    let late = Math.max(0, now - before - LAG_EVERY_MS);
+    before = now;
+    tell(late);
+    for (let ticks = 1; ticks < MAX_TICKS && (late -= LAG_EVERY_MS) > 0; ticks++) tell(late);
+  }, LAG_EVERY_MS).unref();
+  return () => clearInterval(timer);
+}
 
 export interface EventLoopLag extends Disposable {
   /** 99th percentile of how late timers ran since the call before, in milliseconds; undefined when none ran. */
@@ -10,18 +30,16 @@ export interface EventLoopLag extends Disposable {
 
 /** Measures how late the event loop is; keeps no process alive. */
 export function measureEventLoopLag(): EventLoopLag {
-  // It records the time from one run of its timer to the next, which is the resolution where nothing is late.
-  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  histogram.enable();
+  // In microseconds, from 1 on.
+  const histogram = createHistogram();
+  const stop = watchEventLoop((lateMs) => histogram.record(Math.max(1, Math.round(1000 * lateMs))));
   return {
     take() {
       if (histogram.count === 0) return undefined;
-      const betweenMs = histogram.percentile(99) / 1e6;
+      const lagMs = histogram.percentile(99) / 1000;
       histogram.reset();
-      return Math.max(0, betweenMs - RESOLUTION_MS);
+      return lagMs;
     },
-    [Symbol.dispose]() {
-      histogram.disable();
-    },
+    [Symbol.dispose]: stop,
   };
 }

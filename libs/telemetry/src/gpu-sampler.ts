@@ -1,4 +1,6 @@
 import { execFile } from "node:child_process";
+import { messageOf } from "@kindred/errors";
+import { withinTime } from "./within-time.ts";
 
 /** One GPU. What the driver does not know is absent. */
 export interface GpuReading {
@@ -26,6 +28,9 @@ export interface GpuReadings {
 const NONE: GpuReadings = { gpus: [] };
 /** nvidia-smi hangs when the driver does; it is killed then. */
 const TIMEOUT_MS = 3000;
+/** Inside of a driver that hangs, it cannot be killed either. */
+const KILLED_WITHIN_MS = 1000;
+const HANGS = `nvidia-smi did not answer within ${TIMEOUT_MS / 1000} s`;
 /** A tool that failed is asked again after so many calls: it may have been installed for a machine of another kind. */
 const RETRY_AFTER = 30;
 const MAX_PROBLEM = 300;
@@ -42,37 +47,64 @@ const FIELDS = [
 ] as const;
 
 type Outcome = { output: string } | { problem: string } | "absent";
+/** Runs the tool of that name or path, and kills it when it takes too long. Rejects when it cannot be started. */
+type RunTool = (nvidiaSmi: string) => Promise<Outcome>;
 
-/** Asks the NVIDIA driver's tool. Where there is none, it is looked for once only. Never rejects. */
-export function gpuSampler(nvidiaSmi: string): () => Promise<GpuReadings> {
+/**
+ * Asks the NVIDIA driver's tool. Where there is none, or never was a GPU, it is looked for once only. Never rejects, and does not wait for a tool
+ * that cannot even be killed: no other is started beside it.
+ */
+export function gpuSampler(nvidiaSmi: string, runTool: RunTool = runNvidiaSmi): () => Promise<GpuReadings> {
   let absent = false;
+  let seen = false;
   let failed: { problem: string; calls: number } | undefined;
+  let running = false;
+  const query = async (): Promise<Outcome> => {
+    if (running) return { problem: HANGS };
+    running = true;
+    const asked = runTool(nvidiaSmi)
+      .catch((error: unknown) => ({ problem: problemIn(messageOf(error)) }))
+      .finally(() => {
+        running = false;
+      });
+    return await withinTime(asked, TIMEOUT_MS + KILLED_WITHIN_MS, { problem: HANGS });
+  };
   return async () => {
     if (absent) return NONE;
     if (failed && ++failed.calls < RETRY_AFTER) return { gpus: [], problem: failed.problem };
-    const outcome = await query(nvidiaSmi);
+    let outcome = await query();
+    // A GPU that has fallen off the bus is no device any more, and yet no machine without GPU.
+    if (outcome === "absent" && seen) outcome = { problem: "nvidia-smi shows no GPU any more" };
     failed = undefined;
     if (outcome === "absent") {
       absent = true;
       return NONE;
     }
-    if ("output" in outcome) return parseGpus(outcome.output);
+    if ("output" in outcome) {
+      const readings = parseGpus(outcome.output);
+      seen ||= readings.gpus.length > 0 || readings.problem !== undefined;
+      return readings;
+    }
     failed = { problem: outcome.problem, calls: 0 };
     return { gpus: [], problem: outcome.problem };
   };
 }
 
-function query(nvidiaSmi: string): Promise<Outcome> {
-  return new Promise((resolve) => {
+/** Codes of a tool that is not there; with others, such as EAGAIN, it could not be started this time. */
+const NOT_THERE = new Set(["ENOENT", "ENOTDIR", "EACCES"]);
+
+function runNvidiaSmi(nvidiaSmi: string): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
     execFile(
       nvidiaSmi,
       [`--query-gpu=${FIELDS.join(",")}`, "--format=csv,noheader,nounits"],
       { timeout: TIMEOUT_MS, killSignal: "SIGKILL", windowsHide: true },
       (error, stdout, stderr) => {
         if (!error) resolve({ output: stdout });
-        else if (error.code !== undefined && typeof error.code === "string") resolve("absent");
-        else if (error.killed)
-          resolve({ problem: `nvidia-smi did not answer within ${TIMEOUT_MS / 1000} s` });
+        else if (typeof error.code === "string") {
+          if (NOT_THERE.has(error.code)) resolve("absent");
+          else reject(error);
+        } else if (error.killed) resolve({ problem: HANGS });
         else if (stdout.includes("No devices were found")) resolve("absent");
         else resolve({ problem: problemIn(`${stdout}\n${stderr}`) });
       },

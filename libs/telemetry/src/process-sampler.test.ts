@@ -4,8 +4,10 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Machine } from "./cgroups.ts";
-import { parseGpus } from "./gpu-sampler.ts";
+import { measureEventLoopLag } from "./event-loop-lag.ts";
+import { gpuSampler, parseGpus } from "./gpu-sampler.ts";
 import { createProcessSampler, type SampledSource } from "./index.ts";
+import { diskMeter } from "./process-sampler.ts";
 
 const NO_GPU = "/nowhere/nvidia-smi";
 let folder: string;
@@ -55,6 +57,22 @@ test("memory and disk of this process are in MiB", async () => {
   expect(sample.diskUsageMb).toBeGreaterThan(0);
   expect(sample.diskUsageMb).toBeLessThanOrEqual((blocks * bsize) / 2 ** 20);
   expect(sample.cpuUsage).toBeGreaterThanOrEqual(0);
+});
+
+test("a file system that does not answer leaves out the disk, and is not asked again until it has answered", async () => {
+  let asked = 0;
+  const hanging = Promise.withResolvers<{ blocks: number; bfree: number; bsize: number }>();
+  const read = diskMeter(() => {
+    asked += 1;
+    return hanging.promise;
+  });
+  expect(await read()).toBeUndefined();
+  expect(await read()).toBeUndefined();
+  expect(asked).toBe(1);
+  hanging.resolve({ blocks: 512, bfree: 256, bsize: 4096 });
+  await hanging.promise;
+  await sleep(1);
+  expect(await read()).toEqual({ diskUsageMb: 1, diskTotalMb: 2 });
 });
 
 test("a folder that is gone leaves out the disk, and nothing else", async () => {
@@ -127,6 +145,50 @@ describe("GPUs", () => {
     expect(smi.calls()).toBe(1);
   });
 
+  test("that are gone after they were there are a problem, and not a machine without GPU", async () => {
+    const marker = join(folder, "fallen");
+    const smi = tool(
+      "falls",
+      `if [ -e '${marker}' ]; then echo 'No devices were found'; exit 6; fi; echo '${H200}'`,
+    );
+    const sampler = createProcessSampler({ nvidiaSmi: smi.path });
+    expect((await sampler.sample()).gpuMemoryMb).toBe(1024);
+    writeFileSync(marker, "");
+    expect((await sampler.sample()).gpuProblem).toBe("nvidia-smi shows no GPU any more");
+  });
+
+  test("of a tool that could not be started this time are a problem, and asked for again", async () => {
+    let calls = 0;
+    const read = gpuSampler("nvidia-smi", () =>
+      ++calls === 1
+        ? Promise.reject(new Error("spawn nvidia-smi EAGAIN"))
+        : Promise.resolve({ output: H200 }),
+    );
+    expect(await read()).toEqual({ gpus: [], problem: "nvidia-smi failed: spawn nvidia-smi EAGAIN" });
+    let readings = await read();
+    for (let i = 0; i < 40 && readings.problem !== undefined; i++) readings = await read();
+    expect(readings.gpus).toHaveLength(1);
+    expect(calls).toBe(2);
+  });
+
+  test("of a tool that cannot even be killed are a problem; nobody waits for it, nor starts another", async () => {
+    let calls = 0;
+    // In the place of a process in uninterruptible sleep inside of the driver, which cannot be had at will.
+    const stuck = Promise.withResolvers<{ output: string }>();
+    const read = gpuSampler("nvidia-smi", () => {
+      calls += 1;
+      return stuck.promise;
+    });
+    for (let i = 0; i < 70; i++)
+      expect(await read()).toEqual({ gpus: [], problem: "nvidia-smi did not answer within 3 s" });
+    expect(calls).toBe(1);
+    stuck.resolve({ output: H200 });
+    await sleep(1);
+    let readings = await read();
+    for (let i = 0; i < 40 && readings.problem !== undefined; i++) readings = await read();
+    expect(readings.gpus).toHaveLength(1);
+  }, 30_000);
+
   test("with MIG have no values, and the sample says why", async () => {
     const smi = tool("mig", `echo '${H200}'\necho '${OTHER.replace(/\[N\/A\]$/, "Enabled")}'`);
     const sample = await createProcessSampler({ nvidiaSmi: smi.path }).sample();
@@ -160,6 +222,16 @@ test("the event loop's lag is what its timers were late, and begins anew with ea
   expect((await sampler.sample()).eventLoopLagMs).toBeLessThan(busy);
 });
 
+test("one long block counts for every timer that was due in it, however quiet the rest was", async () => {
+  using lag = measureEventLoopLag();
+  await sleep(2500);
+  const until = performance.now() + 400;
+  while (performance.now() < until) Math.sqrt(until);
+  await sleep(50);
+  // The block is an eighth of the time: of a hundred timers, more than one was 300 ms late.
+  expect(lag.take()).toBeGreaterThan(300);
+});
+
 describe("sources", () => {
   const PID = 4711;
   const V2 = {
@@ -175,6 +247,7 @@ describe("sources", () => {
       "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n" +
       "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
     "proc/self/cgroup": "4:memory:/docker/abc\n1:cpu,cpuacct:/docker/abc\n",
+    "sys/fs/cgroup/cpu,cpuacct/docker/abc/cgroup.procs": `${PID}\n`,
     "sys/fs/cgroup/memory/docker/abc/cgroup.procs": `${PID}\n`,
     "sys/fs/cgroup/memory/docker/abc/memory.usage_in_bytes": `${200 * 2 ** 20}\n`,
     "sys/fs/cgroup/memory/docker/abc/memory.stat": `inactive_file 0\ntotal_inactive_file ${50 * 2 ** 20}\n`,
@@ -278,6 +351,28 @@ describe("sources", () => {
       cpuSource: "host",
       memoryUsageMb: 50_000_000 / 1024,
       memorySource: "host",
+    });
+  });
+
+  test("the host's limits are the host's, whatever this process may use of it", async () => {
+    const files = { ...V2, ...HOST, "proc/stat": "cpu  0 0 0 0\ncpu0 0\ncpu1 0\ncpu2 0\n" };
+    expect(await sampled(files, {}, "host")).toMatchObject({ cpuLimit: 3, memoryLimitMb: 64_000 });
+    expect(await sampled(files, {}, "process")).toMatchObject({ cpuLimit: 1.5, memoryLimitMb: 2048 });
+  });
+
+  test("each controller of version 1 has its own group: one may be this process's own, another everybody's", async () => {
+    const cpu = "sys/fs/cgroup/cpu,cpuacct";
+    const files = {
+      ...V1,
+      ...family,
+      "proc/self/cgroup": "4:memory:/docker/abc\n1:cpu,cpuacct:/\n",
+      [`${cpu}/cgroup.procs`]: `1\n99\n${PID}\n`,
+      [`${cpu}/cpuacct.usage`]: "1000000000\n",
+    };
+    expect(await sampled(files, { [`${cpu}/cpuacct.usage`]: "9000000000\n" })).toMatchObject({
+      cpuUsage: 10,
+      cpuSource: "process",
+      memorySource: "cgroup1",
     });
   });
 

@@ -2,12 +2,14 @@ import { statfs } from "node:fs/promises";
 import { thisMachine, type Machine } from "./cgroups.ts";
 import { measureEventLoopLag, type EventLoopLag } from "./event-loop-lag.ts";
 import { gpuSampler, type GpuReading } from "./gpu-sampler.ts";
+import { withinTime } from "./within-time.ts";
 import { cpuLimit, memoryLimit } from "./resource-limits.ts";
 import {
   cgroupCpuTime,
   cgroupMemory,
   hostCpuTime,
   hostMemory,
+  hostSize,
   ownsCgroup,
   type CpuTime,
   type MemoryUse,
@@ -70,6 +72,7 @@ export interface SamplerOptions {
 /** Disposing of it ends the measuring of the event loop. */
 export function createProcessSampler(options: SamplerOptions = {}): ProcessSampler & Disposable {
   const {
+    source: wanted = "auto",
     folder = process.cwd(),
     nvidiaSmi = "nvidia-smi",
     cpuTime = () => process.cpuUsage(),
@@ -79,34 +82,41 @@ export function createProcessSampler(options: SamplerOptions = {}): ProcessSampl
     eventLoopLag = measureEventLoopLag(),
   } = options;
   // Found out once: a shell that somebody opens in a container does not make its values another series.
-  const source = whose(options.source ?? "auto", machine, pid);
+  const whose = (controller: "cpuacct" | "memory"): Exclude<SampledSource, "auto"> => {
+    if (wanted !== "auto") return wanted;
+    return ownsCgroup(machine, pid, controller) ? "cgroup" : "process";
+  };
+  const [cpuSource, memorySource] = [whose("cpuacct"), whose("memory")];
   const cpuUsage = cpuMeter(() => {
     const { user, system } = cpuTime();
     const own: CpuTime = { micros: user + system, source: "process" };
-    return (
-      (source === "cgroup" ? cgroupCpuTime(machine) : source === "host" ? hostCpuTime(machine) : own) ?? own
-    );
+    if (cpuSource === "process") return own;
+    return (cpuSource === "cgroup" ? cgroupCpuTime(machine) : hostCpuTime(machine)) ?? own;
   }, now);
   const memory = (): MemoryUse => {
-    const found =
-      source === "cgroup" ? cgroupMemory(machine) : source === "host" ? hostMemory(machine) : undefined;
-    return found ?? { bytes: process.memoryUsage.rss(), source: "process" };
+    const own = (): MemoryUse => ({ bytes: process.memoryUsage.rss(), source: "process" });
+    if (memorySource === "process") return own();
+    return (memorySource === "cgroup" ? cgroupMemory(machine) : hostMemory(machine)) ?? own();
   };
+  const readDisk = diskMeter(() => statfs(folder));
   const readGpus = gpuSampler(nvidiaSmi);
   return {
     async sample() {
       const sampledAt = new Date();
-      const { bytes, source: memorySource } = memory();
+      const cpu = cpuUsage();
+      const memoryUse = memory();
+      // What the whole machine uses is not held to the limits of this process.
+      const size = hostSize(machine);
       const values = {
         sampledAt,
-        ...cpuUsage(),
-        memoryUsageMb: bytes / MIB,
-        memorySource,
-        cpuLimit: cpuLimit(machine).cores,
-        memoryLimitMb: memoryLimit(machine).bytes / MIB,
+        ...cpu,
+        memoryUsageMb: memoryUse.bytes / MIB,
+        memorySource: memoryUse.source,
+        cpuLimit: (cpu?.cpuSource === "host" && size?.cores) || cpuLimit(machine).cores,
+        memoryLimitMb: ((memoryUse.source === "host" && size?.bytes) || memoryLimit(machine).bytes) / MIB,
       };
       const lag = eventLoopLag.take();
-      const [disk, { gpus, problem }] = await Promise.all([diskUsage(folder), readGpus()]);
+      const [disk, { gpus, problem }] = await Promise.all([readDisk(), readGpus()]);
       const gpuMemoryMb = sumOf(gpus.map(({ memoryUsedMb }) => memoryUsedMb));
       return {
         ...values,
@@ -121,11 +131,6 @@ export function createProcessSampler(options: SamplerOptions = {}): ProcessSampl
       eventLoopLag[Symbol.dispose]();
     },
   };
-}
-
-function whose(wanted: SampledSource, machine: Machine, pid: number): Exclude<SampledSource, "auto"> {
-  if (wanted !== "auto") return wanted;
-  return ownsCgroup(machine, pid) ? "cgroup" : "process";
 }
 
 /** Percent of one core between two calls; nothing when no time has passed between them, or the source has changed. */
@@ -148,14 +153,35 @@ function cpuMeter(
   };
 }
 
-async function diskUsage(folder: string): Promise<{ diskUsageMb: number; diskTotalMb: number } | undefined> {
-  try {
-    const { blocks, bfree, bsize } = await statfs(folder);
-    return { diskUsageMb: ((blocks - bfree) * bsize) / MIB, diskTotalMb: (blocks * bsize) / MIB };
-  } catch {
-    // The folder was removed, or its file system does not answer: there is no value to give.
-    return undefined;
-  }
+/** A file system that does not answer for so long, such as an NFS whose server is away, has no value. */
+const DISK_TIMEOUT_MS = 1000;
+
+interface DiskUse {
+  diskUsageMb: number;
+  diskTotalMb: number;
+}
+
+/** Nothing where the folder was removed, or its file system does not answer; that is asked again only when it has answered after all. */
+export function diskMeter(
+  read: () => Promise<{ blocks: number; bfree: number; bsize: number }>,
+): () => Promise<DiskUse | undefined> {
+  let asking: Promise<DiskUse | undefined> | undefined;
+  const ask = async (): Promise<DiskUse | undefined> => {
+    try {
+      const { blocks, bfree, bsize } = await read();
+      return { diskUsageMb: ((blocks - bfree) * bsize) / MIB, diskTotalMb: (blocks * bsize) / MIB };
+    } catch {
+      return undefined;
+    } finally {
+      asking = undefined;
+    }
+  };
+  return async () => {
+    // Each would take one of the few threads for such work, for as long as it hangs.
+    if (asking !== undefined) return undefined;
+    asking = ask();
+    return await withinTime(asking, DISK_TIMEOUT_MS, undefined);
+  };
 }
 
 /** Undefined for none, and when one is not known: a part of the sum would look like the whole. */

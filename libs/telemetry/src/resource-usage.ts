@@ -64,6 +64,13 @@ export function hostCpuTime(machine: Machine): CpuTime | undefined {
   return { micros: MICROS_A_TICK * (user + nice + system + irq + softirq + steal), source: "host" };
 }
 
+/** All cores and all memory of the machine, whoever may use them. Undefined where there is no /proc. */
+export function hostSize(machine: Machine): { cores: number; bytes: number } | undefined {
+  const cores = readText(join(machine.root, "proc/stat")).match(/^cpu\d+ /gm)?.length;
+  const total = valueOf(readText(join(machine.root, "proc/meminfo")), "MemTotal:");
+  return cores === undefined || total === undefined ? undefined : { cores, bytes: 1024 * total };
+}
+
 /** Memory of the whole machine that is not available to whoever wants some. Undefined where there is no /proc. */
 export function hostMemory(machine: Machine): MemoryUse | undefined {
   const text = readText(join(machine.root, "proc/meminfo"));
@@ -74,10 +81,10 @@ export function hostMemory(machine: Machine): MemoryUse | undefined {
 
 /**
  * Whether the control group holds this process and its family only, so that what it uses is what this process uses, its children included.
- * A container with one service is such a group; the session of somebody who runs several is none.
+ * A container with one service is such a group; the session of somebody who runs several is none. In version 1 each controller has groups of its own.
  */
-export function ownsCgroup(machine: Machine, pid: number): boolean {
-  const [cgroup] = cgroupsOf(machine, "memory");
+export function ownsCgroup(machine: Machine, pid: number, controller: "cpuacct" | "memory"): boolean {
+  const [cgroup] = cgroupsOf(machine, controller);
   if (!cgroup) return false;
   const members = readText(join(machine.root, cgroup.folders[0], "cgroup.procs"))
     .split("\n")
