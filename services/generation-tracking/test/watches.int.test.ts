@@ -114,3 +114,15 @@ test("deleting ends watching, and so does the end of the service; who gives up i
     kind: "unavailable",
   });
 });
+
+test("who is still reading when the service ends is told, too", async () => {
+  const watches = new GenerationWatches({
+    store: fixture.store,
+    everyMs: 20,
+    readVersions: generationVersions(fixture.db),
+  });
+  const iterator = watches.watch(await start(), new AbortController().signal);
+  await iterator.next();
+  watches.end();
+  await expect(iterator.next()).rejects.toMatchObject({ kind: "unavailable" });
+});

@@ -70,6 +70,8 @@ export class GenerationWatches {
   #otherThan(id: bigint, version: string | undefined, signal: AbortSignal): Promise<string | undefined> {
     const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
     if (signal.aborted) return Promise.resolve(undefined);
+    // Whoever was reading when all watching ended was not waiting yet, and was not told.
+    if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason);
     const watcher: Watcher = { id, version, changed: resolve, failed: reject };
     const giveUp = (): void => resolve(undefined);
     signal.addEventListener("abort", giveUp, { once: true });
