@@ -108,6 +108,32 @@ describe("what was found at the paths", () => {
   });
 });
 
+test("reports of paths, uses and removals of the same models never wait for each other's rows, whatever their order", async () => {
+  const events = Array.from({ length: 400 }, (_, i) => ({
+    ...model("/a"),
+    // In an order that is not that of their ids.
+    modelName: `model-${String((i * 7919) % 400).padStart(3, "0")}`,
+    accesses: 1,
+  }));
+  await fixture.modelCache.reportModelCache({ events: events.toReversed() });
+  const ids = (await list()).map(({ id }) => id);
+  const findings = ids.map((id) => ({ id, present: true }));
+  for (let round = 0; round < 15; round++) {
+    await Promise.all([
+      fixture.modelCache.reportModelPaths({ findings }),
+      fixture.modelCache.reportModelPaths({ findings: findings.toReversed() }),
+      fixture.modelCache.reportModelCache({ events }),
+      fixture.modelCache.reportModelCache({ events: events.toReversed() }),
+    ]);
+  }
+  await Promise.all([
+    fixture.modelCache.removeModels({ ids }),
+    fixture.modelCache.removeModels({ ids: ids.toReversed() }),
+    fixture.modelCache.reportModelPaths({ findings }),
+  ]);
+  expect(await list()).toEqual([]);
+}, 60_000);
+
 describe("advice", () => {
   test("names the least recently used ones, and deletes nothing", async () => {
     const event = (cachePath: string, sizeMib: bigint | undefined, day: string) => ({

@@ -59,13 +59,20 @@ const TOUCH = `
    WHERE id = $1::bigint
   RETURNING ${COLUMNS}`;
 
-const REMOVE = "DELETE FROM model_cache WHERE id = ANY($1::bigint[])";
+/** Rows are locked in the order in which events are added, so that no two calls wait for each other's rows. */
+const LOCKED = `
+  locked AS MATERIALIZED (
+    SELECT id FROM model_cache WHERE id = ANY ($1::bigint[])
+     ORDER BY model_type, model_name, cache_path, id FOR UPDATE)`;
+
+const REMOVE = `WITH ${LOCKED} DELETE FROM model_cache AS entry USING locked WHERE entry.id = locked.id`;
 
 const REPORT_PATHS = `
+  WITH ${LOCKED}
   UPDATE model_cache AS entry
      SET present = finding.present, verified_at = now(), size_mb = COALESCE(finding.size_mb, entry.size_mb)
-    FROM unnest($1::bigint[], $2::boolean[], $3::float8[]) AS finding (id, present, size_mb)
-   WHERE entry.id = finding.id`;
+    FROM locked JOIN unnest($1::bigint[], $2::boolean[], $3::float8[]) AS finding (id, present, size_mb) USING (id)
+   WHERE entry.id = locked.id`;
 
 /** The store over this service's schema. The database stays the caller's. */
 export function modelCacheStore(db: Pick<Database, "query">): ModelCacheStore {
