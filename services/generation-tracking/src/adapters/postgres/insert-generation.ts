@@ -72,11 +72,12 @@ function optionalMicros(micros: string | null): bigint | undefined {
   return micros === null ? undefined : BigInt(micros);
 }
 
+/** The parent is there until the transaction ends: a retention that keeps parents sees the variation, or has deleted the parent before. */
 async function requireParent(client: PoolClient, parentId: bigint, id: string): Promise<void> {
-  const { rowCount } = await client.query("SELECT FROM generations WHERE id = $1 AND id <> $2", [
-    String(parentId),
-    id,
-  ]);
+  const { rowCount } = await client.query(
+    "SELECT FROM generations WHERE id = $1 AND id <> $2 FOR KEY SHARE",
+    [String(parentId), id],
+  );
   if (rowCount === 0)
     throw new KindredError("not-found", `parent_id: there is no generation with id ${parentId}`);
 }

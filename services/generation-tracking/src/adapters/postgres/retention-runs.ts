@@ -89,10 +89,14 @@ const NEXT = `
   SELECT ARRAY(SELECT id::text FROM wanted) AS ids, (SELECT min(id) FROM page) AS last_read,
          (SELECT count(*) FROM page) AS read`;
 
-// What somebody changes at this moment is looked at again when it is changed: it may be kept now.
+// Locked in one order, and before it is decided what goes: nobody can rate any of them meanwhile, or record a variation of one.
+const LOCK = "SELECT FROM generations WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE";
+
+// In a statement of its own, so that it sees what was committed before the locks were had: one that was to go may be kept now.
 const DELETE = `
   WITH RECURSIVE wanted AS MATERIALIZED (
-    SELECT id, parent_id FROM generations WHERE id = ANY ($5::bigint[])),
+    SELECT g.id, g.parent_id FROM generations g
+     WHERE g.id = ANY ($5::bigint[]) AND ${CAN_GO} AND NOT ${IS_KEPT}),
   held (id) AS (
     SELECT wanted.id FROM wanted
      WHERE $4 AND EXISTS (
@@ -101,7 +105,7 @@ const DELETE = `
     UNION
     SELECT wanted.parent_id FROM held JOIN wanted ON wanted.id = held.id WHERE wanted.parent_id < wanted.id)
   DELETE FROM generations g USING wanted
-   WHERE g.id = wanted.id AND ${CAN_GO} AND NOT ${IS_KEPT} AND NOT EXISTS (SELECT FROM held WHERE held.id = g.id)`;
+   WHERE g.id = wanted.id AND NOT EXISTS (SELECT FROM held WHERE held.id = g.id)`;
 
 /** Deletions over this service's schema. The database stays the caller's. */
 export function retentionRuns(db: Pick<Database, "statement" | "transaction">): RetentionRuns {
@@ -150,6 +154,7 @@ export function retentionRuns(db: Pick<Database, "statement" | "transaction">): 
           String(operationId),
         ]);
         const { ids = [], last_read: lastRead = null, read = "0" } = rows[0] ?? {};
+        await client.query(LOCK, [ids]);
         const { rowCount } = await client.query(DELETE, [...values, policy.keepParents, ids]);
         const changed = await client.query<RunRow>(
           "UPDATE retention_runs SET deleted = deleted + $2, next_id = $3 WHERE operation_id = $1 RETURNING total, deleted, next_id",
