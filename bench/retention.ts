@@ -2,12 +2,8 @@
 // usage: node bench/retention.ts [--rows 1000000] [--database URL]
 import { createClient } from "@connectrpc/connect";
 import { parseArgs } from "node:util";
-import {
-  OperationService,
-  OperationState,
-  RetentionService,
-  type Operation,
-} from "@kindred/contracts/generation-tracking/v1";
+import { OperationState, type Operation } from "@kindred/contracts/common/v1";
+import { OperationService, RetentionService } from "@kindred/contracts/generation-tracking/v1";
 import { fillGenerations, startGenerations } from "./support/generation-service.ts";
 import { secondsOf } from "./support/rounds.ts";
 import { median, percentile } from "./statistics.ts";

@@ -77,7 +77,7 @@ test("preview, apply, and the operation among those of all services", async () =
   expect(shown.out).toMatch(/^ +max count +2$/m);
   expect(JSON.parse((await kindred("operations", "watch", "g1", "--json")).out)).toMatchObject({
     id: 1,
-    subject: "newest",
+    policy: "newest",
     result: { deleted: 3 },
   });
   const again = await kindred("operations", "cancel", "g1");

@@ -1,6 +1,6 @@
 export { countDown } from "./call-limits.ts";
 export { operationStanding, operationTitle } from "./describe-operation.ts";
-export { listOperations, type OperationList, type OperationTokens } from "./list-operations.ts";
+export { listOperations, type OperationList } from "./list-operations.ts";
 export type {
   Claim,
   MeasuredProgress,

@@ -1,12 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import {
-  GenerationStatus,
-  OperationState,
-  RetentionPolicySchema,
-  type Operation,
-} from "@kindred/contracts/generation-tracking/v1";
+import { OperationState, type Operation } from "@kindred/contracts/common/v1";
+import { GenerationStatus, RetentionPolicySchema } from "@kindred/contracts/generation-tracking/v1";
 import fc from "fast-check";
 import { openFixture, type Fixture } from "./fixture.ts";
 
@@ -141,7 +137,7 @@ test("a policy applied: what is old and unkept goes, with its outputs and exampl
   expect(preview.oldest).toEqual(preview.samples[0]?.createdAt);
   const operation = await apply("old");
   expect(operation).toMatchObject({
-    subject: "old",
+    subject: { case: "policy", value: "old" },
     state: OperationState.SUCCEEDED,
     result: { deleted: 2 },
     phase: "delete",
@@ -302,7 +298,7 @@ test("one operation of a policy at a time; a key begins nothing twice; cancellin
   const { operation: cancelled } = await fixture.operations.cancelOperation({ id: operation?.id ?? 0n });
   expect(cancelled?.state).toBe(OperationState.CANCELLED);
   expect(await idsLeft()).toHaveLength(1);
-  const { operations: listed } = await fixture.operations.listOperations({ subject: "old" });
+  const { operations: listed } = await fixture.operations.listOperations({ policy: "old" });
   expect(listed.map(({ id }) => id)).toEqual([operation?.id]);
   expect((await fixture.operations.listOperations({ active: true, pageSize: 1 })).operations).toHaveLength(1);
   // With its policy goes what waits.

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { OperationState } from "@kindred/contracts/common/v1";
 import {
   AdviceSeverity,
   IndexKind,
   IndexMaintenance,
   IndexQuantization,
   Metric,
-  OperationState,
   type IndexAdvice,
 } from "@kindred/contracts/vector-store/v1";
 import { indexFacts } from "../src/adapters/postgres/index-facts.ts";

@@ -1,4 +1,5 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
+import type { Operation } from "@kindred/contracts/common/v1";
 import { fromConnectError } from "@kindred/rpc";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Context } from "../context.ts";
@@ -8,7 +9,6 @@ import {
   plainOperation,
   readOperationId,
   serviceOf,
-  type Operation,
   type OperationId,
   type OperationServiceName,
 } from "../operations/any-operation.ts";

@@ -1,21 +1,9 @@
 import { createClient } from "@connectrpc/connect";
-import {
-  OperationKind as GenerationOperationKind,
-  OperationSchema as GenerationOperationSchema,
-  OperationService as GenerationOperationService,
-  type Operation as GenerationOperation,
-} from "@kindred/contracts/generation-tracking/v1";
-import {
-  OperationKind,
-  OperationSchema,
-  OperationService,
-  type Operation as StoreOperation,
-} from "@kindred/contracts/vector-store/v1";
+import { OperationKind, OperationSchema, type Operation } from "@kindred/contracts/common/v1";
+import { OperationService as GenerationOperationService } from "@kindred/contracts/generation-tracking/v1";
+import { OperationService } from "@kindred/contracts/vector-store/v1";
 import { openTransport } from "../clients.ts";
 import { toPlain } from "../plain.ts";
-
-/** An operation of either service that has them; their states have the same numbers. */
-export type Operation = StoreOperation | GenerationOperation;
 
 export const OPERATION_SERVICES = ["vector-store", "generation-tracking"] as const;
 export type OperationServiceName = (typeof OPERATION_SERVICES)[number];
@@ -46,36 +34,28 @@ export function operationCalls(
   service: OperationServiceName,
 ): OperationCalls {
   const transport = openTransport(options);
-  if (service === "vector-store") {
-    const client = createClient(OperationService, transport);
-    return {
-      get: async (id) => (await client.getOperation({ id })).operation,
-      cancel: async (id) => (await client.cancelOperation({ id })).operation,
-      watch: (id, call) => client.watchOperation({ id }, call),
-      async list({ subject, active, pageSize }) {
-        const reply = await client.listOperations({ collection: subject, active, pageSize });
-        return { operations: reply.operations, more: reply.nextPageToken !== "" };
-      },
-    };
-  }
-  const client = createClient(GenerationOperationService, transport);
+  const store = createClient(OperationService, transport);
+  const generations = createClient(GenerationOperationService, transport);
+  const client = service === "vector-store" ? store : generations;
   return {
     get: async (id) => (await client.getOperation({ id })).operation,
     cancel: async (id) => (await client.cancelOperation({ id })).operation,
     watch: (id, call) => client.watchOperation({ id }, call),
-    async list({ subject, active, pageSize }) {
-      const reply = await client.listOperations({ subject, active, pageSize });
-      return { operations: reply.operations, more: reply.nextPageToken !== "" };
+    async list({ subject, ...page }) {
+      const { operations, nextPageToken } = await (service === "vector-store"
+        ? store.listOperations({ collection: subject, ...page })
+        : generations.listOperations({ policy: subject, ...page }));
+      return { operations, more: nextPageToken !== "" };
     },
   };
 }
 
-export function serviceOf({ $typeName }: Pick<Operation, "$typeName">): OperationServiceName {
-  return $typeName === GenerationOperationSchema.typeName ? "generation-tracking" : "vector-store";
+export function serviceOf({ subject }: Pick<Operation, "subject">): OperationServiceName {
+  return subject.case === "policy" ? "generation-tracking" : "vector-store";
 }
 
 /** As people give and see it: "17", "g17". */
-export function idTextOf(operation: Pick<Operation, "$typeName" | "id">): string {
+export function idTextOf(operation: Pick<Operation, "subject" | "id">): string {
   return `${serviceOf(operation) === "generation-tracking" ? "g" : ""}${operation.id}`;
 }
 
@@ -88,37 +68,26 @@ export function readOperationId(text: string): OperationId | undefined {
 }
 
 /** The name of what it is about: of a collection, or of a policy. */
-export function subjectOf(operation: Operation): string {
-  return isOfGenerations(operation) ? operation.subject : operation.collection;
+export function subjectOf({ subject }: Pick<Operation, "subject">): string {
+  return subject.value ?? "";
 }
 
-const STORE_KINDS: Record<OperationKind, string> = {
+const KINDS: Record<OperationKind, string> = {
   [OperationKind.UNSPECIFIED]: "operation",
   [OperationKind.INDEX_BUILD]: "index build",
   [OperationKind.INDEX_REBUILD]: "index rebuild",
   [OperationKind.INDEX_DROP]: "index drop",
   [OperationKind.RECALL_TUNING]: "recall tuning",
   [OperationKind.REEMBEDDING]: "re-embedding",
-};
-
-const GENERATION_KINDS: Record<GenerationOperationKind, string> = {
-  [GenerationOperationKind.UNSPECIFIED]: "operation",
-  [GenerationOperationKind.RETENTION]: "retention",
+  [OperationKind.RETENTION]: "retention",
 };
 
 /** A number that a later version of the contract may have added is shown as it is. */
-export function kindOf(operation: Operation): string {
-  const known = isOfGenerations(operation) ? GENERATION_KINDS[operation.kind] : STORE_KINDS[operation.kind];
-  return known ?? String(operation.kind);
+export function kindOf({ kind }: Pick<Operation, "kind">): string {
+  return KINDS[kind] ?? String(kind);
 }
 
 /** For programs. */
 export function plainOperation(operation: Operation): object {
-  return isOfGenerations(operation)
-    ? toPlain(GenerationOperationSchema, operation)
-    : toPlain(OperationSchema, operation);
-}
-
-function isOfGenerations(operation: Operation): operation is GenerationOperation {
-  return serviceOf(operation) === "generation-tracking";
+  return toPlain(OperationSchema, operation);
 }

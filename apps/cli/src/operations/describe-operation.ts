@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
-import { OperationState } from "@kindred/contracts/vector-store/v1";
+import { OperationState, type Operation } from "@kindred/contracts/common/v1";
 import {
   formatBytes,
   formatCount,
@@ -9,7 +9,7 @@ import {
   formatShare,
   millisecondsOf,
 } from "../terminal/format.ts";
-import { idTextOf, kindOf, subjectOf, type Operation } from "./any-operation.ts";
+import { idTextOf, kindOf, subjectOf } from "./any-operation.ts";
 
 const STATES: Record<OperationState, string> = {
   [OperationState.UNSPECIFIED]: "unknown",
@@ -32,7 +32,7 @@ export function isOver({ state }: Pick<Operation, "state">): boolean {
 }
 
 export function stateOf({ state }: Pick<Operation, "state">): string {
-  return STATES[state as OperationState] ?? String(state);
+  return STATES[state] ?? String(state);
 }
 
 /** "index build 17 of songs" */

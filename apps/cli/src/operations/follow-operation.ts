@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { OperationState } from "@kindred/contracts/vector-store/v1";
+import { OperationState, type Operation } from "@kindred/contracts/common/v1";
 import type { Command } from "commander";
 import { integerOption } from "../commands/parse.ts";
 import type { Context } from "../context.ts";
@@ -7,7 +7,7 @@ import { EXIT } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
 import { interruption } from "../interruption.ts";
 import { formatMs } from "../terminal/format.ts";
-import { idTextOf, operationCalls, plainOperation, serviceOf, type Operation } from "./any-operation.ts";
+import { idTextOf, operationCalls, plainOperation, serviceOf } from "./any-operation.ts";
 import { elapsedMs, titleOf } from "./describe-operation.ts";
 import { lineView, movingView, silentView, type OperationView } from "./operation-view.ts";
 import { watchOperation } from "./watch-operation.ts";

@@ -1,8 +1,8 @@
-import { OperationState } from "@kindred/contracts/vector-store/v1";
+import { OperationState, type Operation } from "@kindred/contracts/common/v1";
 import { formatMs } from "../terminal/format.ts";
 import { createSteps } from "../terminal/steps.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import { kindOf, type Operation } from "./any-operation.ts";
+import { kindOf } from "./any-operation.ts";
 import { elapsedMs, isOver, phaseOf, progressOf, shareOf, stateOf, titleOf } from "./describe-operation.ts";
 
 type Show = (operation: Operation) => void;

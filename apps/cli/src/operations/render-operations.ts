@@ -1,9 +1,9 @@
 import { timestampDate, type Timestamp } from "@bufbuild/protobuf/wkt";
-import { OperationState } from "@kindred/contracts/vector-store/v1";
+import { OperationState, type Operation } from "@kindred/contracts/common/v1";
 import { formatAgo, formatMs, plural } from "../terminal/format.ts";
 import { renderPairs, renderTableOrBlocks, type Pair } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import { idTextOf, kindOf, serviceOf, subjectOf, type Operation } from "./any-operation.ts";
+import { idTextOf, kindOf, subjectOf } from "./any-operation.ts";
 import { elapsedMs, isOver, pairsOf, phaseOf, progressOf, shareOf, stateOf } from "./describe-operation.ts";
 
 /** One a line. */
@@ -48,7 +48,7 @@ function atOf(operation: Operation): string {
 /** Everything that there is to say of one. */
 export function renderOperation(terminal: Pick<Terminal, "colors">, operation: Operation, now: Date): string {
   const { colors } = terminal;
-  const { state, failure, attempts, notes, automatic, spec, result } = operation;
+  const { subject, state, failure, attempts, notes, automatic, spec, result } = operation;
   const paint = { [OperationState.FAILED]: colors.red, [OperationState.SUCCEEDED]: colors.green }[
     state as number
   ];
@@ -56,7 +56,7 @@ export function renderOperation(terminal: Pick<Terminal, "colors">, operation: O
   const pairs: Pair[] = [
     ["operation", idTextOf(operation)],
     ["what", `${kindOf(operation)}${automatic ? ", begun by the service itself" : ""}`],
-    [serviceOf(operation) === "vector-store" ? "collection" : "policy", subjectOf(operation)],
+    ...(subject.case ? [[subject.case, subject.value] as const] : []),
     paint ? ["state", stateOf(operation), paint] : ["state", stateOf(operation)],
     ...(isOver(operation) || operation.phase === ""
       ? []

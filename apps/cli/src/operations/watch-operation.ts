@@ -1,6 +1,7 @@
+import type { Operation } from "@kindred/contracts/common/v1";
 import type { PatienceDeps } from "../patience.ts";
 import { resumedStream, WATCH_TIMEOUT_MS, type WatchOptions } from "../resumed-stream.ts";
-import type { Operation, OperationCalls } from "./any-operation.ts";
+import type { OperationCalls } from "./any-operation.ts";
 import { isOver } from "./describe-operation.ts";
 
 export interface WatchDeps extends PatienceDeps {

@@ -2,213 +2,17 @@
 // @generated from file kindred/generation_tracking/v1/operation.proto (package kindred.generation_tracking.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Operation } from "../../common/v1/operation_pb.ts";
+import { file_kindred_common_v1_operation } from "../../common/v1/operation_pb.ts";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file kindred/generation_tracking/v1/operation.proto.
  */
 export const file_kindred_generation_tracking_v1_operation: GenFile = /*@__PURE__*/
-  fileDesc("Ci5raW5kcmVkL2dlbmVyYXRpb25fdHJhY2tpbmcvdjEvb3BlcmF0aW9uLnByb3RvEh5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEizQUKCU9wZXJhdGlvbhIKCgJpZBgBIAEoAxI7CgRraW5kGAIgASgOMi0ua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLk9wZXJhdGlvbktpbmQSDwoHc3ViamVjdBgDIAEoCRI9CgVzdGF0ZRgEIAEoDjIuLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5PcGVyYXRpb25TdGF0ZRINCgVwaGFzZRgFIAEoCRIUCgxwaGFzZV9udW1iZXIYBiABKAUSEwoLcGhhc2VfY291bnQYByABKAUSDAoEZG9uZRgIIAEoAxINCgV0b3RhbBgJIAEoAxIMCgR1bml0GAogASgJEgwKBHJhdGUYCyABKAESLAoJcmVtYWluaW5nGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiUKBHNwZWMYDSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EicKBnJlc3VsdBgOIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSQQoHZmFpbHVyZRgPIAEoCzIwLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5PcGVyYXRpb25GYWlsdXJlEg0KBW5vdGVzGBAgAygJEhEKCWF1dG9tYXRpYxgRIAEoCBIQCghhdHRlbXB0cxgSIAEoBRIuCgpjcmVhdGVkX2F0GBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GBQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF9hdBgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiMQoQT3BlcmF0aW9uRmFpbHVyZRIMCgRjb2RlGAEgASgFEg8KB21lc3NhZ2UYAiABKAkiIQoTR2V0T3BlcmF0aW9uUmVxdWVzdBIKCgJpZBgBIAEoAyJUChRHZXRPcGVyYXRpb25SZXNwb25zZRI8CglvcGVyYXRpb24YASABKAsyKS5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuT3BlcmF0aW9uIl8KFUxpc3RPcGVyYXRpb25zUmVxdWVzdBIPCgdzdWJqZWN0GAEgASgJEg4KBmFjdGl2ZRgCIAEoCBIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJwChZMaXN0T3BlcmF0aW9uc1Jlc3BvbnNlEj0KCm9wZXJhdGlvbnMYASADKAsyKS5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuT3BlcmF0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIkChZDYW5jZWxPcGVyYXRpb25SZXF1ZXN0EgoKAmlkGAEgASgDIlcKF0NhbmNlbE9wZXJhdGlvblJlc3BvbnNlEjwKCW9wZXJhdGlvbhgBIAEoCzIpLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5PcGVyYXRpb24iIwoVV2F0Y2hPcGVyYXRpb25SZXF1ZXN0EgoKAmlkGAEgASgDIlYKFldhdGNoT3BlcmF0aW9uUmVzcG9uc2USPAoJb3BlcmF0aW9uGAEgASgLMikua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLk9wZXJhdGlvbipNCg1PcGVyYXRpb25LaW5kEh4KGk9QRVJBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYT1BFUkFUSU9OX0tJTkRfUkVURU5USU9OEAEq5AEKDk9wZXJhdGlvblN0YXRlEh8KG09QRVJBVElPTl9TVEFURV9VTlNQRUNJRklFRBAAEhoKFk9QRVJBVElPTl9TVEFURV9RVUVVRUQQARIbChdPUEVSQVRJT05fU1RBVEVfUlVOTklORxACEh4KGk9QRVJBVElPTl9TVEFURV9DQU5DRUxMSU5HEAMSHQoZT1BFUkFUSU9OX1NUQVRFX1NVQ0NFRURFRBAEEhoKFk9QRVJBVElPTl9TVEFURV9GQUlMRUQQBRIdChlPUEVSQVRJT05fU1RBVEVfQ0FOQ0VMTEVEEAYypwQKEE9wZXJhdGlvblNlcnZpY2USfgoMR2V0T3BlcmF0aW9uEjMua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdldE9wZXJhdGlvblJlcXVlc3QaNC5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuR2V0T3BlcmF0aW9uUmVzcG9uc2UiA5ACARKEAQoOTGlzdE9wZXJhdGlvbnMSNS5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuTGlzdE9wZXJhdGlvbnNSZXF1ZXN0GjYua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkxpc3RPcGVyYXRpb25zUmVzcG9uc2UiA5ACARKCAQoPQ2FuY2VsT3BlcmF0aW9uEjYua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkNhbmNlbE9wZXJhdGlvblJlcXVlc3QaNy5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2UShgEKDldhdGNoT3BlcmF0aW9uEjUua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLldhdGNoT3BlcmF0aW9uUmVxdWVzdBo2LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5XYXRjaE9wZXJhdGlvblJlc3BvbnNlIgOQAgEwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
-
-/**
- * Long work.
- *
- * @generated from message kindred.generation_tracking.v1.Operation
- */
-export type Operation = Message<"kindred.generation_tracking.v1.Operation"> & {
-  /**
-   * Unique, ascending.
-   *
-   * @generated from field: int64 id = 1;
-   */
-  id: bigint;
-
-  /**
-   * What it does.
-   *
-   * @generated from field: kindred.generation_tracking.v1.OperationKind kind = 2;
-   */
-  kind: OperationKind;
-
-  /**
-   * What it is about: the policy's name.
-   *
-   * @generated from field: string subject = 3;
-   */
-  subject: string;
-
-  /**
-   * Where it stands.
-   *
-   * @generated from field: kindred.generation_tracking.v1.OperationState state = 4;
-   */
-  state: OperationState;
-
-  /**
-   * What it is doing, e.g. "delete"; the last one when it has ended.
-   *
-   * @generated from field: string phase = 5;
-   */
-  phase: string;
-
-  /**
-   * Its place among all phases, from 1; 0 before the first.
-   *
-   * @generated from field: int32 phase_number = 6;
-   */
-  phaseNumber: number;
-
-  /**
-   * How many phases there are.
-   *
-   * @generated from field: int32 phase_count = 7;
-   */
-  phaseCount: number;
-
-  /**
-   * How much of the phase is done, in units.
-   *
-   * @generated from field: int64 done = 8;
-   */
-  done: bigint;
-
-  /**
-   * How much there is in all; 0 where that is not known.
-   *
-   * @generated from field: int64 total = 9;
-   */
-  total: bigint;
-
-  /**
-   * What is counted, e.g. "generations".
-   *
-   * @generated from field: string unit = 10;
-   */
-  unit: string;
-
-  /**
-   * Units a second, over the last of the phase; 0 where that is not known.
-   *
-   * @generated from field: double rate = 11;
-   */
-  rate: number;
-
-  /**
-   * How long the phase will take; not set where that is not known.
-   *
-   * @generated from field: google.protobuf.Duration remaining = 12;
-   */
-  remaining?: Duration | undefined;
-
-  /**
-   * What was asked for.
-   *
-   * @generated from field: google.protobuf.Struct spec = 13;
-   */
-  spec?: JsonObject | undefined;
-
-  /**
-   * What came of it; not set before its end.
-   *
-   * @generated from field: google.protobuf.Struct result = 14;
-   */
-  result?: JsonObject | undefined;
-
-  /**
-   * Why it failed; not set when it did not.
-   *
-   * @generated from field: kindred.generation_tracking.v1.OperationFailure failure = 15;
-   */
-  failure?: OperationFailure | undefined;
-
-  /**
-   * Things to know that came up on the way, in their order.
-   *
-   * @generated from field: repeated string notes = 16;
-   */
-  notes: string[];
-
-  /**
-   * Whether the service began it by itself, as the policy says.
-   *
-   * @generated from field: bool automatic = 17;
-   */
-  automatic: boolean;
-
-  /**
-   * How often it was begun: each time that its process ended before it did adds one.
-   *
-   * @generated from field: int32 attempts = 18;
-   */
-  attempts: number;
-
-  /**
-   * When it was asked for.
-   *
-   * @generated from field: google.protobuf.Timestamp created_at = 19;
-   */
-  createdAt?: Timestamp | undefined;
-
-  /**
-   * When it was first begun; not set before.
-   *
-   * @generated from field: google.protobuf.Timestamp started_at = 20;
-   */
-  startedAt?: Timestamp | undefined;
-
-  /**
-   * When it last said something.
-   *
-   * @generated from field: google.protobuf.Timestamp updated_at = 21;
-   */
-  updatedAt?: Timestamp | undefined;
-
-  /**
-   * When it ended; not set before.
-   *
-   * @generated from field: google.protobuf.Timestamp finished_at = 22;
-   */
-  finishedAt?: Timestamp | undefined;
-};
-
-/**
- * Describes the message kindred.generation_tracking.v1.Operation.
- * Use `create(OperationSchema)` to create a new message.
- */
-export const OperationSchema: GenMessage<Operation> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_operation, 0);
-
-/**
- * Why an operation failed.
- *
- * @generated from message kindred.generation_tracking.v1.OperationFailure
- */
-export type OperationFailure = Message<"kindred.generation_tracking.v1.OperationFailure"> & {
-  /**
-   * The code of google.rpc.Code, e.g. 9 for FAILED_PRECONDITION.
-   *
-   * @generated from field: int32 code = 1;
-   */
-  code: number;
-
-  /**
-   * What is wrong and what would be right.
-   *
-   * @generated from field: string message = 2;
-   */
-  message: string;
-};
-
-/**
- * Describes the message kindred.generation_tracking.v1.OperationFailure.
- * Use `create(OperationFailureSchema)` to create a new message.
- */
-export const OperationFailureSchema: GenMessage<OperationFailure> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_operation, 1);
+  fileDesc("Ci5raW5kcmVkL2dlbmVyYXRpb25fdHJhY2tpbmcvdjEvb3BlcmF0aW9uLnByb3RvEh5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEiIQoTR2V0T3BlcmF0aW9uUmVxdWVzdBIKCgJpZBgBIAEoAyJHChRHZXRPcGVyYXRpb25SZXNwb25zZRIvCglvcGVyYXRpb24YASABKAsyHC5raW5kcmVkLmNvbW1vbi52MS5PcGVyYXRpb24iXgoVTGlzdE9wZXJhdGlvbnNSZXF1ZXN0Eg4KBnBvbGljeRgBIAEoCRIOCgZhY3RpdmUYAiABKAgSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiYwoWTGlzdE9wZXJhdGlvbnNSZXNwb25zZRIwCgpvcGVyYXRpb25zGAEgAygLMhwua2luZHJlZC5jb21tb24udjEuT3BlcmF0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIkChZDYW5jZWxPcGVyYXRpb25SZXF1ZXN0EgoKAmlkGAEgASgDIkoKF0NhbmNlbE9wZXJhdGlvblJlc3BvbnNlEi8KCW9wZXJhdGlvbhgBIAEoCzIcLmtpbmRyZWQuY29tbW9uLnYxLk9wZXJhdGlvbiIjChVXYXRjaE9wZXJhdGlvblJlcXVlc3QSCgoCaWQYASABKAMiSQoWV2F0Y2hPcGVyYXRpb25SZXNwb25zZRIvCglvcGVyYXRpb24YASABKAsyHC5raW5kcmVkLmNvbW1vbi52MS5PcGVyYXRpb24ypwQKEE9wZXJhdGlvblNlcnZpY2USfgoMR2V0T3BlcmF0aW9uEjMua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdldE9wZXJhdGlvblJlcXVlc3QaNC5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuR2V0T3BlcmF0aW9uUmVzcG9uc2UiA5ACARKEAQoOTGlzdE9wZXJhdGlvbnMSNS5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuTGlzdE9wZXJhdGlvbnNSZXF1ZXN0GjYua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkxpc3RPcGVyYXRpb25zUmVzcG9uc2UiA5ACARKCAQoPQ2FuY2VsT3BlcmF0aW9uEjYua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkNhbmNlbE9wZXJhdGlvblJlcXVlc3QaNy5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2UShgEKDldhdGNoT3BlcmF0aW9uEjUua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLldhdGNoT3BlcmF0aW9uUmVxdWVzdBo2LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5XYXRjaE9wZXJhdGlvblJlc3BvbnNlIgOQAgEwAWIGcHJvdG8z", [file_kindred_common_v1_operation]);
 
 /**
  * Gets one operation.
@@ -229,7 +33,7 @@ export type GetOperationRequest = Message<"kindred.generation_tracking.v1.GetOpe
  * Use `create(GetOperationRequestSchema)` to create a new message.
  */
 export const GetOperationRequestSchema: GenMessage<GetOperationRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_operation, 2);
+  messageDesc(file_kindred_generation_tracking_v1_operation, 0);
 
 /**
  * One operation.
@@ -240,7 +44,7 @@ export type GetOperationResponse = Message<"kindred.generation_tracking.v1.GetOp
   /**
    * The operation.
    *
-   * @generated from field: kindred.generation_tracking.v1.Operation operation = 1;
+   * @generated from field: kindred.common.v1.Operation operation = 1;
    */
   operation?: Operation | undefined;
 };
@@ -250,7 +54,7 @@ export type GetOperationResponse = Message<"kindred.generation_tracking.v1.GetOp
  * Use `create(GetOperationResponseSchema)` to create a new message.
  */
 export const GetOperationResponseSchema: GenMessage<GetOperationResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_operation, 3);
+  messageDesc(file_kindred_generation_tracking_v1_operation, 1);
 
 /**
  * Lists operations.
@@ -259,11 +63,11 @@ export const GetOperationResponseSchema: GenMessage<GetOperationResponse> = /*@_
  */
 export type ListOperationsRequest = Message<"kindred.generation_tracking.v1.ListOperationsRequest"> & {
   /**
-   * Only those about this; empty: about anything.
+   * Only those of this retention policy; empty: of all.
    *
-   * @generated from field: string subject = 1;
+   * @generated from field: string policy = 1;
    */
-  subject: string;
+  policy: string;
 
   /**
    * Only those that have not ended.
@@ -292,7 +96,7 @@ export type ListOperationsRequest = Message<"kindred.generation_tracking.v1.List
  * Use `create(ListOperationsRequestSchema)` to create a new message.
  */
 export const ListOperationsRequestSchema: GenMessage<ListOperationsRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_operation, 4);
+  messageDesc(file_kindred_generation_tracking_v1_operation, 2);
 
 /**
  * Operations.
@@ -303,7 +107,7 @@ export type ListOperationsResponse = Message<"kindred.generation_tracking.v1.Lis
   /**
    * By descending id.
    *
-   * @generated from field: repeated kindred.generation_tracking.v1.Operation operations = 1;
+   * @generated from field: repeated kindred.common.v1.Operation operations = 1;
    */
   operations: Operation[];
 
@@ -320,7 +124,7 @@ export type ListOperationsResponse = Message<"kindred.generation_tracking.v1.Lis
  * Use `create(ListOperationsResponseSchema)` to create a new message.
  */
 export const ListOperationsResponseSchema: GenMessage<ListOperationsResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_operation, 5);
+  messageDesc(file_kindred_generation_tracking_v1_operation, 3);
 
 /**
  * Asks an operation to end.
@@ -341,7 +145,7 @@ export type CancelOperationRequest = Message<"kindred.generation_tracking.v1.Can
  * Use `create(CancelOperationRequestSchema)` to create a new message.
  */
 export const CancelOperationRequestSchema: GenMessage<CancelOperationRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_operation, 6);
+  messageDesc(file_kindred_generation_tracking_v1_operation, 4);
 
 /**
  * The operation, which may take a moment to clean up.
@@ -352,7 +156,7 @@ export type CancelOperationResponse = Message<"kindred.generation_tracking.v1.Ca
   /**
    * The operation.
    *
-   * @generated from field: kindred.generation_tracking.v1.Operation operation = 1;
+   * @generated from field: kindred.common.v1.Operation operation = 1;
    */
   operation?: Operation | undefined;
 };
@@ -362,7 +166,7 @@ export type CancelOperationResponse = Message<"kindred.generation_tracking.v1.Ca
  * Use `create(CancelOperationResponseSchema)` to create a new message.
  */
 export const CancelOperationResponseSchema: GenMessage<CancelOperationResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_operation, 7);
+  messageDesc(file_kindred_generation_tracking_v1_operation, 5);
 
 /**
  * Watches an operation.
@@ -383,7 +187,7 @@ export type WatchOperationRequest = Message<"kindred.generation_tracking.v1.Watc
  * Use `create(WatchOperationRequestSchema)` to create a new message.
  */
 export const WatchOperationRequestSchema: GenMessage<WatchOperationRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_operation, 8);
+  messageDesc(file_kindred_generation_tracking_v1_operation, 6);
 
 /**
  * The operation as it is now.
@@ -394,7 +198,7 @@ export type WatchOperationResponse = Message<"kindred.generation_tracking.v1.Wat
   /**
    * The operation.
    *
-   * @generated from field: kindred.generation_tracking.v1.Operation operation = 1;
+   * @generated from field: kindred.common.v1.Operation operation = 1;
    */
   operation?: Operation | undefined;
 };
@@ -404,110 +208,7 @@ export type WatchOperationResponse = Message<"kindred.generation_tracking.v1.Wat
  * Use `create(WatchOperationResponseSchema)` to create a new message.
  */
 export const WatchOperationResponseSchema: GenMessage<WatchOperationResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_operation, 9);
-
-/**
- * What an operation does.
- *
- * @generated from enum kindred.generation_tracking.v1.OperationKind
- */
-export const OperationKind = {
-  /**
-   * Not set.
-   *
-   * @generated from enum value: OPERATION_KIND_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * Deletes generations that a retention policy lets go.
-   *
-   * @generated from enum value: OPERATION_KIND_RETENTION = 1;
-   */
-  RETENTION: 1,
-} as const;
-
-/**
- * What an operation does.
- *
- * @generated from enum kindred.generation_tracking.v1.OperationKind
- */
-export type OperationKind = (typeof OperationKind)[keyof typeof OperationKind] | UnknownEnum;
-
-/**
- * Describes the enum kindred.generation_tracking.v1.OperationKind.
- */
-export const OperationKindSchema: GenEnum<OperationKind> = /*@__PURE__*/
-  enumDesc(file_kindred_generation_tracking_v1_operation, 0);
-
-/**
- * Where an operation stands.
- *
- * @generated from enum kindred.generation_tracking.v1.OperationState
- */
-export const OperationState = {
-  /**
-   * Not set.
-   *
-   * @generated from enum value: OPERATION_STATE_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * Nobody does it yet.
-   *
-   * @generated from enum value: OPERATION_STATE_QUEUED = 1;
-   */
-  QUEUED: 1,
-
-  /**
-   * A replica does it.
-   *
-   * @generated from enum value: OPERATION_STATE_RUNNING = 2;
-   */
-  RUNNING: 2,
-
-  /**
-   * It was asked to end, and cleans up.
-   *
-   * @generated from enum value: OPERATION_STATE_CANCELLING = 3;
-   */
-  CANCELLING: 3,
-
-  /**
-   * It is done.
-   *
-   * @generated from enum value: OPERATION_STATE_SUCCEEDED = 4;
-   */
-  SUCCEEDED: 4,
-
-  /**
-   * It failed.
-   *
-   * @generated from enum value: OPERATION_STATE_FAILED = 5;
-   */
-  FAILED: 5,
-
-  /**
-   * It ended before it was done, as asked.
-   *
-   * @generated from enum value: OPERATION_STATE_CANCELLED = 6;
-   */
-  CANCELLED: 6,
-} as const;
-
-/**
- * Where an operation stands.
- *
- * @generated from enum kindred.generation_tracking.v1.OperationState
- */
-export type OperationState = (typeof OperationState)[keyof typeof OperationState] | UnknownEnum;
-
-/**
- * Describes the enum kindred.generation_tracking.v1.OperationState.
- */
-export const OperationStateSchema: GenEnum<OperationState> = /*@__PURE__*/
-  enumDesc(file_kindred_generation_tracking_v1_operation, 1);
+  messageDesc(file_kindred_generation_tracking_v1_operation, 7);
 
 /**
  * Long work: it is written down in the database, goes on when the process that does it ends, and can be watched from anywhere.
