@@ -26,6 +26,13 @@ export class FeedPrompts1765238400000 implements MigrationInterface {
     await runner.query(
       "CREATE INDEX generation_outbox_waiting_idx ON generation_outbox (generation_id DESC) WHERE failed_at IS NULL",
     );
+    // What metrics ask for every few seconds, also while there are millions.
+    await runner.query(
+      "CREATE INDEX generation_outbox_enqueued_idx ON generation_outbox (enqueued_at) WHERE failed_at IS NULL",
+    );
+    await runner.query(
+      "CREATE INDEX generation_outbox_failed_idx ON generation_outbox (failed_at) WHERE failed_at IS NOT NULL",
+    );
     await runner.query("INSERT INTO generation_outbox (generation_id) SELECT id FROM generations");
     await addStatementTrigger(runner, "insert", "AFTER INSERT", "NEW", "FALSE");
     await addStatementTrigger(runner, "delete", "AFTER DELETE", "OLD", "TRUE");

@@ -145,11 +145,27 @@ describe("claims", () => {
     await fixture.db.query("UPDATE generation_outbox SET due_at = now() - INTERVAL '1 second'");
     expect(await outbox.claim(1, LEASE_MS)).toBeUndefined();
     expect(await outbox.state()).toMatchObject({ waiting: 0, setAside: 1, oldestSeconds: 0 });
-    expect(await outbox.pendingPrompts()).toBe(1n);
+    expect(await outbox.pendingPrompts({})).toBe(1n);
     const { rows: kept } = await fixture.db.query<{ error: string }>("SELECT error FROM generation_outbox");
     expect(kept).toEqual([{ error: "no  good 3" }]);
     await fixture.db.query("UPDATE generations SET prompt = 'better'");
     expect((await outbox.claim(1, LEASE_MS))?.generationIds).toEqual([id]);
+  });
+
+  test("are counted no further than anybody wants to know, however many wait", async () => {
+    await fixture.db.query(
+      `INSERT INTO generation_outbox (generation_id, deleted, failed_at, enqueued_at)
+       SELECT i, i > 110000, CASE WHEN i > 100001 THEN now() END, now() - i * INTERVAL '1 second'
+         FROM generate_series(1, 110010) i`,
+    );
+    expect(await outbox.pendingPrompts({})).toBe(10_000n);
+    const { oldestSeconds, ...counts } = await outbox.state();
+    expect(counts).toEqual({ waiting: 100_000, setAside: 10_009 });
+    expect(oldestSeconds).toBeGreaterThanOrEqual(100_001);
+    expect(oldestSeconds).toBeLessThan(110_000);
+    await fixture.db.query("DELETE FROM generation_outbox WHERE generation_id BETWEEN 4 AND 110000");
+    expect(await outbox.pendingPrompts({})).toBe(3n);
+    expect(await outbox.state()).toMatchObject({ waiting: 3, setAside: 10 });
   });
 });
 

@@ -86,6 +86,9 @@ function renderHits(terminal: Terminal, { hits }: SearchPromptsResponse): string
   );
 }
 
+/** The service counts no further. */
+const MOST_PENDING = 10_000n;
+
 /** How it was, and what may be missing. */
 function notesOf({ hits, pending, incomplete }: SearchPromptsResponse, elapsedMs: number): string[] {
   const found = `${plural(hits.length, "hit")} in ${formatMs(elapsedMs)}`;
@@ -93,7 +96,7 @@ function notesOf({ hits, pending, incomplete }: SearchPromptsResponse, elapsedMs
     incomplete ? `${found}; there may be more: only the nearest 10,000 prompts were looked at` : found,
     ...(pending > 0n
       ? [
-          `${plural(pending, "recorded prompt")} cannot be found yet; the vector store gets to know them by and by`,
+          `${pending >= MOST_PENDING ? "at least " : ""}${plural(pending, "recorded prompt")} cannot be found yet; the vector store gets to know them by and by`,
         ]
       : []),
   ];

@@ -76,14 +76,27 @@ const ENQUEUE = `
        SET deleted = FALSE, changed = TRUE, failures = 0, error = NULL, failed_at = NULL)
   SELECT max(id) AS last FROM page`;
 
+/** So many are counted by `state`. */
+const MOST_COUNTED = 100_000;
+
+/** So many are counted by `pendingPrompts`. Every search asks for it, also in the hours after an upgrade in which all prompts of before are waiting. */
+const MOST_PENDING = 10_000;
+
+const PENDING = `
+  SELECT count(*) FROM (
+    SELECT FROM generation_outbox WHERE NOT deleted ORDER BY generation_id DESC LIMIT $1) AS pending`;
+
+// Each figure is an index's: the outbox is read by every scrape of every replica, and may hold all generations that there are.
 const STATE = `
-  SELECT count(*) FILTER (WHERE failed_at IS NULL) AS waiting,
-         count(*) FILTER (WHERE failed_at IS NOT NULL) AS set_aside,
-         COALESCE(extract(epoch FROM clock_timestamp() - min(enqueued_at) FILTER (WHERE failed_at IS NULL)), 0)::float8 AS oldest
-    FROM generation_outbox`;
+  SELECT (SELECT count(*) FROM (
+            SELECT FROM generation_outbox WHERE failed_at IS NULL ORDER BY generation_id DESC LIMIT $1) AS w) AS waiting,
+         (SELECT count(*) FROM (
+            SELECT FROM generation_outbox WHERE failed_at IS NOT NULL ORDER BY failed_at LIMIT $1) AS f) AS set_aside,
+         COALESCE(extract(epoch FROM clock_timestamp()
+           - (SELECT min(enqueued_at) FROM generation_outbox WHERE failed_at IS NULL)), 0)::float8 AS oldest`;
 
 /** The outbox over this service's schema. The database stays the caller's. */
-export function promptOutbox(db: Pick<Database, "query">): Outbox {
+export function promptOutbox(db: Pick<Database, "query" | "statement">): Outbox {
   return {
     async claim(limit, leaseMs) {
       const owner = randomUUID();
@@ -146,7 +159,9 @@ export function promptOutbox(db: Pick<Database, "query">): Outbox {
     },
 
     async state() {
-      const { rows } = await db.query<{ waiting: string; set_aside: string; oldest: number }>(STATE);
+      const { rows } = await db.query<{ waiting: string; set_aside: string; oldest: number }>(STATE, [
+        MOST_COUNTED,
+      ]);
       const [row] = rows;
       return {
         waiting: Number(row?.waiting ?? 0),
@@ -155,9 +170,10 @@ export function promptOutbox(db: Pick<Database, "query">): Outbox {
       };
     },
 
-    async pendingPrompts() {
-      const { rows } = await db.query<{ count: string }>(
-        "SELECT count(*) FROM generation_outbox WHERE NOT deleted",
+    async pendingPrompts(limits) {
+      const { rows } = await db.statement<{ count: string }>(
+        { text: PENDING, values: [MOST_PENDING] },
+        { readOnly: true, ...limits },
       );
       return BigInt(rows[0]?.count ?? 0);
     },

@@ -23,7 +23,7 @@ export function outboxMetrics(metrics: Metrics, outbox: Pick<Outbox, "state">): 
   };
   gauge(
     "kindred_generation_outbox_pending",
-    "Generations that the vector store has to be told of, to add or to remove their prompts.",
+    "Generations that the vector store has to be told of, to add or to remove their prompts; counted up to 100,000.",
     ({ waiting }) => waiting,
   );
   gauge(
@@ -33,7 +33,7 @@ export function outboxMetrics(metrics: Metrics, outbox: Pick<Outbox, "state">): 
   );
   gauge(
     "kindred_generation_outbox_set_aside",
-    "Generations whose prompts the vector store did not take, and which are not tried again.",
+    "Generations whose prompts the vector store did not take, and which are not tried again; counted up to 100,000.",
     ({ setAside }) => setAside,
   );
   const told = metrics.counter({

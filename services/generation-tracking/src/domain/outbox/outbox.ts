@@ -1,3 +1,4 @@
+import type { CallLimits } from "../operations/operation.ts";
 import type { Prompt } from "../prompts/prompt-collection.ts";
 
 /** Generations of the outbox that are one replica's to tell of, for the time of its lease. */
@@ -21,7 +22,7 @@ export interface SetbackPolicy {
   most: number | undefined;
 }
 
-/** What the outbox holds. */
+/** What the outbox holds; each number is counted up to 100,000. */
 export interface OutboxState {
   /** Generations that the vector store has to be told of, those that were set aside not included. */
   waiting: number;
@@ -56,6 +57,6 @@ export interface Outbox {
   /** Every generation that there is, those that were set aside too. */
   enqueueAll(signal: AbortSignal): Promise<void>;
   state(): Promise<OutboxState>;
-  /** Generations that are there and of whose prompts the vector store does not know yet, those that were set aside included. */
-  pendingPrompts(): Promise<bigint>;
+  /** Generations that are there and of whose prompts the vector store does not know yet, those that were set aside included; counted up to 10,000. */
+  pendingPrompts(limits: CallLimits): Promise<bigint>;
 }

@@ -18,7 +18,12 @@ const SLACK = 8;
 /** Which generations pass filters. Errors are KindredErrors. */
 export interface FilteredIds {
   /** At most `limit` of those that pass, in any order. @param among only these; undefined: all generations */
-  passing(filter: GenerationFilter, limit: number, among: readonly bigint[] | undefined): Promise<bigint[]>;
+  passing(
+    filter: GenerationFilter,
+    limit: number,
+    among: readonly bigint[] | undefined,
+    limits: CallLimits,
+  ): Promise<bigint[]>;
 }
 
 export interface SearchPromptsDeps {
@@ -56,9 +61,9 @@ export async function searchPrompts(
 ): Promise<{ hits: PromptHit[]; pending: bigint; incomplete: boolean }> {
   const { filter } = search;
   // Counted before the search: whatever was on its way by then is counted, or found.
-  const pending = await deps.outbox.pendingPrompts();
+  const pending = await deps.outbox.pendingPrompts(limits);
   try {
-    const few = filter === undefined ? undefined : await fewPassing(deps, filter);
+    const few = filter === undefined ? undefined : await fewPassing(deps, filter, limits);
     const found =
       few === undefined
         ? await searchNearest(deps, search, limits)
@@ -75,8 +80,9 @@ export async function searchPrompts(
 async function fewPassing(
   { filtered }: SearchPromptsDeps,
   filter: GenerationFilter,
+  limits: CallLimits,
 ): Promise<bigint[] | undefined> {
-  const ids = await filtered.passing(filter, FEW + 1, undefined);
+  const ids = await filtered.passing(filter, FEW + 1, undefined, limits);
   return ids.length <= FEW ? ids : undefined;
 }
 
@@ -88,7 +94,7 @@ async function searchAmong(
 ): Promise<{ hits: PromptHit[]; incomplete: boolean }> {
   if (ids.length === 0) return { hits: [], incomplete: false };
   const near = await deps.collection.nearest({ text: query, k, offset: 0, threshold, among: ids }, limits);
-  return { hits: await withGenerations(deps, near, filter), incomplete: false };
+  return { hits: await withGenerations(deps, near, filter, limits), incomplete: false };
 }
 
 async function searchNearest(
@@ -108,7 +114,7 @@ async function searchNearest(
     );
     const fresh = near.filter(({ generationId }) => !seen.has(generationId));
     for (const { generationId } of fresh) seen.add(generationId);
-    hits.push(...(await withGenerations(deps, fresh, filter)));
+    hits.push(...(await withGenerations(deps, fresh, filter, limits)));
     if (hits.length >= k) return { hits: hits.slice(0, k), incomplete: false };
     // There are no more, or none that are near enough.
     if (near.length < wanted) return { hits, incomplete: false };
@@ -123,10 +129,11 @@ async function withGenerations(
   { filtered, store }: SearchPromptsDeps,
   near: readonly NearPrompt[],
   filter: GenerationFilter | undefined,
+  limits: CallLimits,
 ): Promise<PromptHit[]> {
   if (near.length === 0) return [];
   const ids = near.map(({ generationId }) => generationId);
-  const wanted = filter === undefined ? ids : await filtered.passing(filter, ids.length, ids);
+  const wanted = filter === undefined ? ids : await filtered.passing(filter, ids.length, ids, limits);
   const found = await store.findMany(wanted);
   const byId = new Map(found.map((generation) => [generation.id, generation]));
   return near.flatMap(({ generationId, similarity }) => {

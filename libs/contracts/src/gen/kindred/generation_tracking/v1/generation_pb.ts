@@ -1363,7 +1363,7 @@ export type SearchPromptsResponse = Message<"kindred.generation_tracking.v1.Sear
   hits: PromptHit[];
 
   /**
-   * Prompts that were recorded and are not in the collection yet.
+   * Prompts that were recorded and are not in the collection yet; counted up to 10,000.
    *
    * @generated from field: int64 pending = 2;
    */
