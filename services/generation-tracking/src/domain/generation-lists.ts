@@ -1,5 +1,6 @@
 import type { GenerationFilter, GenerationOrder, ListPosition } from "./generation-filter.ts";
 import type { Generation, GenerationStatistics } from "./generation.ts";
+import type { CallLimits } from "./operations/operation.ts";
 import type { GenerationReport, ReportQuery } from "./report.ts";
 
 /** One page's query. */
@@ -15,15 +16,15 @@ export interface PageQuery {
 /** What can be asked of many generations at once. Errors are KindredErrors. */
 export interface GenerationLists {
   /** At most `limit` generations in their order. */
-  list(query: PageQuery): Promise<Generation[]>;
+  list(query: PageQuery, limits: CallLimits): Promise<Generation[]>;
   /** How many match, counted up to `limit`; undefined: all of them. */
-  count(filter: GenerationFilter, limit: number | undefined, signal?: AbortSignal): Promise<number>;
+  count(filter: GenerationFilter, limit: number | undefined, limits: CallLimits): Promise<number>;
   /**
    * All that match, newest first, some at a time: of one snapshot, where the server keeps one open without making others wait; elsewhere
    * page by page. A snapshot lasts until the iteration ends.
    */
   all(filter: GenerationFilter, signal: AbortSignal): AsyncIterable<Generation[]>;
-  statistics(): Promise<GenerationStatistics>;
+  statistics(limits: CallLimits): Promise<GenerationStatistics>;
   /** @throws KindredError invalid-argument on `time_zone` for one that the database does not know */
-  report(query: ReportQuery, signal?: AbortSignal): Promise<GenerationReport>;
+  report(query: ReportQuery, limits: CallLimits): Promise<GenerationReport>;
 }

@@ -2,6 +2,7 @@ import { pageTokens } from "@kindred/page-tokens";
 import type { GenerationFilter, GenerationOrder, ListPosition } from "./generation-filter.ts";
 import type { GenerationLists } from "./generation-lists.ts";
 import type { Generation } from "./generation.ts";
+import type { CallLimits } from "./operations/operation.ts";
 
 /** What a list is of, in which order: a page token belongs to it. */
 export interface ListedGenerations {
@@ -25,12 +26,13 @@ const tokens = pageTokens({
 export async function listGenerations(
   deps: { lists: Pick<GenerationLists, "list"> },
   request: ListedGenerations & { pageSize: number; pageToken: string },
+  limits: CallLimits,
 ): Promise<{ generations: Generation[]; nextPageToken: string }> {
   const { filters, order, pageSize } = request;
   const begin = tokens.open({ filters, order }, request.pageToken);
   const after = begin && { value: begin[0], id: begin[1] };
   // One more than asked for: it tells whether there is a next page.
-  const found = await deps.lists.list({ filters, order, after, limit: pageSize + 1 });
+  const found = await deps.lists.list({ filters, order, after, limit: pageSize + 1 }, limits);
   const generations = found.slice(0, pageSize);
   const last = generations.at(-1);
   if (found.length <= pageSize || !last) return { generations, nextPageToken: "" };

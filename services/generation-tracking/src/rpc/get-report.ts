@@ -19,6 +19,7 @@ import {
   type ReportInterval,
 } from "../domain/report.ts";
 import { readGenerationFilter } from "./generation-filter.ts";
+import { limitsOf } from "./limits.ts";
 import { toProtoStatus } from "./messages.ts";
 import { timestampOf } from "./timestamps.ts";
 
@@ -32,7 +33,7 @@ const INTERVALS: ReadonlyMap<IntervalMessage, ReportInterval | undefined> = new 
 ]);
 
 export function getReportRpc(deps: { lists: Pick<GenerationLists, "report"> }) {
-  return async (request: GetReportRequest, { signal }: HandlerContext) => {
+  return async (request: GetReportRequest, context: HandlerContext) => {
     const checks = startChecks();
     const filter = readGenerationFilter(request.filter, "filter", checks);
     if (!INTERVALS.has(request.interval))
@@ -42,7 +43,7 @@ export function getReportRpc(deps: { lists: Pick<GenerationLists, "report"> }) {
     checks.throwIfAny();
     const report = await deps.lists.report(
       { filter, interval: INTERVALS.get(request.interval), timeZone: request.timeZone || "UTC", models },
-      signal,
+      limitsOf(context)(),
     );
     return create(GetReportResponseSchema, {
       all: toSummary(report.all),

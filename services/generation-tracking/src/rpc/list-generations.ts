@@ -1,3 +1,4 @@
+import type { HandlerContext } from "@connectrpc/connect";
 import {
   GenerationSortKey,
   GenerationStatus,
@@ -14,6 +15,7 @@ import {
 import type { GenerationLists } from "../domain/generation-lists.ts";
 import { listGenerations } from "../domain/list-generations.ts";
 import { readGenerationFilter, readTimes } from "./generation-filter.ts";
+import { limitsOf } from "./limits.ts";
 import { toDomainStatus, toGenerationMessage } from "./messages.ts";
 
 const DEFAULT_PAGE_SIZE = 50;
@@ -29,7 +31,7 @@ const SORT_KEYS: ReadonlyMap<GenerationSortKey, SortKey> = new Map([
 ]);
 
 export function listGenerationsRpc(deps: { lists: Pick<GenerationLists, "list"> }) {
-  return async (request: ListGenerationsRequest) => {
+  return async (request: ListGenerationsRequest, context: HandlerContext) => {
     const checks = startChecks();
     const pageSize = checks.count("page_size", request.pageSize, {
       max: MAX_PAGE_SIZE,
@@ -41,7 +43,11 @@ export function listGenerationsRpc(deps: { lists: Pick<GenerationLists, "list"> 
     ];
     const order = readOrder(request.order, checks);
     checks.throwIfAny();
-    const page = await listGenerations(deps, { filters, order, pageSize, pageToken: request.pageToken });
+    const page = await listGenerations(
+      deps,
+      { filters, order, pageSize, pageToken: request.pageToken },
+      limitsOf(context)(),
+    );
     return { generations: page.generations.map(toGenerationMessage), nextPageToken: page.nextPageToken };
   };
 }

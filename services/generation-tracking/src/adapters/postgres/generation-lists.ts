@@ -1,6 +1,7 @@
 import type { Database } from "@kindred/postgres";
 import type { GenerationFilter } from "../../domain/generation-filter.ts";
 import type { GenerationLists, PageQuery } from "../../domain/generation-lists.ts";
+import type { CallLimits } from "../../domain/operations/operation.ts";
 import { filterCondition } from "./generation-filter.ts";
 import { pageStatement } from "./generation-page.ts";
 import { generationReport, generationStatistics } from "./generation-report.ts";
@@ -11,13 +12,13 @@ import { sqlParameters } from "./sql-parameters.ts";
 export function generationLists(deps: ListDeps): GenerationLists {
   const { db, store } = deps;
   return {
-    async list(query) {
-      return await store.findMany(await pageIds(db, query));
+    async list(query, limits) {
+      return await store.findMany(await pageIds(db, query, limits));
     },
-    count: (filter, limit, signal) => count(db, filter, limit, signal),
+    count: (filter, limit, limits) => count(db, filter, limit, limits),
     all: (filter, signal) => allGenerations(deps, filter, signal),
-    statistics: () => generationStatistics(db),
-    report: (query, signal) => generationReport(db, query, signal),
+    statistics: (limits) => generationStatistics(db, limits),
+    report: (query, limits) => generationReport(db, query, limits),
   };
 }
 
@@ -25,18 +26,23 @@ export function generationLists(deps: ListDeps): GenerationLists {
  * The ids of a page. Generations without the value that they are sorted by come last: that is a second statement, which most pages do
  * not need.
  */
-async function pageIds(db: Database, query: PageQuery): Promise<bigint[]> {
+async function pageIds(db: Database, query: PageQuery, limits: CallLimits): Promise<bigint[]> {
   const { order, after, limit } = query;
   const isAmongValues = after === undefined || after.value !== undefined;
-  const withValue = isAmongValues ? await idsOf(db, query, true) : [];
+  const withValue = isAmongValues ? await idsOf(db, query, true, limits) : [];
   if (order.key === "created_at" || withValue.length >= limit) return withValue;
   const rest = { ...query, after: isAmongValues ? undefined : after, limit: limit - withValue.length };
-  return [...withValue, ...(await idsOf(db, rest, false))];
+  return [...withValue, ...(await idsOf(db, rest, false, limits))];
 }
 
-async function idsOf(db: Database, query: PageQuery, withValue: boolean): Promise<bigint[]> {
-  const { text, values } = pageStatement(query, withValue);
-  const { rows } = await db.query<{ id: string }>(text, values);
+async function idsOf(
+  db: Database,
+  query: PageQuery,
+  withValue: boolean,
+  limits: CallLimits,
+): Promise<bigint[]> {
+  const statement = pageStatement(query, withValue);
+  const { rows } = await db.statement<{ id: string }>(statement, { readOnly: true, ...limits });
   return rows.map(({ id }) => BigInt(id));
 }
 
@@ -44,7 +50,7 @@ async function count(
   db: Database,
   filter: GenerationFilter,
   limit: number | undefined,
-  signal: AbortSignal | undefined,
+  limits: CallLimits,
 ): Promise<number> {
   const parameters = sqlParameters();
   const where = filterCondition(filter, parameters);
@@ -54,7 +60,7 @@ async function count(
       : `SELECT count(*) AS count FROM (SELECT FROM generations WHERE ${where} LIMIT ${parameters.add(limit)}) AS g`;
   const { rows } = await db.statement<{ count: string }>(
     { text, values: parameters.values },
-    { readOnly: true, signal },
+    { readOnly: true, ...limits },
   );
   return Number(rows[0]?.count ?? 0);
 }

@@ -13,6 +13,7 @@ import type {
   ReportInterval,
   ReportQuery,
 } from "../../domain/report.ts";
+import type { CallLimits } from "../../domain/operations/operation.ts";
 import { filterCondition } from "./generation-filter.ts";
 import { epochMicros } from "./generation-entity.ts";
 import { sqlParameters } from "./sql-parameters.ts";
@@ -23,14 +24,17 @@ const STATISTICS = `
          count(generation_time_ms) AS timed, COALESCE(sum(generation_time_ms), 0) AS sum_ms
     FROM generations GROUP BY status`;
 
-export async function generationStatistics(db: Pick<Database, "query">): Promise<GenerationStatistics> {
-  const { rows } = await db.query<{
+export async function generationStatistics(
+  db: Pick<Database, "statement">,
+  limits: CallLimits,
+): Promise<GenerationStatistics> {
+  const { rows } = await db.statement<{
     status: GenerationStatus;
     count: string;
     recent: string;
     timed: string;
     sum_ms: string;
-  }>(STATISTICS);
+  }>({ text: STATISTICS, values: [] }, { readOnly: true, ...limits });
   const completed = rows.find((row) => row.status === "completed");
   return {
     total: rows.reduce((sum, row) => sum + BigInt(row.count), 0n),
@@ -57,7 +61,7 @@ const WORK_MEM = "128MB";
 export function generationReport(
   db: Database,
   query: ReportQuery,
-  signal: AbortSignal | undefined,
+  limits: CallLimits,
 ): Promise<GenerationReport> {
   return db.transaction(
     async (client) => {
@@ -65,7 +69,7 @@ export function generationReport(
       const starts = query.interval ? await spanStarts(client, query, query.interval, bounds) : [];
       return await gather(client, query, starts, bounds.asOf);
     },
-    { isolation: "repeatable read", readOnly: true, signal, settings: { work_mem: WORK_MEM } },
+    { isolation: "repeatable read", readOnly: true, ...limits, settings: { work_mem: WORK_MEM } },
   );
 }
 

@@ -3,6 +3,7 @@ import type { PoolClient } from "pg";
 import type { Generation } from "../../domain/generation.ts";
 import type { GenerationStore } from "../../domain/generation-store.ts";
 import type {
+  CallLimits,
   GenerationOutput,
   ImageReference,
   ImageUse,
@@ -23,11 +24,11 @@ interface Deps {
 /** The store over the tables of this service's schema. The database stays the caller's. */
 export function lineageStore(deps: Deps): LineageStore {
   /** Several statements of one snapshot. */
-  const readAtOnce = <T>(work: (client: PoolClient) => Promise<T>): Promise<T> =>
-    repositoryTransaction(deps.db, work, { isolation: "repeatable read", readOnly: true });
+  const readAtOnce = <T>(work: (client: PoolClient) => Promise<T>, limits: CallLimits): Promise<T> =>
+    repositoryTransaction(deps.db, work, { isolation: "repeatable read", readOnly: true, ...limits });
   return {
-    lineage: (id, limits) => readAtOnce((client) => lineageOf(client, deps, id, limits)),
-    uses: (query) => readAtOnce((client) => usesOf(client, deps, query)),
+    lineage: (id, reach, limits) => readAtOnce((client) => lineageOf(client, deps, id, reach), limits),
+    uses: (query, limits) => readAtOnce((client) => usesOf(client, deps, query), limits),
     outputs: (query) => outputsOf(deps.db, query),
     report: (findings) => report(deps.db, findings),
   };
@@ -61,17 +62,17 @@ async function lineageOf(
   client: PoolClient,
   { generations }: Deps,
   id: bigint,
-  limits: { depth: number; relatives: number },
+  reach: { depth: number; relatives: number },
 ): Promise<Lineage | undefined> {
   const [generation] = await generations.findMany([id]);
   if (!generation) return undefined;
   const idsOf = async (sql: string, parameters: unknown[]): Promise<bigint[]> =>
     (await client.query<{ id: string }>(sql, parameters)).rows.map((row) => BigInt(row.id));
   // One after the other: they share the transaction's connection.
-  const ancestors = await idsOf(ANCESTORS, [String(id), limits.depth]);
-  const descendants = await idsOf(DESCENDANTS, [String(id), limits.depth, limits.relatives]);
+  const ancestors = await idsOf(ANCESTORS, [String(id), reach.depth]);
+  const descendants = await idsOf(DESCENDANTS, [String(id), reach.depth, reach.relatives]);
   const batch =
-    generation.batchId === "" ? [] : await idsOf(BATCH, [generation.batchId, String(id), limits.relatives]);
+    generation.batchId === "" ? [] : await idsOf(BATCH, [generation.batchId, String(id), reach.relatives]);
   const relatives = byId(await generations.findMany([...new Set([...ancestors, ...descendants, ...batch])]));
   const all = (ids: bigint[]): Generation[] => ids.flatMap((each) => relatives.get(each) ?? []);
   return {

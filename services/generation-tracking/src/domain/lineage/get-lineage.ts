@@ -1,5 +1,5 @@
 import { KindredError } from "@kindred/errors";
-import type { Lineage, LineageStore } from "./ports.ts";
+import type { CallLimits, Lineage, LineageStore } from "./ports.ts";
 
 /** Most descendants, and most others of the batch. */
 const MAX_RELATIVES = 1000;
@@ -12,8 +12,9 @@ export async function getLineage(
   deps: { lineage: Pick<LineageStore, "lineage"> },
   id: bigint,
   depth: number,
+  limits: CallLimits,
 ): Promise<Lineage> {
-  const lineage = await deps.lineage.lineage(id, { depth, relatives: MAX_RELATIVES });
+  const lineage = await deps.lineage.lineage(id, { depth, relatives: MAX_RELATIVES }, limits);
   if (!lineage) throw new KindredError("not-found", `there is no generation with id ${id}`);
   return lineage;
 }

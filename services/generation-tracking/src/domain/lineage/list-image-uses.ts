@@ -1,5 +1,5 @@
 import { pageTokens } from "@kindred/page-tokens";
-import type { ImageReference, ImageUse, LineageStore } from "./ports.ts";
+import type { CallLimits, ImageReference, ImageUse, LineageStore } from "./ports.ts";
 
 /** When the generation was recorded, in microseconds since 1970, and its id. */
 const tokens = pageTokens({ name: "uses of an image", position: ["integer", "integer"] });
@@ -12,12 +12,13 @@ const tokens = pageTokens({ name: "uses of an image", position: ["integer", "int
 export async function listImageUses(
   deps: { lineage: Pick<LineageStore, "uses"> },
   request: { image: ImageReference; pageSize: number; pageToken: string },
+  limits: CallLimits,
 ): Promise<{ uses: ImageUse[]; nextPageToken: string; total: bigint }> {
   const { image, pageSize } = request;
   const begin = tokens.open(image, request.pageToken);
   const after = begin && { createdAtMicros: begin[0], generationId: begin[1] };
   // One more than asked for: it tells whether there is a next page.
-  const { uses: found, total } = await deps.lineage.uses({ image, after, limit: pageSize + 1 });
+  const { uses: found, total } = await deps.lineage.uses({ image, after, limit: pageSize + 1 }, limits);
   const uses = found.slice(0, pageSize);
   const last = uses.at(-1)?.generation;
   return {

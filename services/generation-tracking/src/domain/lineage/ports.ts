@@ -55,13 +55,16 @@ export interface OutputFinding extends OutputKey {
 /** What is known of how generations belong together, and of their files. Errors are KindredErrors. */
 export interface LineageStore {
   /** All of one moment. Undefined when there is no such generation. */
-  lineage(id: bigint, limits: { depth: number; relatives: number }): Promise<Lineage | undefined>;
+  lineage(
+    id: bigint,
+    reach: { depth: number; relatives: number },
+    limits: CallLimits,
+  ): Promise<Lineage | undefined>;
   /** At most `limit` uses, newest first, beginning behind `after`, and how many there are in all; of one moment. */
-  uses(query: {
-    image: ImageReference;
-    after: UsePosition | undefined;
-    limit: number;
-  }): Promise<{ uses: ImageUse[]; total: bigint }>;
+  uses(
+    query: { image: ImageReference; after: UsePosition | undefined; limit: number },
+    limits: CallLimits,
+  ): Promise<{ uses: ImageUse[]; total: bigint }>;
   /** At most `limit` outputs by ascending generation and position, beginning behind `after`. */
   outputs(query: {
     generationId: bigint | undefined;
