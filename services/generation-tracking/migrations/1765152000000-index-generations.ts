@@ -56,9 +56,10 @@ export class IndexGenerations1765152000000 implements MigrationInterface {
       await runner.query(`
         CREATE INDEX generations_${column}_ascending_idx ON generations (${column}, id DESC) WHERE ${column} IS NOT NULL`);
     }
-    await runner.query(
-      "CREATE INDEX generations_output_path_idx ON generations (output_path text_pattern_ops) WHERE output_path IS NOT NULL",
-    );
+    // Of what begins so the newest are wanted, which may be among many: they are told by the index alone.
+    await runner.query(`
+      CREATE INDEX generations_output_path_idx ON generations (output_path text_pattern_ops, created_at DESC, id DESC)
+        WHERE output_path IS NOT NULL`);
     await runner.query("CREATE INDEX generations_labels_idx ON generations USING gin (labels)");
     await runner.query("CREATE INDEX generations_prompt_words_idx ON generations USING gin (prompt_words)");
     await runner.query(

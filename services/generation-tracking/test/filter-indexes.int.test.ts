@@ -4,6 +4,7 @@ import {
   NEWEST_FIRST,
   type GenerationFilter,
   type GenerationOrder,
+  type ListPosition,
 } from "../src/domain/generation-filter.ts";
 import { openFixture, type Fixture } from "./fixture.ts";
 
@@ -14,10 +15,10 @@ beforeAll(async () => {
     INSERT INTO generations (prompt, negative_prompt, status, error_message, created_at, model_name, model_hash, sampler, session_id, batch_id,
       parent_id, labels, rating, seed, num_inference_steps, guidance_scale, generation_time_ms, memory_usage_mb, width, height, model_config,
       output_path, retrieved_examples)
-    SELECT 'prompt number n' || i, 'without n' || i, 'failed', 'error n' || i, now() - i * INTERVAL '1 minute', 'm' || i, 'h' || i, 's' || i, 'e' || i, 'b' || i,
+    SELECT 'prompt number n' || i, 'without n' || i, 'failed', 'error n' || i, date_trunc('second', now()) - i * INTERVAL '1 minute', 'm' || i, 'h' || i, 's' || i, 'e' || i, 'b' || i,
            i, ARRAY['l' || i], 1 + i % 5, i, i, i, i, i, i, i, jsonb_build_object('a', i, 'k' || i, 1),
            '/media/' || i, jsonb_build_array(jsonb_build_object('image_id', i, 'image_path', 'p'))
-      FROM generate_series(1, 5000) i`);
+      FROM generate_series(1, 6000) i`);
   for (const table of ["generations", "generation_examples", "generation_outputs"])
     await fixture.db.query(`VACUUM ANALYZE ${table}`);
 }, 120_000);
@@ -76,6 +77,30 @@ test.each(TEXTS)("a part of %s is found by trigrams, where the server has them",
   if (!isThere) process.stdout.write(`not run: parts of ${column} by an index, which needs pg_trgm\n`);
   expect((await planOf(filter)).includes(`generations_${column}_trigrams_idx`)).toBe(isThere);
 });
+
+test.each([
+  ["newest first", false],
+  ["oldest first", true],
+])(
+  "a range is listed %s, also what lies further back than is looked through at first",
+  async (_, ascending) => {
+    const order: GenerationOrder = { key: "created_at", ascending };
+    const filters: GenerationFilter[] = [{ width: { min: 2990, max: 3110 } }];
+    const found: number[] = [];
+    let after: ListPosition | undefined;
+    for (;;) {
+      const { text, values } = pageStatement({ filters, order, after, limit: 51 });
+      const { rows } = await fixture.db.query<{ id: string; created_at: Date }>(text, values);
+      found.push(...rows.map(({ id }) => Number(id)));
+      const last = rows.at(-1);
+      if (!last) break;
+      after = { id: BigInt(last.id), value: BigInt(last.created_at.getTime()) * 1000n };
+    }
+    // The first one is the newest.
+    const expected = Array.from({ length: 121 }, (__, i) => 2990 + i);
+    expect(found).toEqual(ascending ? expected.toReversed() : expected);
+  },
+);
 
 test.each(["created_at", "generation_time_ms", "memory_usage_mb", "rating"] as const)(
   "lists by %s are read in the order of an index, both ways",

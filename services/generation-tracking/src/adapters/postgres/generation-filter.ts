@@ -32,6 +32,11 @@ export interface FilterConditions {
   /** Conditions that all have to hold. */
   conditions: string[];
   /**
+   * Ranges of values, and of texts by their beginning, which have to hold too. The column's index tells id and time of their rows without the
+   * table, but not in the order of time.
+   */
+  ranges: string[];
+  /**
    * The first list of several values, which `conditions` leave out: one condition for each value, of which one has to hold. An
    * index gives the rows of each in order, but not those of all of them together.
    */
@@ -46,20 +51,21 @@ export function filterConditions(
   filters: readonly GenerationFilter[],
   parameters: SqlParameters,
 ): FilterConditions {
-  const found: FilterConditions = { conditions: [], alternatives: [] };
+  const found: FilterConditions = { conditions: [], ranges: [], alternatives: [] };
   for (const filter of filters) addConditions(filter, parameters, found);
   return found;
 }
 
 /** The conditions of a filter as one that stands behind WHERE; "true" for an empty filter. */
 export function filterCondition(filter: GenerationFilter, parameters: SqlParameters): string {
-  const { conditions, alternatives } = filterConditions([filter], parameters);
-  const all = alternatives.length === 0 ? conditions : [...conditions, `(${alternatives.join(" OR ")})`];
+  const { conditions, ranges, alternatives } = filterConditions([filter], parameters);
+  const all = [...conditions, ...ranges];
+  if (alternatives.length > 0) all.push(`(${alternatives.join(" OR ")})`);
   return all.length === 0 ? "true" : all.join(" AND ");
 }
 
 function addConditions(filter: GenerationFilter, parameters: SqlParameters, found: FilterConditions): void {
-  const { conditions } = found;
+  const { conditions, ranges } = found;
   const equal = (column: string, value: bigint | string | undefined): void => {
     if (value !== undefined) conditions.push(`${column} = ${parameters.add(String(value))}`);
   };
@@ -87,12 +93,12 @@ function addConditions(filter: GenerationFilter, parameters: SqlParameters, foun
   if (filter.labels !== undefined && filter.labels.length > 0)
     conditions.push(`labels @> ${parameters.add(filter.labels)}::text[]`);
   for (const [name, column] of Object.entries(INTEGER_RANGES))
-    conditions.push(...integerRange(column, filter[name as keyof typeof INTEGER_RANGES], parameters));
+    addRange(integerRange(column, filter[name as keyof typeof INTEGER_RANGES], parameters), found);
   for (const [name, column] of Object.entries(FLOAT_RANGES))
-    conditions.push(...floatRange(column, filter[name as keyof typeof FLOAT_RANGES], parameters));
+    addRange(floatRange(column, filter[name as keyof typeof FLOAT_RANGES], parameters), found);
   for (const condition of filter.modelConfig ?? []) conditions.push(configCondition(condition, parameters));
   if (filter.outputPathPrefix !== undefined)
-    conditions.push(
+    ranges.push(
       // A prefix is a range of the index whose order is that of the bytes, whatever the database's collation is.
       `output_path LIKE ${parameters.add(`${escapeLike(filter.outputPathPrefix)}%`)} ESCAPE '\\'`,
     );
@@ -120,6 +126,11 @@ function addList(
   else if (found.alternatives.length === 0 && distinct.length <= MAX_ALTERNATIVES)
     found.alternatives = distinct.map((value) => `${column} = ${parameters.add(value)}`);
   else found.conditions.push(`${column} = ANY (${parameters.add(distinct)}::text[])`);
+}
+
+/** One condition is of one value, whose rows an index has in the order of lists. */
+function addRange(range: readonly string[], { conditions, ranges }: FilterConditions): void {
+  (range.length === 1 ? conditions : ranges).push(...range);
 }
 
 const MIN_INTEGER = -(2 ** 31);
