@@ -165,6 +165,25 @@ describe("minutes and hours", () => {
     expect(named[0]?.points).toHaveLength(2);
   });
 
+  test("that the service had no time for before its samples are too old are computed yet", async () => {
+    const samples = someSamples();
+    await fixture.client.reportMetrics({ samples: samples.map(toInit) });
+    // It was away, and comes back: one round goes before the other.
+    const keep = { raw: HOUR_MS, minute: 720 * HOUR_MS, hour: 720 * HOUR_MS };
+    const log = { info: () => {}, warn: () => {} };
+    const { signal } = new AbortController();
+    const round = () =>
+      keepStorage({ storage: storage(fixture.db), keepMs: keep, batchSize: 1000, log }, signal);
+    const left = async () => (await fixture.db.query("SELECT FROM system_metrics")).rows.length;
+    await round();
+    await computeAll();
+    expect(pointsOf((await cpuSeries(Resolution.HOUR))[0])).toEqual(expected(samples, HOUR_MS));
+    expect(pointsOf((await cpuSeries(Resolution.MINUTE))[0])).toEqual(expected(samples, MINUTE_MS));
+    expect(await left()).toBe(samples.length);
+    await round();
+    expect(await left()).toBe(0);
+  });
+
   test("outlive their samples, and a sample that comes after those went does not spoil them", async () => {
     const samples = someSamples();
     await fixture.client.reportMetrics({ samples: samples.map(toInit) });
@@ -237,6 +256,29 @@ describe("QueryHistory", () => {
     expect(series.map(({ instance }) => instance)).toEqual(["2"]);
   });
 
+  test("a sample without a value has no say in where values are from", async () => {
+    await fixture.client.reportMetrics({
+      samples: [
+        { component: "b", timestamp: at(0), cpuUsage: 1, cpuSource: MetricSource.CGROUP2 },
+        { component: "b", timestamp: at(1), diskUsageMb: 5 },
+        { component: "c", timestamp: at(0), cpuUsage: 1, cpuSource: MetricSource.CGROUP2 },
+        { component: "c", timestamp: at(1), cpuUsage: 5 },
+      ],
+    });
+    for (const resolution of [Resolution.RAW, Resolution.MINUTE]) {
+      const { series } = await fixture.client.queryHistory({
+        from: at(0),
+        to: at(HOUR_MS),
+        metrics: [MetricName.CPU_USAGE],
+        resolution,
+      });
+      expect(series.map(({ component, source }) => [component, source])).toEqual([
+        ["b", MetricSource.CGROUP2],
+        ["c", MetricSource.UNSPECIFIED],
+      ]);
+    }
+  });
+
   test("chooses the finest resolution with at most 1,000 points a series", async () => {
     await fixture.db.query(
       `INSERT INTO system_metrics (component, timestamp, cpu_usage)
@@ -255,10 +297,32 @@ describe("QueryHistory", () => {
     await fixture.db.query(
       `INSERT INTO system_metrics_minutes (component, instance, bucket, samples, cpu_usage_count, memory_usage_mb_count,
               disk_usage_mb_count, gpu_memory_mb_count, active_connections_count, event_loop_lag_ms_count)
-       SELECT 'x', '', to_timestamp($1) - i * INTERVAL '1 minute', 1, 0, 0, 0, 0, 0, 0 FROM generate_series(1, 1000) i`,
+       SELECT 'x', '', to_timestamp($1) - i * INTERVAL '1 minute', 1, 1, 0, 0, 0, 0, 0 FROM generate_series(1, 1000) i`,
       [HOUR / 1000],
     );
     expect(await chosen(-1001 * MINUTE_MS, 3 * HOUR_MS)).toBe(Resolution.HOUR);
+  });
+
+  test("counts points of the quantities that were asked for, and no others", async () => {
+    await fixture.client.reportMetrics({
+      samples: [
+        ...Array.from({ length: 10 }, (_, i) => toInit({ ms: MINUTE_MS * i, value: i })),
+        { component: "embedding", instance: "a", timestamp: at(5), gpuMemoryMb: 7 },
+      ],
+    });
+    for (const resolution of [Resolution.RAW, Resolution.MINUTE, Resolution.HOUR]) {
+      const query = {
+        from: at(0),
+        to: at(HOUR_MS),
+        metrics: [MetricName.GPU_MEMORY],
+        maxPoints: 1,
+        resolution,
+      };
+      const { series } = await fixture.client.queryHistory(query);
+      expect(series.map(({ metric, points }) => [metric, points[0]?.avg])).toEqual([
+        [MetricName.GPU_MEMORY, 7],
+      ]);
+    }
   });
 
   test("refuses more points than asked for, or takes a coarser resolution where it may choose", async () => {

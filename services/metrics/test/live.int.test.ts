@@ -1,9 +1,7 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import type { WatchMetricsResponse } from "@kindred/contracts/metrics/v1";
-import { rollupStore } from "../src/adapters/postgres/rollup-store.ts";
 import { sampleStore } from "../src/adapters/postgres/sample-store.ts";
-import { computeRollups } from "../src/domain/rollups.ts";
 import type { NewSample } from "../src/domain/sample.ts";
 import { connect, EMPTY_SAMPLE, startMetrics, type MetricsFixture } from "./metrics-fixture.ts";
 
@@ -64,6 +62,16 @@ describe("WatchMetrics", () => {
     expect(await onlyA.take(21)).toEqual([...Array.from({ length: 20 }, (_, i) => 100 + 2 * i), 200]);
   });
 
+  test("of samples of users' own SQL, too, which have no component", async () => {
+    await fixture.db.query("INSERT INTO system_metrics (cpu_usage) VALUES (1)");
+    await sampleStore(fixture.db).insert([newSample("a", 2)]);
+    await using nameless = await watching({ backlogMinutes: 5, components: [""] });
+    expect(await nameless.take(1)).toEqual([1]);
+    await sampleStore(fixture.db).insert([newSample("a", 3)]);
+    await fixture.db.query("INSERT INTO system_metrics (cpu_usage) VALUES (4)");
+    expect(await nameless.take(1)).toEqual([4]);
+  });
+
   test("drops the oldest for who reads too slowly, and says how many", async () => {
     await using slow = await watching({ backlogMinutes: 1 });
     await sampleStore(fixture.db).insert([newSample("a", -0)]);
@@ -105,28 +113,4 @@ describe("StreamMetrics", () => {
     const { samples } = await fixture.client.getMetricsHistory({});
     expect(samples.map(({ cpuUsage }) => cpuUsage)).toEqual([1]);
   });
-});
-
-test("components are those that have reported, and silent are those that should have again", async () => {
-  const now = Date.now();
-  const samples = [
-    // Every 10 s until 20 s ago, every 10 s until 40 s ago, every 5 min until 10 min ago, once.
-    ...[20, 30, 40].map((s) => ({ component: "a", instance: "1", s })),
-    ...[40, 50, 60].map((s) => ({ component: "a", instance: "2", s })),
-    ...[600, 900, 1200].map((s) => ({ component: "b", instance: "", s })),
-    { component: "c", instance: "", s: 7200 },
-  ].map(({ s, ...names }) => ({ ...names, cpuUsage: s, timestamp: timestampFromMs(now - 1000 * s) }));
-  await fixture.client.reportMetrics({ samples });
-  await fixture.db.query("INSERT INTO system_metrics (cpu_usage) VALUES (50)");
-  // Before their minutes are computed and afterwards.
-  for (let i = 0; i < 2; i++) {
-    const { components } = await fixture.client.listComponents({});
-    expect(components.map((c) => [c.component, c.instance, c.latest?.cpuUsage, c.silent])).toEqual([
-      ["a", "1", 20, false],
-      ["a", "2", 40, true],
-      ["b", "", 600, false],
-      ["c", "", 7200, true],
-    ]);
-    await computeRollups({ rollups: rollupStore(fixture.db) }, new AbortController().signal);
-  }
 });

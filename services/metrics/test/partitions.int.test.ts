@@ -79,6 +79,7 @@ test("days to come have partitions, late samples get theirs, and old days are dr
   );
   const logged: object[] = [];
   await Promise.all([round(logged), round(logged), round(logged)]);
+  await computeRollups({ rollups: rollupStore(db) }, new AbortController().signal);
   await round(logged);
   expect(logged.filter((line) => "err" in line)).toEqual([]);
   const parts = await spread();

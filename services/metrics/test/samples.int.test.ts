@@ -2,8 +2,10 @@ import { timestampFromMs, type Timestamp } from "@bufbuild/protobuf/wkt";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { MetricSource, type MetricSample, type MetricSampleSchema } from "@kindred/contracts/metrics/v1";
+import { rollupStore } from "../src/adapters/postgres/rollup-store.ts";
 import { storage } from "../src/adapters/postgres/storage.ts";
 import { keepStorage } from "../src/domain/retention.ts";
+import { computeRollups } from "../src/domain/rollups.ts";
 import { startMetrics, type MetricsFixture } from "./metrics-fixture.ts";
 
 type SampleInit = MessageInitShape<typeof MetricSampleSchema>;
@@ -200,6 +202,8 @@ describe("retention", () => {
       `INSERT INTO system_metrics (component, timestamp, cpu_usage)
        SELECT 'x', now() - i * INTERVAL '3 minutes' + INTERVAL '90 seconds', i FROM generate_series(1, 1000) i`,
     );
+    // Until then they stay.
+    await computeRollups({ rollups: rollupStore(db) }, new AbortController().signal);
   });
 
   /** Of the samples that a round keeps: those of the hour that was 24 hours and five minutes ago, and later. */

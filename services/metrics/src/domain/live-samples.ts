@@ -100,7 +100,9 @@ class PolledSamples implements LiveSamples {
     if (this.#watchers.size === 0) this.#position = undefined;
     this.#watchers.add(watcher);
     try {
-      await this.#look(true);
+      // A look that is under way for a watcher that is gone knows another position: none counts from which this one could go on.
+      do await this.#look(true);
+      while (this.#position === undefined);
     } catch (error) {
       this.#end(watcher);
       throw error;

@@ -51,20 +51,24 @@ export interface Series {
   points: Point[];
 }
 
+/** What one asks a store for. */
+export interface RowsQuery {
+  period: Period;
+  /** Every component when empty. */
+  components: readonly string[];
+  /** Rows without a value of any of these do not count. */
+  quantities: readonly Quantity[];
+  limit: number;
+}
+
 export interface HistoryStore {
   /**
    * What there is of the period, by component, instance and time; at most `limit` rows. Minutes and hours that are not computed yet are
    * computed from their samples at this moment, so that an answer has everything that is stored.
    */
-  rows(
-    resolution: Resolution,
-    query: { period: Period; components: readonly string[]; limit: number },
-  ): Promise<HistoryRow[]>;
+  rows(resolution: Resolution, query: RowsQuery): Promise<HistoryRow[]>;
   /** The most rows that one process has in the period; undefined where there are more than `limit` of all processes together. */
-  longestSeries(
-    resolution: "raw" | "minute",
-    query: { period: Period; components: readonly string[]; limit: number },
-  ): Promise<number | undefined>;
+  longestSeries(resolution: "raw" | "minute", query: RowsQuery): Promise<number | undefined>;
   /** Before this time samples, or minutes, may be missing because they were too old. */
   horizonMicros(resolution: "raw" | "minute"): Promise<bigint | undefined>;
 }
@@ -92,11 +96,12 @@ export async function queryHistory(deps: { history: HistoryStore }, query: Serie
     const rows = await deps.history.rows(resolution, {
       period,
       components: query.components,
-      // Each has one value at least, as a rule.
+      quantities: query.quantities,
+      // Each has one value at least.
       limit: query.maxPoints + 1,
     });
     const { series, points } = seriesOf(rows, query.quantities);
-    if (points <= query.maxPoints && rows.length <= query.maxPoints) return { resolution, period, series };
+    if (points <= query.maxPoints) return { resolution, period, series };
     if (i === candidates.length - 1) throw tooMany(resolution, query.maxPoints);
   }
   throw new Error("there is no resolution to choose from");
@@ -105,7 +110,7 @@ export async function queryHistory(deps: { history: HistoryStore }, query: Serie
 /** Resolutions that serve, the finest first. */
 async function fitting(
   { history }: { history: HistoryStore },
-  { period, components }: SeriesQuery,
+  { period, components, quantities }: SeriesQuery,
 ): Promise<Resolution[]> {
   const found: Resolution[] = [];
   for (const resolution of ["raw", "minute"] as const) {
@@ -114,6 +119,7 @@ async function fitting(
     const longest = await history.longestSeries(resolution, {
       period: widened(period, resolution),
       components,
+      quantities,
       limit: COUNTED_ROWS,
     });
     if (longest !== undefined && longest <= POINTS_A_SERIES) found.push(resolution);

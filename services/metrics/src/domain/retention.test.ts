@@ -21,6 +21,10 @@ function fakeStorage(old: number, keepMs = 720 * HOUR_MS) {
       asked.push(`drop ${time}`);
       return Promise.resolve([]);
     },
+    forgetSeriesBefore: (time) => {
+      asked.push(`forget ${time}`);
+      return Promise.resolve();
+    },
     deleteBefore: (kept, time, limit) => {
       expect(time).toBe(`then-${kept}`);
       const deleted = kept === "raw" ? Math.min(left, limit) : 0;
@@ -47,6 +51,7 @@ describe("a round", () => {
       "horizon raw in days",
       "drop then-raw",
       "delete raw 0",
+      "forget then-raw",
       "horizon minute",
       "delete minute 0",
       "horizon hour",

@@ -13,11 +13,13 @@ export interface Storage {
   prepareDays(options: { ahead: number; keepMs: number }): Promise<string[]>;
   /**
    * Says that samples, minutes or hours go away now that were before the hour, or the day, which began `keepMs` ago or longer: what is left of
-   * them is not counted any more.
+   * them is not counted any more. Samples of a minute or hour that is yet to be computed stay, and those after them.
    */
   moveHorizon(kept: Kept, options: { keepMs: number; wholeDays: boolean }): Promise<DatabaseTime>;
   /** Drops the partitions of days that are before that. @returns the days that were dropped */
   dropDaysBefore(time: DatabaseTime): Promise<string[]>;
+  /** Forgets processes that have reported nothing since. */
+  forgetSeriesBefore(time: DatabaseTime): Promise<void>;
   /** Deletes at most `limit` of those before that, oldest first. Nobody waits for another who does so. @returns how many */
   deleteBefore(kept: Kept, time: DatabaseTime, limit: number): Promise<number>;
 }
@@ -54,6 +56,7 @@ export async function keepStorage(options: RetentionOptions, signal: AbortSignal
   const dropped = await storage.dropDaysBefore(horizon);
   if (dropped.length > 0) log.info({ days: dropped }, "old partitions dropped");
   await deleteAll(options, "raw", horizon, signal);
+  await storage.forgetSeriesBefore(horizon);
   for (const kept of ["minute", "hour"] as const) {
     if (signal.aborted) return;
     const time = await storage.moveHorizon(kept, { keepMs: keepMs[kept], wholeDays: false });

@@ -22,11 +22,17 @@ const at = (parameter: number): string =>
 const within = (time: string): string => `${time} >= ${at(1)} AND ${time} < ${at(2)}`;
 const ofComponents = (component: string): string => `($3::text[] IS NULL OR ${component} = ANY ($3::text[]))`;
 
-const RAW = (components: boolean): string => `
+/** What has a value of one of the quantities. */
+const measured = (resolution: Resolution, quantities: readonly Quantity[]): string =>
+  resolution === "raw"
+    ? `num_nonnulls(${quantities.map((name) => QUANTITIES[name]).join(", ")}) > 0`
+    : `(${quantities.map((name) => `${QUANTITIES[name]}_count > 0`).join(" OR ")})`;
+
+const RAW = (components: boolean, quantities: readonly Quantity[]): string => `
   SELECT COALESCE(component, '') AS component, instance, ${micros("timestamp")},
          ${ALL_QUANTITIES.map((name) => QUANTITIES[name]).join(", ")}, cpu_source, memory_source
     FROM system_metrics
-   WHERE ${within("timestamp")} AND ${components ? "(component = ANY ($3::text[]) OR ('' = ANY ($3::text[]) AND component IS NULL))" : "$3::text[] IS NULL"}
+   WHERE ${within("timestamp")} AND ${measured("raw", quantities)} AND ${components ? "(component = ANY ($3::text[]) OR ('' = ANY ($3::text[]) AND component IS NULL))" : "$3::text[] IS NULL"}
    ORDER BY 1, 2, timestamp, id
    LIMIT $4`;
 
@@ -35,7 +41,7 @@ const RAW = (components: boolean): string => `
  * view of the database. An hour is due with any of its minutes. Where samples may be missing, what was computed before counts.
  * The period has whole minutes or hours.
  */
-const rolledSql = (resolution: RollupResolution): string => `
+const rolledSql = (resolution: RollupResolution, quantities: readonly Quantity[]): string => `
   WITH due AS MATERIALIZED (
     SELECT DISTINCT date_trunc('${resolution}', bucket, 'UTC') AS bucket, component FROM metric_rollups_due
      WHERE resolution ${resolution === "minute" ? "= 'minute'" : "IN ('minute', 'hour')"}
@@ -54,18 +60,19 @@ const rolledSql = (resolution: RollupResolution): string => `
       SELECT b.component, s.instance, b.bucket, ${AGGREGATES}
         FROM current AS b
         JOIN ${samplesOfBucket(resolution, within("timestamp"))} ON true
-       GROUP BY b.component, s.instance, b.bucket) AS points
+       GROUP BY b.component, s.instance, b.bucket) AS points (component, instance, bucket, ${ROLLUP_COLUMNS.join(", ")})
+   WHERE ${measured(resolution, quantities)}
    ORDER BY component, instance, bucket
    LIMIT $4`;
 
-const longestSql = (resolution: "raw" | "minute"): string => {
+const longestSql = (resolution: "raw" | "minute", quantities: readonly Quantity[]): string => {
   const [table, time] =
     resolution === "raw" ? ["system_metrics", "timestamp"] : [ROLLUP_TABLES.minute, "bucket"];
   return `
   SELECT COALESCE(max(n), 0)::int AS longest, COALESCE(sum(n), 0)::int AS total
     FROM (SELECT count(*) AS n
             FROM (SELECT component, instance FROM ${table}
-                   WHERE ${within(time)} AND ${ofComponents("component")} LIMIT $4) AS counted
+                   WHERE ${within(time)} AND ${ofComponents("component")} AND ${measured(resolution, quantities)} LIMIT $4) AS counted
            GROUP BY component, instance) AS counts`;
 };
 
@@ -75,19 +82,19 @@ const HORIZON = `
 
 /** Histories over this service's schema. */
 export function historyStore(db: Pick<Database, "query">): HistoryStore {
-  const rolled = { minute: rolledSql("minute"), hour: rolledSql("hour") };
   return {
-    async rows(resolution, { period, components, limit }) {
+    async rows(resolution, { period, components, quantities, limit }) {
       const parameters = [...parametersOf(period, components), limit];
-      const sql = resolution === "raw" ? RAW(components.length > 0) : rolled[resolution];
+      const sql =
+        resolution === "raw" ? RAW(components.length > 0, quantities) : rolledSql(resolution, quantities);
       const { rows } = await db.query<Row>(sql, parameters);
       return rows.map((row) => toHistoryRow(row, resolution));
     },
-    async longestSeries(resolution, { period, components, limit }) {
-      const { rows } = await db.query<{ longest: number; total: number }>(longestSql(resolution), [
-        ...parametersOf(period, components),
-        limit,
-      ]);
+    async longestSeries(resolution, { period, components, quantities, limit }) {
+      const { rows } = await db.query<{ longest: number; total: number }>(
+        longestSql(resolution, quantities),
+        [...parametersOf(period, components), limit],
+      );
       const { longest, total } = rows[0] as { longest: number; total: number };
       return total < limit ? longest : undefined;
     },

@@ -9,7 +9,7 @@ const AFTER = `SELECT ${SAMPLE_COLUMNS} FROM system_metrics WHERE id > $1 ORDER 
 
 const RECENT = `
   SELECT ${SAMPLE_COLUMNS} FROM system_metrics
-   WHERE timestamp >= now() - make_interval(mins => $1) AND ($2::text[] IS NULL OR component = ANY ($2::text[]))
+   WHERE timestamp >= now() - make_interval(mins => $1) AND ($2::text[] IS NULL OR COALESCE(component, '') = ANY ($2::text[]))
    ORDER BY timestamp DESC, id DESC LIMIT $3`;
 
 /** Samples as they come, over this service's schema. */

@@ -18,8 +18,11 @@ export const ROLLUP_COLUMNS = [
 ];
 
 /** The source that all samples with a value have in common. */
-const commonSource = (source: string): string =>
-  `CASE WHEN min(${source}) = max(${source}) AND count(${source}) = count(*) THEN min(${source}) END`;
+const commonSource = (source: string, value: string): string => {
+  const withValue = `FILTER (WHERE ${value} IS NOT NULL)`;
+  return `CASE WHEN count(${source}) ${withValue} = count(${value})
+                THEN CASE WHEN min(${source}) ${withValue} = max(${source}) ${withValue} THEN min(${source}) ${withValue} END END`;
+};
 
 /** ROLLUP_COLUMNS from samples. 95 % of the values are no greater than p95, which is one of them. */
 export const AGGREGATES = [
@@ -31,8 +34,8 @@ export const AGGREGATES = [
     `percentile_disc(0.95) WITHIN GROUP (ORDER BY ${column})::float8`,
     `count(${column})`,
   ]),
-  commonSource("cpu_source"),
-  commonSource("memory_source"),
+  commonSource("cpu_source", QUANTITIES.cpuUsage),
+  commonSource("memory_source", QUANTITIES.memoryUsageMb),
 ].join(", ");
 
 /** The samples of a row `b (bucket, component)`; those that were written without a component are the component ''. */

@@ -37,12 +37,15 @@ const deleteSql = ({ table, time, key }: (typeof TABLES)[Kept]): string => `
    WHERE ${key.map((column) => `t.${column} = old.${column}`).join(" AND ")} AND t.${time} < $1::timestamptz`;
 
 /**
- * Whole hours, and five minutes later than it could be: an hour is computed before its samples begin to go, however short they are kept. A horizon never
- * goes back: what was dropped is not there again when more is kept from now on.
+ * Whole hours, and five minutes later than it could be: an hour is computed before its samples begin to go, however short they are kept, and where the
+ * service was away or is behind, they stay until it is. A horizon never goes back: what was dropped is not there again when more is kept from now on.
  */
 const MOVE_HORIZON = `
   WITH moved (horizon) AS (
-    SELECT date_trunc($3, now() - make_interval(secs => $2) - INTERVAL '5 minutes', 'UTC')
+    SELECT LEAST(
+      date_trunc($3, now() - make_interval(secs => $2) - INTERVAL '5 minutes', 'UTC'),
+      (SELECT date_trunc($3, min(d.bucket), 'UTC') FROM metric_rollups_due AS d
+        WHERE $1 = 'raw' AND d.bucket >= (SELECT dropped_before FROM metric_horizons WHERE resolution = 'raw')))
   )
   UPDATE metric_horizons SET dropped_before = GREATEST(dropped_before, horizon)
     FROM moved WHERE resolution = $1
@@ -92,6 +95,9 @@ export function storage(db: Pick<Database, "query" | "transaction">): Storage {
           { settings: LOCKS },
         ),
       );
+    },
+    async forgetSeriesBefore(time) {
+      await db.query("DELETE FROM metric_series WHERE last_minute < $1::timestamptz", [time]);
     },
     async deleteBefore(kept, time, limit) {
       const { rowCount } = await db.query(deleteSql(TABLES[kept]), [time, limit]);

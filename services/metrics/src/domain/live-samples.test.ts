@@ -1,0 +1,64 @@
+import { expect, test } from "@jest/globals";
+import { createLiveSamples, type LiveStore } from "./live-samples.ts";
+import type { StoredSample } from "./sample.ts";
+
+/** Samples that are there, and looks that can be held up. */
+function heldStore() {
+  const ids: bigint[] = [];
+  let gate: Promise<void> = Promise.resolve();
+  const looked: (() => void)[] = [];
+  const store: LiveStore = {
+    latestId: () => Promise.resolve(ids.at(-1) ?? 0n),
+    async after(id) {
+      const found = ids
+        .filter((each) => each > id)
+        .map((each) => ({ id: each, component: "a" }) as StoredSample);
+      for (const tell of looked.splice(0)) tell();
+      await gate;
+      return found;
+    },
+    recent() {
+      // Comes when the backlog has just been read.
+      ids.push(BigInt(ids.length + 1));
+      return Promise.resolve([]);
+    },
+  };
+  return {
+    ids,
+    store,
+    /** Resolves when the next look has seen what there is. */
+    nextLook: () => new Promise<void>((resolve) => looked.push(resolve)),
+    hold(): () => void {
+      const held = Promise.withResolvers<void>();
+      gate = held.promise;
+      return () => {
+        gate = Promise.resolve();
+        held.resolve();
+      };
+    },
+  };
+}
+
+test("who begins while the last look for somebody who has gone is under way misses nothing", async () => {
+  const held = heldStore();
+  await using live = createLiveSamples({
+    store: held.store,
+    everyMs: 2,
+    maxWaiting: 100,
+    log: { warn: () => {} },
+  });
+  const stopFirst = new AbortController();
+  const first = live.watch({ components: [], backlogMinutes: 0, signal: stopFirst.signal });
+  const firstNext = first.next();
+  await held.nextLook();
+  await held.nextLook();
+  const release = held.hold();
+  await held.nextLook();
+  stopFirst.abort();
+  expect(await firstNext).toMatchObject({ done: true });
+
+  const second = live.watch({ components: [], backlogMinutes: 1, signal: new AbortController().signal });
+  const secondNext = second.next();
+  release();
+  expect(await secondNext).toMatchObject({ value: { samples: [{ id: 1n }], dropped: 0 } });
+});
