@@ -19,5 +19,6 @@ export type { PoolStats } from "./pool.ts";
 export { isUniqueViolation, sqlStateOf, translatePgError } from "./pg-errors.ts";
 export type { SingleStatement } from "./single-statement.ts";
 export { databaseSettings, type DatabaseConfig } from "./settings.ts";
+export { streamTransaction, type StreamLimits } from "./stream-transaction.ts";
 export { setLocalStatements, type TransactionOptions } from "./transaction.ts";
 export { fromVectorBytes, fromVectorText, toVectorParameter } from "./vectors.ts";

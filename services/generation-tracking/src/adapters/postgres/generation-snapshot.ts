@@ -1,4 +1,4 @@
-import { repositoryTransaction, type Database } from "@kindred/postgres";
+import { streamTransaction, type Database } from "@kindred/postgres";
 import type { PoolClient } from "pg";
 import type { GenerationFilter, ListPosition } from "../../domain/generation-filter.ts";
 import { NEWEST_FIRST } from "../../domain/generation-filter.ts";
@@ -26,57 +26,19 @@ export function allGenerations(
 ): AsyncIterable<Generation[]> {
   // Where all share one session, a transaction that waits for a slow reader would make everybody wait.
   return deps.db.capabilities.concurrentSessions
-    ? snapshot(deps, filter, signal)
+    ? streamTransaction(deps.db, (client) => batches(client, deps, filter), { signal })
     : pages(deps, filter, signal);
 }
 
-/**
- * Of one transaction, which lasts until the iteration ends. While a batch is looked at the next one is read, so that at most two are in
- * memory, however slow the reader is.
- */
-async function* snapshot(
-  { db, store }: ListDeps,
+async function* batches(
+  client: PoolClient,
+  { store }: Pick<ListDeps, "store">,
   filter: GenerationFilter,
-  signal: AbortSignal,
 ): AsyncGenerator<Generation[]> {
-  const abandoned = new AbortController();
-  const either = AbortSignal.any([abandoned.signal, signal]);
-  const { readable, writable } = new TransformStream<Generation[], Generation[]>();
-  const writer = writable.getWriter();
-  // A reader that takes nothing any more would hold the transaction open for ever.
-  either.addEventListener("abort", () => void writer.abort(either.reason).catch(() => {}), { once: true });
-  const running = repositoryTransaction(
-    db,
-    async (client) => {
-      for await (const ids of idBatches(client, filter)) await writer.write(await store.findMany(ids));
-    },
-    {
-      signal: either,
-      isolation: "repeatable read",
-      readOnly: true,
-      timeoutMs: 0,
-      settings: { idle_in_transaction_session_timeout: 0 },
-    },
-  );
-  running
-    .then(
-      () => writer.close(),
-      (error: unknown) => writer.abort(error),
-    )
-    .catch(() => {});
-  try {
-    yield* readable;
-    await running;
-  } catch (error) {
-    // What ended the transaction says more than the broken stream does.
-    await running;
-    throw error;
-  } finally {
-    abandoned.abort();
-    await running.catch(() => {});
-  }
+  for await (const ids of idBatches(client, filter)) yield await store.findMany(ids);
 }
 
+/** By a cursor of SQL's: other statements run on the connection between its batches, which the protocol's cursors do not let pass. */
 async function* idBatches(client: PoolClient, filter: GenerationFilter): AsyncGenerator<bigint[]> {
   const parameters = sqlParameters();
   const where = filterCondition(filter, parameters);
