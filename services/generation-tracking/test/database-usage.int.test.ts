@@ -1,13 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { expect, test } from "@jest/globals";
+import { useFixture } from "./use-fixture.ts";
 
-let fixture: Fixture;
-beforeAll(async () => {
-  fixture = await openFixture();
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
+const fixture = useFixture({ clear: false });
 
 test("what the service has in its database: its tables with their sizes, and its pool", async () => {
   const { usage } = await fixture.client.getDatabaseUsage({}, { timeoutMs: 20_000 });

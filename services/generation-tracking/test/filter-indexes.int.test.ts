@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { beforeAll, expect, test } from "@jest/globals";
 import { pageStatement } from "../src/adapters/postgres/generation-page.ts";
 import {
   NEWEST_FIRST,
@@ -6,11 +6,10 @@ import {
   type GenerationOrder,
   type ListPosition,
 } from "../src/domain/generation-filter.ts";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
-let fixture: Fixture;
+const fixture = useFixture({ clear: false });
 beforeAll(async () => {
-  fixture = await openFixture();
   await fixture.db.query(`
     INSERT INTO generations (prompt, negative_prompt, status, error_message, created_at, model_name, model_hash, sampler, session_id, batch_id,
       parent_id, labels, rating, seed, num_inference_steps, guidance_scale, generation_time_ms, memory_usage_mb, width, height, model_config,
@@ -22,9 +21,6 @@ beforeAll(async () => {
   for (const table of ["generations", "generation_examples", "generation_outputs"])
     await fixture.db.query(`VACUUM ANALYZE ${table}`);
 }, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
 
 async function planOf(filter: GenerationFilter, order: GenerationOrder = NEWEST_FIRST): Promise<string> {
   const { text, values } = pageStatement({ filters: [filter], order, after: undefined, limit: 51 });

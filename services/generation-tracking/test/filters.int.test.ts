@@ -1,6 +1,6 @@
 import { fromJson, type MessageInitShape } from "@bufbuild/protobuf";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { beforeAll, describe, expect, test } from "@jest/globals";
 import {
   GenerationStatus,
   OutputState,
@@ -9,7 +9,7 @@ import {
   type GenerationSortKey,
 } from "@kindred/contracts/generation-tracking/v1";
 import * as fc from "fast-check";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
 /** A row as PostgreSQL is given it; what it lacks is NULL. */
 interface Row {
@@ -106,9 +106,8 @@ function makeRows(): Row[] {
 }
 
 const rows = makeRows();
-let fixture: Fixture;
+const fixture = useFixture({ clear: false });
 beforeAll(async () => {
-  fixture = await openFixture();
   const columns = Object.keys(rows[0] as Row).filter((name) => name !== "second" && name !== "state");
   await fixture.db.query(
     `INSERT INTO generations (${columns.join(", ")}, created_at)
@@ -124,9 +123,6 @@ beforeAll(async () => {
     [JSON.stringify(rows)],
   );
 }, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
 
 const STATUS = { completed: 1, failed: 2, cancelled: 3 } as const;
 const STATE = { unknown: 0, kept: 1, missing: 2, changed: 3 } as const;

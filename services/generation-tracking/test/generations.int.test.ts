@@ -1,5 +1,5 @@
 import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import {
   GenerationFieldsSchema,
   GenerationStatus,
@@ -8,18 +8,11 @@ import {
 } from "@kindred/contracts/generation-tracking/v1";
 import { isKindredError } from "@kindred/errors";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
 type Fields = MessageInitShape<typeof GenerationFieldsSchema>;
 
-let fixture: Fixture;
-beforeAll(async () => {
-  fixture = await openFixture();
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(() => fixture.clear());
+const fixture = useFixture();
 
 const record = async (generation: Fields, idempotencyKey = ""): Promise<Generation> =>
   (await fixture.client.recordGeneration({ generation, idempotencyKey })).generation as Generation;

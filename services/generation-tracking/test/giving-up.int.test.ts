@@ -1,14 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { describe, expect, test } from "@jest/globals";
+import { useFixture } from "./use-fixture.ts";
 
-let fixture: Fixture;
-beforeAll(async () => {
-  fixture = await openFixture();
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
+const fixture = useFixture({ clear: false });
 
 interface Call {
   signal?: AbortSignal;

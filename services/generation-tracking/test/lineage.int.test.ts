@@ -1,15 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { OutputState, type Generation } from "@kindred/contracts/generation-tracking/v1";
-import { openFixture, type Fixture } from "./fixture.ts";
+import type { Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
-let fixture: Fixture;
-beforeAll(async () => {
-  fixture = await openFixture();
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(() => fixture.clear());
+const fixture = useFixture();
 
 type Fields = Parameters<Fixture["client"]["recordGeneration"]>[0]["generation"];
 

@@ -1,17 +1,11 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { GenerationStatus, type Generation } from "@kindred/contracts/generation-tracking/v1";
 import * as fc from "fast-check";
-import { openFixture, type Fixture } from "./fixture.ts";
+import type { Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
-let fixture: Fixture;
-beforeAll(async () => {
-  fixture = await openFixture();
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(() => fixture.clear());
+const fixture = useFixture();
 
 type ListRequest = Parameters<Fixture["client"]["listGenerations"]>[0];
 

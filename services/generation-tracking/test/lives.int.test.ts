@@ -1,33 +1,24 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import {
   GenerationStatus,
   OutputState,
   type Generation,
   type GenerationFieldsSchema,
 } from "@kindred/contracts/generation-tracking/v1";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
 type Fields = MessageInitShape<typeof GenerationFieldsSchema>;
 
-let fixture: Fixture;
-let client: Fixture["client"];
-beforeAll(async () => {
-  fixture = await openFixture();
-  ({ client } = fixture);
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(() => fixture.clear());
+const fixture = useFixture();
 
 const start = async (generation: Fields = { prompt: "a kite" }, seconds?: bigint): Promise<Generation> =>
-  (await client.startGeneration({ generation, ...(seconds && { lease: { seconds, nanos: 0 } }) }))
+  (await fixture.client.startGeneration({ generation, ...(seconds && { lease: { seconds, nanos: 0 } }) }))
     .generation as Generation;
 
 const get = async (id: bigint): Promise<Generation> =>
-  (await client.getGeneration({ id })).generation as Generation;
+  (await fixture.client.getGeneration({ id })).generation as Generation;
 
 /** As if its maker had been silent for that long. */
 async function letLeaseEnd(id: bigint): Promise<void> {
@@ -60,31 +51,36 @@ describe("a generation that runs", () => {
 
   test("is started once under a key, also at once; the key is taken for recordings", async () => {
     const request = { generation: { prompt: "a kite" }, idempotencyKey: "k" };
-    const replies = await Promise.all(Array.from({ length: 10 }, () => client.startGeneration(request)));
+    const replies = await Promise.all(
+      Array.from({ length: 10 }, () => fixture.client.startGeneration(request)),
+    );
     expect(replies.filter(({ existing }) => !existing)).toHaveLength(1);
     expect(new Set(replies.map(({ generation }) => generation?.id)).size).toBe(1);
     const id = replies[0]?.generation?.id ?? 0n;
-    await client.cancelGeneration({ id });
-    expect(await client.startGeneration(request)).toMatchObject({
+    await fixture.client.cancelGeneration({ id });
+    expect(await fixture.client.startGeneration(request)).toMatchObject({
       existing: true,
       generation: { id, status: GenerationStatus.CANCELLED },
     });
-    await expect(client.recordGeneration(request)).rejects.toMatchObject({ kind: "already-exists" });
+    await expect(fixture.client.recordGeneration(request)).rejects.toMatchObject({ kind: "already-exists" });
   });
 
   test("says how far it is, which renews its lease", async () => {
     const { id, leaseExpiresAt } = await start({ prompt: "a kite" }, 3600n);
-    const reply = await client.reportProgress({ id, progress: { done: 7, total: 30, message: "denoising" } });
+    const reply = await fixture.client.reportProgress({
+      id,
+      progress: { done: 7, total: 30, message: "denoising" },
+    });
     const first = await get(id);
     expect(first.progress).toMatchObject({ done: 7, total: 30, message: "denoising" });
     expect(reply.leaseExpiresAt).toEqual(first.leaseExpiresAt);
     expect(ms(first.leaseExpiresAt)).toBeGreaterThanOrEqual(ms(leaseExpiresAt));
     // Only that it is alive.
-    await client.reportProgress({ id });
+    await fixture.client.reportProgress({ id });
     const second = await get(id);
     expect(second.progress).toEqual(first.progress);
     expect(second.leaseExpiresAt).not.toEqual(first.leaseExpiresAt);
-    await client.reportProgress({ id, progress: { done: 3 } });
+    await fixture.client.reportProgress({ id, progress: { done: 3 } });
     expect((await get(id)).progress).toMatchObject({ done: 3, total: 0, message: "" });
   });
 
@@ -99,11 +95,11 @@ describe("a generation that runs", () => {
   test("counts for its session once, however often it is started", async () => {
     await fixture.sessions.startSession({ sessionId: "s" });
     const request = { generation: { prompt: "x", sessionId: "s" }, idempotencyKey: "k" };
-    await client.startGeneration(request);
-    await client.startGeneration(request);
-    await client.recordGeneration({ generation: { prompt: "y", sessionId: "s" } });
+    await fixture.client.startGeneration(request);
+    await fixture.client.startGeneration(request);
+    await fixture.client.recordGeneration({ generation: { prompt: "y", sessionId: "s" } });
     await expect(
-      client.recordGeneration({ generation: { prompt: "z", sessionId: "s", parentId: 10n ** 15n } }),
+      fixture.client.recordGeneration({ generation: { prompt: "z", sessionId: "s", parentId: 10n ** 15n } }),
     ).rejects.toMatchObject({ kind: "not-found" });
     expect((await fixture.sessions.getSession({ sessionId: "s" })).session?.totalGenerations).toBe(2n);
   });
@@ -121,7 +117,7 @@ describe("completing", () => {
 
   test("adds the result to what it was started with", async () => {
     const { id } = await start({ prompt: "x", modelConfig: { precision: "fp16", steps: 3 } });
-    const { generation } = await client.completeGeneration(result(id));
+    const { generation } = await fixture.client.completeGeneration(result(id));
     expect(generation).toMatchObject({
       status: GenerationStatus.COMPLETED,
       outputPath: "a.png",
@@ -140,7 +136,7 @@ describe("completing", () => {
   test("takes the time since its start where none is given", async () => {
     const { id } = await start();
     await fixture.db.query("UPDATE generations SET created_at = created_at - INTERVAL '5 seconds'");
-    const { generation } = await client.completeGeneration({ id });
+    const { generation } = await fixture.client.completeGeneration({ id });
     expect(generation?.generationTimeMs).toBeGreaterThanOrEqual(5000);
     expect(generation?.generationTimeMs).toBeLessThan(65_000);
     expect(generation?.outputs).toEqual([]);
@@ -148,17 +144,19 @@ describe("completing", () => {
 
   test("once more with the same result returns it, also when its files were looked at since; another result is refused", async () => {
     const { id } = await start();
-    const { generation } = await client.completeGeneration(result(id));
-    expect((await client.completeGeneration(result(id))).generation).toEqual(generation);
+    const { generation } = await fixture.client.completeGeneration(result(id));
+    expect((await fixture.client.completeGeneration(result(id))).generation).toEqual(generation);
     await fixture.db.query(
       "UPDATE generation_outputs SET state = 'kept', size_bytes = 12, verified_at = now() WHERE generation_id = $1",
       [String(id)],
     );
-    expect((await client.completeGeneration(result(id))).generation).toMatchObject({
+    expect((await fixture.client.completeGeneration(result(id))).generation).toMatchObject({
       finishedAt: generation?.finishedAt,
     });
     const { modelConfig: _config, seed: _seed, generationTimeMs: _time, ...less } = result(id);
-    await expect(client.completeGeneration(less)).resolves.toMatchObject({ generation: { seed: 42n } });
+    await expect(fixture.client.completeGeneration(less)).resolves.toMatchObject({
+      generation: { seed: 42n },
+    });
     for (const other of [
       { outputs: [{ path: "a.png" }] },
       { outputs: [{ path: "a.png", sizeBytes: 13n }, { path: "b.png" }] },
@@ -170,7 +168,7 @@ describe("completing", () => {
       { modelConfig: { steps: { cfg: [1, { a: 1 }] } } },
       { modelConfig: { more: 1 } },
     ]) {
-      await expect(client.completeGeneration({ ...result(id), ...other })).rejects.toMatchObject({
+      await expect(fixture.client.completeGeneration({ ...result(id), ...other })).rejects.toMatchObject({
         kind: "failed-precondition",
         message: `generation ${id} does not run any more: it is completed`,
       });
@@ -180,45 +178,52 @@ describe("completing", () => {
 
   test("with another seed than that of its start is refused, and it runs on", async () => {
     const { id } = await start({ prompt: "x", seed: 1n });
-    await expect(client.completeGeneration({ id, seed: 2n })).rejects.toMatchObject({
+    await expect(fixture.client.completeGeneration({ id, seed: 2n })).rejects.toMatchObject({
       kind: "invalid-argument",
       message: "seed must be 1, with which it was started, or not be given",
     });
     expect((await get(id)).status).toBe(GenerationStatus.RUNNING);
-    await client.completeGeneration({ id, seed: 1n });
+    await fixture.client.completeGeneration({ id, seed: 1n });
   });
 });
 
 describe("ending otherwise", () => {
   test("failing and cancelling again return it as it was; nothing else does", async () => {
     const failed = await start();
-    const { generation } = await client.failGeneration({ id: failed.id, errorMessage: "out of memory" });
+    const { generation } = await fixture.client.failGeneration({
+      id: failed.id,
+      errorMessage: "out of memory",
+    });
     expect(generation).toMatchObject({ status: GenerationStatus.FAILED, errorMessage: "out of memory" });
     expect(generation?.generationTimeMs).toBeGreaterThanOrEqual(0);
-    expect((await client.failGeneration({ id: failed.id, errorMessage: "again" })).generation).toEqual(
-      generation,
-    );
-    await expect(client.completeGeneration({ id: failed.id })).rejects.toMatchObject({
+    expect(
+      (await fixture.client.failGeneration({ id: failed.id, errorMessage: "again" })).generation,
+    ).toEqual(generation);
+    await expect(fixture.client.completeGeneration({ id: failed.id })).rejects.toMatchObject({
       kind: "failed-precondition",
       message: `generation ${failed.id} does not run any more: it has failed: out of memory`,
       metadata: { generation_id: String(failed.id), status: "failed" },
     });
 
     const cancelled = await start();
-    const first = await client.cancelGeneration({ id: cancelled.id });
-    expect((await client.cancelGeneration({ id: cancelled.id })).generation).toEqual(first.generation);
-    await expect(client.reportProgress({ id: cancelled.id })).rejects.toMatchObject({
+    const first = await fixture.client.cancelGeneration({ id: cancelled.id });
+    expect((await fixture.client.cancelGeneration({ id: cancelled.id })).generation).toEqual(
+      first.generation,
+    );
+    await expect(fixture.client.reportProgress({ id: cancelled.id })).rejects.toMatchObject({
       kind: "failed-precondition",
       message: `generation ${cancelled.id} does not run any more: it was cancelled`,
     });
-    await expect(client.failGeneration({ id: cancelled.id, errorMessage: "x" })).rejects.toMatchObject({
+    await expect(
+      fixture.client.failGeneration({ id: cancelled.id, errorMessage: "x" }),
+    ).rejects.toMatchObject({
       kind: "failed-precondition",
     });
   });
 
   test("what was recorded in one call has ended", async () => {
-    const { generation } = await client.recordGeneration({ generation: { prompt: "x" } });
-    await expect(client.cancelGeneration({ id: generation?.id ?? 0n })).rejects.toMatchObject({
+    const { generation } = await fixture.client.recordGeneration({ generation: { prompt: "x" } });
+    await expect(fixture.client.cancelGeneration({ id: generation?.id ?? 0n })).rejects.toMatchObject({
       kind: "failed-precondition",
     });
   });
@@ -226,11 +231,11 @@ describe("ending otherwise", () => {
   test("ids that are not there", async () => {
     const id = 987_654n;
     for (const call of [
-      () => client.reportProgress({ id }),
-      () => client.completeGeneration({ id }),
-      () => client.failGeneration({ id, errorMessage: "x" }),
-      () => client.cancelGeneration({ id }),
-      () => client.updateGeneration({ id, updateMask: { paths: ["rating"] } }),
+      () => fixture.client.reportProgress({ id }),
+      () => fixture.client.completeGeneration({ id }),
+      () => fixture.client.failGeneration({ id, errorMessage: "x" }),
+      () => fixture.client.cancelGeneration({ id }),
+      () => fixture.client.updateGeneration({ id, updateMask: { paths: ["rating"] } }),
     ])
       await expect(call()).rejects.toMatchObject({
         kind: "not-found",
@@ -243,7 +248,7 @@ describe("a lease that is over", () => {
   const ABANDONED = "abandoned: for 1.5 s nobody said that it was alive";
 
   const startShort = async (): Promise<bigint> => {
-    const { generation } = await client.startGeneration({
+    const { generation } = await fixture.client.startGeneration({
       generation: { prompt: "x" },
       lease: { seconds: 1n, nanos: 500_000_000 },
     });
@@ -254,9 +259,9 @@ describe("a lease that is over", () => {
 
   test("has ended the generation for its maker, before anybody has swept", async () => {
     for (const call of [
-      (id: bigint) => client.reportProgress({ id, progress: { done: 1 } }),
-      (id: bigint) => client.completeGeneration({ id }),
-      (id: bigint) => client.cancelGeneration({ id }),
+      (id: bigint) => fixture.client.reportProgress({ id, progress: { done: 1 } }),
+      (id: bigint) => fixture.client.completeGeneration({ id }),
+      (id: bigint) => fixture.client.cancelGeneration({ id }),
     ]) {
       const id = await startShort();
       await expect(call(id)).rejects.toMatchObject({
@@ -270,7 +275,7 @@ describe("a lease that is over", () => {
     }
     const id = await startShort();
     // Its maker may say at last what went wrong; what was written down stays.
-    const { generation } = await client.failGeneration({ id, errorMessage: "crashed" });
+    const { generation } = await fixture.client.failGeneration({ id, errorMessage: "crashed" });
     expect(generation?.errorMessage).toBe(ABANDONED);
   });
 
@@ -295,12 +300,12 @@ describe("a lease that is over", () => {
 
 describe("changing", () => {
   test("only what the mask names, also of one that has ended; without a value it is taken away", async () => {
-    const { generation: recorded } = await client.recordGeneration({
+    const { generation: recorded } = await fixture.client.recordGeneration({
       generation: { prompt: "x", labels: ["a"], sessionId: "s" },
     });
     const id = recorded?.id ?? 0n;
     const update = async (generation: Partial<Fields>, paths: string[]) =>
-      (await client.updateGeneration({ id, generation: generation as Fields, updateMask: { paths } }))
+      (await fixture.client.updateGeneration({ id, generation: generation as Fields, updateMask: { paths } }))
         .generation;
     expect(await update({ rating: 4, labels: ["ignored"] }, ["rating"])).toEqual({ ...recorded, rating: 4 });
     expect(await update({ labels: ["b", "c", "b"] }, ["labels"])).toMatchObject({
@@ -315,12 +320,14 @@ describe("changing", () => {
 
   test("deletes what is there, with all that belongs to it", async () => {
     const running = await start();
-    const { generation } = await client.recordGeneration({
+    const { generation } = await fixture.client.recordGeneration({
       generation: { prompt: "x", outputPath: "a", retrievedExamples: [{ imageId: 1n, imagePath: "i" }] },
     });
     const ids = [running.id, generation?.id ?? 0n, 10n ** 12n, running.id];
-    expect((await client.deleteGenerations({ ids })).deleted).toBe(2n);
-    expect((await client.deleteGenerations({ ids })).deleted).toBe(0n);
-    await expect(client.reportProgress({ id: running.id })).rejects.toMatchObject({ kind: "not-found" });
+    expect((await fixture.client.deleteGenerations({ ids })).deleted).toBe(2n);
+    expect((await fixture.client.deleteGenerations({ ids })).deleted).toBe(0n);
+    await expect(fixture.client.reportProgress({ id: running.id })).rejects.toMatchObject({
+      kind: "not-found",
+    });
   });
 });

@@ -1,21 +1,16 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { KindredError } from "@kindred/errors";
 import { promptOutbox } from "../src/adapters/postgres/prompt-outbox.ts";
 import { OutboxWorker, type OutboxWorkerDeps } from "../src/domain/outbox/outbox-worker.ts";
 import type { Outbox } from "../src/domain/outbox/outbox.ts";
 import type { Prompt, PromptCollection, RefusedPrompt } from "../src/domain/prompts/prompt-collection.ts";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
-let fixture: Fixture;
+const fixture = useFixture();
 let outbox: Outbox;
 beforeAll(async () => {
-  fixture = await openFixture();
   outbox = promptOutbox(fixture.db);
 }, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(() => fixture.clear());
 
 const LEASE_MS = 60_000;
 

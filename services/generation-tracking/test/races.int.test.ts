@@ -1,29 +1,20 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { GenerationStatus, type Generation } from "@kindred/contracts/generation-tracking/v1";
 import { isKindredError } from "@kindred/errors";
 import * as fc from "fast-check";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
-let fixture: Fixture;
-let client: Fixture["client"];
-beforeAll(async () => {
-  fixture = await openFixture();
-  ({ client } = fixture);
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(() => fixture.clear());
+const fixture = useFixture();
 
 const start = async (): Promise<bigint> =>
-  (await client.startGeneration({ generation: { prompt: "a kite" } })).generation?.id ?? 0n;
+  (await fixture.client.startGeneration({ generation: { prompt: "a kite" } })).generation?.id ?? 0n;
 
 test("of a hundred that end one generation at once, each otherwise, one does", async () => {
   const id = await start();
   const endings = Array.from({ length: 100 }, (_, i) =>
     i % 2 === 0
-      ? client.completeGeneration({ id, outputs: [{ path: `${i}.png` }, { path: `${i}-small.png` }] })
-      : client.completeGeneration({ id, outputPath: `${i}.png`, seed: BigInt(i) }),
+      ? fixture.client.completeGeneration({ id, outputs: [{ path: `${i}.png` }, { path: `${i}-small.png` }] })
+      : fixture.client.completeGeneration({ id, outputPath: `${i}.png`, seed: BigInt(i) }),
   );
   const outcomes = await Promise.allSettled([
     ...endings,
@@ -41,7 +32,7 @@ test("of a hundred that end one generation at once, each otherwise, one does", a
         metadata: { status: "completed" },
       });
   }
-  const { generation } = await client.getGeneration({ id });
+  const { generation } = await fixture.client.getGeneration({ id });
   // Nothing of the others' results is in it.
   expect(generation).toEqual(winners[0]);
   const { rows } = await fixture.db.query<{ n: number }>(
@@ -56,7 +47,7 @@ test("a lease that is renewed while others sweep is never taken for one that is 
   await fixture.db.query("UPDATE generations SET lease_ms = 600000");
   await Promise.all([
     ...ids.flatMap((id) =>
-      Array.from({ length: 5 }, (_, done) => client.reportProgress({ id, progress: { done } })),
+      Array.from({ length: 5 }, (_, done) => fixture.client.reportProgress({ id, progress: { done } })),
     ),
     ...Array.from({ length: 20 }, () => fixture.lives.failAllAbandoned(1000)),
   ]);
@@ -140,17 +131,17 @@ function abandon(model: Model): void {
 async function perform(id: bigint, step: Step): Promise<unknown> {
   switch (step.do) {
     case "report":
-      return await client.reportProgress({ id, progress: { done: step.done } });
+      return await fixture.client.reportProgress({ id, progress: { done: step.done } });
     case "complete":
-      return await client.completeGeneration({ id, outputPath: step.path });
+      return await fixture.client.completeGeneration({ id, outputPath: step.path });
     case "fail":
-      return await client.failGeneration({ id, errorMessage: step.error });
+      return await fixture.client.failGeneration({ id, errorMessage: step.error });
     case "cancel":
-      return await client.cancelGeneration({ id });
+      return await fixture.client.cancelGeneration({ id });
     case "delete":
-      return await client.deleteGenerations({ ids: [id] });
+      return await fixture.client.deleteGenerations({ ids: [id] });
     case "rate":
-      return await client.updateGeneration({
+      return await fixture.client.updateGeneration({
         id,
         generation: { prompt: "", rating: step.rating },
         updateMask: { paths: ["rating"] },
@@ -193,10 +184,10 @@ test("whatever is done with a generation in whatever order, it is what the contr
         );
         expect(outcome).toBe(expected);
         if (model.status === "deleted") {
-          await expect(client.getGeneration({ id })).rejects.toMatchObject({ kind: "not-found" });
+          await expect(fixture.client.getGeneration({ id })).rejects.toMatchObject({ kind: "not-found" });
           continue;
         }
-        const { generation } = await client.getGeneration({ id });
+        const { generation } = await fixture.client.getGeneration({ id });
         expect(generation).toMatchObject({
           status: STATUS[model.status],
           outputPath: model.path,

@@ -1,12 +1,12 @@
 import { timestampDate, timestampFromMs, type Timestamp } from "@bufbuild/protobuf/wkt";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { beforeAll, describe, expect, test } from "@jest/globals";
 import {
   GenerationStatus,
   ReportInterval,
   type GenerationSummary,
 } from "@kindred/contracts/generation-tracking/v1";
 import type { PoolClient } from "pg";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
 const BATCH = 10_000;
 /** Of a server that takes more than some thousand rows a second. */
@@ -14,13 +14,7 @@ const ALL_ROWS = 100_000;
 let rowCount = ALL_ROWS;
 const ZONE = "Europe/Berlin";
 
-let fixture: Fixture;
-beforeAll(async () => {
-  fixture = await openFixture();
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
+const fixture = useFixture({ clear: false });
 
 /** The same rows each time, up to their ages: a hash of the number decides. They reach from 40 days ago to now, with a hole of 5 days. */
 const FILL = `

@@ -1,20 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { beforeAll, expect, test } from "@jest/globals";
 import type { PoolClient } from "pg";
 import { retentionRuns } from "../src/adapters/postgres/retention-runs.ts";
 import type { RetentionRun, RetentionRuns } from "../src/domain/retention/ports.ts";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
-let fixture: Fixture;
+const fixture = useFixture();
 let runs: RetentionRuns;
 beforeAll(async () => {
-  fixture = await openFixture();
   runs = retentionRuns(fixture.db);
 }, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(() => fixture.clear());
 
 const POLICY = {
   name: "all",

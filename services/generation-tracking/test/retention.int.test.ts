@@ -1,20 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { beforeEach, describe, expect, test } from "@jest/globals";
 import { OperationState, type Operation } from "@kindred/contracts/common/v1";
 import { GenerationStatus, RetentionPolicySchema } from "@kindred/contracts/generation-tracking/v1";
 import fc from "fast-check";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
-const closing = new AsyncDisposableStack();
-let fixture: Fixture;
-
-beforeAll(async () => {
-  fixture = closing.use(await openFixture());
-}, 120_000);
-afterAll(() => closing.disposeAsync());
+const fixture = useFixture();
 beforeEach(async () => {
-  await fixture.clear();
   await fixture.db.query("TRUNCATE operations, retention_policies CASCADE");
 });
 

@@ -1,19 +1,12 @@
 import { durationFromMs, timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt";
-import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { isKindredError } from "@kindred/errors";
 import * as fc from "fast-check";
 import { countGeneration } from "../src/adapters/postgres/session-counters.ts";
 import { endIdleSessions } from "../src/domain/sessions/end-idle-sessions.ts";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
-let fixture: Fixture;
-beforeAll(async () => {
-  fixture = await openFixture();
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(() => fixture.clear());
+const fixture = useFixture();
 
 const sweep = () => endIdleSessions({ sessions: fixture.sessionStore }, new AbortController().signal);
 const ms = (time: Timestamp | undefined): number => timestampMs(time as Timestamp);

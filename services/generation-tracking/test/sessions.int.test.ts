@@ -1,19 +1,13 @@
 import { durationFromMs, timestampFromDate, timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import type { Session } from "@kindred/contracts/generation-tracking/v1";
 import { isKindredError } from "@kindred/errors";
 import { countGeneration } from "../src/adapters/postgres/session-counters.ts";
 import { endIdleSessions } from "../src/domain/sessions/end-idle-sessions.ts";
-import { openFixture, type Fixture } from "./fixture.ts";
+import type { Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
-let fixture: Fixture;
-beforeAll(async () => {
-  fixture = await openFixture();
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(() => fixture.clear());
+const fixture = useFixture();
 
 type Requests = Parameters<Fixture["sessions"]["startSession"]>[0];
 

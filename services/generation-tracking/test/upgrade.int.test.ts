@@ -5,7 +5,7 @@ import { silentLogger, testDatabase, type TestDatabase } from "@kindred/testing"
 import { GenerationEntity } from "../src/adapters/postgres/generation-entity.ts";
 import { generationStore } from "../src/adapters/postgres/generation-store.ts";
 import { migrations } from "../src/adapters/postgres/migrations.ts";
-import type { GenerationFields } from "../src/domain/generation.ts";
+import { plainFields } from "../src/domain/generation-fixture.ts";
 import { recordGeneration } from "../src/domain/record-generation.ts";
 
 let server: TestDatabase;
@@ -41,31 +41,12 @@ const RECORDED = `
      '2025-03-01 12:00:00.123456Z', 'k', '\\xc1a3d20d576eb0a31626294f13c00270c0885cc556e0cef2761e98bb0b923ca7'),
     ('a dog', NULL, NULL, '[1]', '{"not": "a list"}', NULL, 'failed', 'out of memory', '2025-04-01Z', NULL, NULL)`;
 
-const FIELDS: GenerationFields = {
-  prompt: "a cat",
-  augmentedPrompt: "",
+const FIELDS = plainFields({
   outputPath: "out/1.png",
   seed: 1n,
-  numInferenceSteps: undefined,
   guidanceScale: 7.5,
-  generationTimeMs: undefined,
-  memoryUsageMb: undefined,
   modelConfig: { model: "sd", options: { a: 1, b: [1, 2] } },
   retrievedExamples: [{ imageId: 1n, imagePath: "a", caption: "", similarity: 0.5, rank: 1 }],
-  status: "completed",
-  errorMessage: "",
-  negativePrompt: "",
-  sampler: "",
-  width: undefined,
-  height: undefined,
-  modelName: "",
-  modelHash: "",
-  batchId: "",
-  parentId: undefined,
-  sessionId: "",
-  labels: [],
-  rating: undefined,
-  retrieval: undefined,
   outputs: [
     {
       path: "out/1.png",
@@ -75,7 +56,7 @@ const FIELDS: GenerationFields = {
       verifiedAtMicros: undefined,
     },
   ],
-};
+});
 
 test("generations of before ended when they were recorded, are found by image and file, and keep their keys", async () => {
   await migrate(db, { migrations: BEFORE });

@@ -1,38 +1,29 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { GenerationStatus, type Generation } from "@kindred/contracts/generation-tracking/v1";
 import { generationVersions } from "../src/adapters/postgres/generation-versions.ts";
 import { GenerationWatches } from "../src/domain/generation-watches.ts";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
-let fixture: Fixture;
-let client: Fixture["client"];
-beforeAll(async () => {
-  fixture = await openFixture();
-  ({ client } = fixture);
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(() => fixture.clear());
+const fixture = useFixture();
 
 const start = async (): Promise<bigint> =>
-  (await client.startGeneration({ generation: { prompt: "a kite" } })).generation?.id ?? 0n;
+  (await fixture.client.startGeneration({ generation: { prompt: "a kite" } })).generation?.id ?? 0n;
 
 test("a watcher sees it as it is, each change that lasts, and its end", async () => {
   const id = await start();
   const seen: (Generation | undefined)[] = [];
-  for await (const { generation } of client.watchGeneration({ id })) {
+  for await (const { generation } of fixture.client.watchGeneration({ id })) {
     seen.push(generation);
     // Each is seen before the next one comes: between two looks only the last would be.
-    if (seen.length === 1) await client.reportProgress({ id, progress: { done: 1, total: 2 } });
+    if (seen.length === 1) await fixture.client.reportProgress({ id, progress: { done: 1, total: 2 } });
     if (seen.length === 2) {
-      await client.updateGeneration({
+      await fixture.client.updateGeneration({
         id,
         generation: { prompt: "", rating: 2 },
         updateMask: { paths: ["rating"] },
       });
     }
-    if (seen.length === 3) await client.completeGeneration({ id, outputPath: "a.png" });
+    if (seen.length === 3) await fixture.client.completeGeneration({ id, outputPath: "a.png" });
   }
   expect(seen.map((generation) => generation?.status)).toEqual([
     GenerationStatus.RUNNING,
@@ -42,13 +33,13 @@ test("a watcher sees it as it is, each change that lasts, and its end", async ()
   ]);
   expect(seen.map((generation) => generation?.progress?.done)).toEqual([undefined, 1, 1, 1]);
   expect(seen[2]?.rating).toBe(2);
-  expect(seen[3]).toEqual((await client.getGeneration({ id })).generation);
+  expect(seen[3]).toEqual((await fixture.client.getGeneration({ id })).generation);
 });
 
 test("one that has ended is told once", async () => {
   const id = await start();
-  await client.cancelGeneration({ id });
-  const seen = await Array.fromAsync(client.watchGeneration({ id }));
+  await fixture.client.cancelGeneration({ id });
+  const seen = await Array.fromAsync(fixture.client.watchGeneration({ id }));
   expect(seen).toMatchObject([{ generation: { status: GenerationStatus.CANCELLED } }]);
 });
 
@@ -70,7 +61,7 @@ test("fifty watchers of ten generations all see their ends; their looks are shar
       return { id, last: seen.at(-1) };
     }),
   );
-  for (const id of ids) await client.failGeneration({ id, errorMessage: String(id) });
+  for (const id of ids) await fixture.client.failGeneration({ id, errorMessage: String(id) });
   for (const { id, last } of await Promise.all(watched))
     expect(last).toMatchObject({ id, status: "failed", errorMessage: String(id) });
   const before = looks;
@@ -80,13 +71,13 @@ test("fifty watchers of ten generations all see their ends; their looks are shar
 });
 
 test("deleting ends watching, and so does the end of the service; who gives up is let go", async () => {
-  await expect(Array.fromAsync(client.watchGeneration({ id: 10n ** 15n }))).rejects.toMatchObject({
+  await expect(Array.fromAsync(fixture.client.watchGeneration({ id: 10n ** 15n }))).rejects.toMatchObject({
     kind: "not-found",
   });
   const deleted = await start();
   const [watching, deleting] = await Promise.allSettled([
-    Array.fromAsync(client.watchGeneration({ id: deleted })),
-    client.deleteGenerations({ ids: [deleted] }),
+    Array.fromAsync(fixture.client.watchGeneration({ id: deleted })),
+    fixture.client.deleteGenerations({ ids: [deleted] }),
   ]);
   expect(deleting).toMatchObject({ status: "fulfilled" });
   expect(watching).toMatchObject({ status: "rejected", reason: { kind: "not-found" } });
@@ -95,7 +86,7 @@ test("deleting ends watching, and so does the end of the service; who gives up i
   const giveUp = new AbortController();
   const seen: Generation[] = [];
   const given = (async () => {
-    for await (const { generation } of client.watchGeneration({ id }, { signal: giveUp.signal })) {
+    for await (const { generation } of fixture.client.watchGeneration({ id }, { signal: giveUp.signal })) {
       if (generation) seen.push(generation);
       giveUp.abort();
     }

@@ -1,35 +1,15 @@
 import { expect, test } from "@jest/globals";
 import * as fc from "fast-check";
+import { plainFields } from "./generation-fixture.ts";
 import type { GenerationFields, JsonObject, OutputFile, Retrieval } from "./generation.ts";
 import { requestDigest } from "./request-digest.ts";
 
-const FIELDS: GenerationFields = {
-  prompt: "a cat",
-  augmentedPrompt: "",
-  outputPath: "",
+const FIELDS = plainFields({
   seed: 1n,
-  numInferenceSteps: undefined,
   guidanceScale: 7.5,
-  generationTimeMs: undefined,
-  memoryUsageMb: undefined,
   modelConfig: { model: "sd", options: { a: 1, b: [1, 2] } },
   retrievedExamples: [{ imageId: 1n, imagePath: "a", caption: "", similarity: 0.5, rank: 1 }],
-  status: "completed",
-  errorMessage: "",
-  negativePrompt: "",
-  sampler: "",
-  width: undefined,
-  height: undefined,
-  modelName: "",
-  modelHash: "",
-  batchId: "",
-  parentId: undefined,
-  sessionId: "",
-  labels: [],
-  rating: undefined,
-  retrieval: undefined,
-  outputs: [],
-};
+});
 
 const RETRIEVAL: Retrieval = {
   query: "",

@@ -1,56 +1,30 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
+import { plainGeneration } from "../generation-fixture.ts";
 import type { Generation, JsonObject, JsonValue } from "../generation.ts";
 import { diffSettings } from "./diff-settings.ts";
 
-const PLAIN: Generation = {
-  id: 1n,
-  prompt: "a kangaroo",
-  augmentedPrompt: "",
-  outputPath: "",
-  seed: undefined,
-  numInferenceSteps: undefined,
-  guidanceScale: undefined,
-  generationTimeMs: undefined,
-  memoryUsageMb: undefined,
-  modelConfig: undefined,
-  retrievedExamples: [],
-  status: "completed",
-  errorMessage: "",
-  negativePrompt: "",
-  sampler: "",
-  width: undefined,
-  height: undefined,
-  modelName: "",
-  modelHash: "",
-  batchId: "",
-  parentId: undefined,
-  sessionId: "",
-  labels: [],
-  rating: undefined,
-  retrieval: undefined,
-  outputs: [],
-  createdAtMicros: 0n,
-  progress: undefined,
-  leaseExpiresAtMicros: undefined,
-  finishedAtMicros: 0n,
-};
-const generation = (fields: Partial<Generation>): Generation => ({ ...PLAIN, ...fields });
-const configured = (modelConfig: JsonObject): Generation => generation({ modelConfig });
+const configured = (modelConfig: JsonObject): Generation => plainGeneration({ modelConfig });
 
 describe("fields", () => {
   test("come in the contract's order, and those that neither has are not counted", () => {
-    const left = generation({
+    const left = plainGeneration({
       seed: 1n,
       numInferenceSteps: 30,
       width: 512,
       modelName: "m",
       sampler: "euler_a",
     });
-    const right = generation({ prompt: "a cat", seed: 2n, numInferenceSteps: 30, width: 512, height: 512 });
+    const right = plainGeneration({
+      prompt: "a dog",
+      seed: 2n,
+      numInferenceSteps: 30,
+      width: 512,
+      height: 512,
+    });
     expect(diffSettings(left, right)).toEqual({
       differences: [
-        { path: "prompt", left: "a kangaroo", right: "a cat" },
+        { path: "prompt", left: "a cat", right: "a dog" },
         { path: "seed", left: 1, right: 2 },
         { path: "sampler", left: "euler_a", right: undefined },
         { path: "height", left: undefined, right: 512 },
@@ -61,7 +35,7 @@ describe("fields", () => {
   });
 
   test("what came of them is no setting", () => {
-    const other = generation({
+    const other = plainGeneration({
       id: 2n,
       outputPath: "b.png",
       generationTimeMs: 5,
@@ -71,15 +45,17 @@ describe("fields", () => {
       labels: ["l"],
       createdAtMicros: 9n,
     });
-    expect(diffSettings(PLAIN, other)).toEqual({ differences: [], equal: 1 });
+    expect(diffSettings(plainGeneration(), other)).toEqual({ differences: [], equal: 1 });
   });
 
   test("a seed that no number of JSON holds is text", () => {
-    const seeds = diffSettings(generation({ seed: 2n ** 53n }), generation({ seed: -(2n ** 63n) }));
+    const seeds = diffSettings(plainGeneration({ seed: 2n ** 53n }), plainGeneration({ seed: -(2n ** 63n) }));
     expect(seeds.differences).toEqual([
       { path: "seed", left: "9007199254740992", right: "-9223372036854775808" },
     ]);
-    expect(diffSettings(generation({ seed: 2n ** 53n }), generation({ seed: 2n ** 53n + 1n })).equal).toBe(1);
+    expect(
+      diffSettings(plainGeneration({ seed: 2n ** 53n }), plainGeneration({ seed: 2n ** 53n + 1n })).equal,
+    ).toBe(1);
   });
 
   test("how examples were retrieved is a setting", () => {
@@ -95,7 +71,7 @@ describe("fields", () => {
       expectedRecall: 0.97,
     };
     const other = { ...retrieval, k: 3, threshold: undefined, efSearch: 60, expectedRecall: 0.99 };
-    expect(diffSettings(generation({ retrieval }), generation({ retrieval: other }))).toEqual({
+    expect(diffSettings(plainGeneration({ retrieval }), plainGeneration({ retrieval: other }))).toEqual({
       differences: [
         { path: "retrieval.k", left: 5, right: 3 },
         { path: "retrieval.threshold", left: 0, right: undefined },
