@@ -131,6 +131,8 @@ export async function createApp(config: GenerationTrackingConfig, overrides: Ove
     watches,
     lists: generationLists({ db: database, store }),
     encoders: exportEncoders,
+    // A third of the connections.
+    exportsAtOnce: Math.max(1, Math.floor(database.poolStats().max / 3)),
     modelCache: modelCacheStore(database),
     lineage: lineageStore({ db: database, generations: store }),
     examples: exampleSource(vectorStore.transport),

@@ -205,6 +205,22 @@ describe("exports", () => {
     expect(text).not.toContain('"new"');
   });
 
+  test("leave connections to others: one too many is told to come later, and finds room when one is over", async () => {
+    await fixture.db.query(
+      "INSERT INTO generations (prompt) SELECT repeat('x', 3000) FROM generate_series(1, 1500)",
+    );
+    const leaving = new AbortController();
+    const slow = Array.from({ length: 5 }, () =>
+      fixture.client.exportGenerations({}, { signal: leaving.signal })[Symbol.asyncIterator](),
+    );
+    await Promise.all(slow.map((each) => each.next()));
+    await expect(exported({})).rejects.toMatchObject({ kind: "resource-exhausted", retryAfterMs: 5000 });
+    expect((await fixture.client.countGenerations({})).count).toBe(1_500n);
+    leaving.abort();
+    await Promise.allSettled(slow.map((each) => each.next()));
+    expect((await exported({})).rows).toBe(1_500);
+  });
+
   test("that nobody reads to the end give their connection back", async () => {
     await fixture.db.query(
       "INSERT INTO generations (prompt) SELECT repeat('x', 3000) FROM generate_series(1, 1500)",

@@ -106,6 +106,7 @@ export async function openFixture(
     },
     lists: generationLists({ db, store }),
     encoders: exportEncoders,
+    exportsAtOnce: 5,
     modelCache: modelCacheStore(db),
     lineage: lineageStore({ db, generations: store }),
     examples: options.examples ?? NO_EXAMPLES,

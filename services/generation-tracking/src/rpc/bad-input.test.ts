@@ -57,6 +57,7 @@ const transport = createInMemoryTransport(
     watches: untouchable,
     lists: untouchable,
     encoders: untouchable,
+    exportsAtOnce: 1,
     modelCache: untouchable,
     lineage: untouchable,
     examples: untouchable,

@@ -22,6 +22,7 @@ export interface GenerationDeps
   store: GenerationStore;
   lists: GenerationLists;
   encoders: ExportDeps["encoders"];
+  exportsAtOnce: ExportDeps["exportsAtOnce"];
   prompts: SearchPromptsDeps;
   retention: Omit<RetentionDeps, "store">;
 }

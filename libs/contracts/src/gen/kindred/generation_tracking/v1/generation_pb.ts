@@ -2125,7 +2125,8 @@ export const GenerationService: GenService<{
     output: typeof SearchPromptsResponseSchema;
   },
   /**
-   * Sends all generations that match as a file, a part at a time, from one snapshot.
+   * Sends all generations that match as a file, a part at a time, from one snapshot. RESOURCE_EXHAUSTED while the replica sends as many as it has
+   * connections to the database for.
    *
    * @generated from rpc kindred.generation_tracking.v1.GenerationService.ExportGenerations
    */
