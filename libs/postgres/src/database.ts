@@ -93,6 +93,9 @@ function sessionSettings(config: DatabaseConfig, schema: string): Record<string,
   return {
     search_path: [schema, "public"].map((name) => escapeIdentifier(name)).join(","),
     statement_timeout: String(Math.ceil(config.DB_STATEMENT_TIMEOUT)),
+    // Times that are read as text mean the same moment when they are written again, whatever style the role or the database has: 'IST' of India would
+    // be Israel's.
+    DateStyle: "ISO",
     // Statements here take milliseconds; compiling one takes longer than it could ever gain.
     jit: "off",
   };

@@ -1,9 +1,10 @@
 import { timestampFromMs, timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt";
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { toJson, type MessageInitShape } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import {
   MetricName,
   MetricSource,
+  QueryHistoryResponseSchema,
   Resolution,
   type MetricSampleSchema,
   type MetricSeries,
@@ -337,6 +338,12 @@ describe("QueryHistory", () => {
     expect([resolution, series[0]?.points.length]).toEqual([Resolution.MINUTE, 1]);
     const ten = await fixture.client.queryHistory({ ...query, maxPoints: 10, resolution: Resolution.RAW });
     expect(ten.series[0]?.points).toHaveLength(10);
+  });
+
+  test("the last hour of all times can be told", async () => {
+    const to = { seconds: 253_402_300_799n, nanos: 999_999_999 };
+    const answer = await fixture.client.queryHistory({ hours: 1, to, resolution: Resolution.HOUR });
+    expect(toJson(QueryHistoryResponseSchema, answer)).toMatchObject({ to: "9999-12-31T23:59:59.999999Z" });
   });
 
   test("the end of a period is not in it, and periods side by side have every sample once", async () => {
