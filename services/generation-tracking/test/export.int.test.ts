@@ -1,7 +1,7 @@
 import { fromJson, toJson, type JsonObject } from "@bufbuild/protobuf";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import {
   ExportFormat,
   GenerationSchema,
@@ -11,16 +11,10 @@ import {
 } from "@kindred/contracts/generation-tracking/v1";
 import { openParquetFile } from "@kindred/parquet";
 import { temporaryFolder } from "@kindred/testing";
-import { openFixture, type Fixture } from "./fixture.ts";
+import type { Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
-let fixture: Fixture;
-beforeAll(async () => {
-  fixture = await openFixture();
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(() => fixture.clear());
+const fixture = useFixture();
 
 async function exported(
   request: Parameters<Fixture["client"]["exportGenerations"]>[0],
