@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { KindredError } from "@kindred/errors";
+import { createMetrics } from "@kindred/telemetry";
 import { promptOutbox } from "../src/adapters/postgres/prompt-outbox.ts";
+import { outboxMetrics } from "../src/adapters/telemetry/outbox-metrics.ts";
 import { OutboxWorker, type OutboxWorkerDeps } from "../src/domain/outbox/outbox-worker.ts";
 import type { Outbox } from "../src/domain/outbox/outbox.ts";
 import type { Prompt, PromptCollection, RefusedPrompt } from "../src/domain/prompts/prompt-collection.ts";
@@ -346,4 +349,20 @@ describe("the worker", () => {
     await until(empty);
     expect(shelf.items).toBeUndefined();
   });
+});
+
+test("while no connection is free, metrics are shown before Prometheus gives up, and say that this is not known", async () => {
+  using metrics = createMetrics({ component: "test" });
+  outboxMetrics(metrics, outbox);
+  const { pool } = fixture.db;
+  using held = new DisposableStack();
+  for (let i = 0; i < pool.stats().max; i++) {
+    const client = await pool.acquire();
+    held.defer(() => client.release());
+  }
+  // Prometheus' own scrape_timeout is ten seconds, and so is the time that a connection is waited for.
+  const rendered = await Promise.race([metrics.render(), sleep(8000, undefined, { ref: false })]);
+  expect(rendered?.body).toMatch(/^kindred_generation_outbox_pending\{component="test"\} Nan$/im);
+  held.dispose();
+  expect((await metrics.render()).body).toMatch(/^kindred_generation_outbox_pending/m);
 });

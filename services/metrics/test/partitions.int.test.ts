@@ -102,6 +102,30 @@ test("days to come have partitions, late samples get theirs, and old days are dr
   expect(await spread()).not.toHaveProperty(dayName(9));
 });
 
+test("who reads for long has partitions wait, and that is said", async () => {
+  await using other = await connect(url);
+  // Where all transactions come one after the other nobody can be in the way.
+  if (!other.capabilities.concurrentSessions) return;
+  await db.query(
+    "INSERT INTO system_metrics (timestamp, component) VALUES (now() - INTERVAL '5 days', 'held')",
+  );
+  await db.query(`DROP TABLE ${dayName(-3)}`);
+  const said: string[] = [];
+  const keeping = {
+    storage: storage(db),
+    keepMs: { raw: KEEP, minute: 2 * KEEP, hour: 3 * KEEP },
+    batchSize: 1000,
+    log: { info: () => {}, warn: (_: object, message: string) => said.push(message) },
+  };
+  const { signal } = new AbortController();
+  await other.transaction(async (client) => {
+    await client.query("SELECT FROM system_metrics LIMIT 1");
+    await keepStorage(keeping, signal);
+  });
+  expect(said).toEqual([expect.stringContaining("partitions could not be made")]);
+  expect(await storage(db).prepareDays({ ahead: 3, keepMs: KEEP })).toEqual([dayName(-3).slice(-8)]);
+});
+
 test("samples of a day that gets its partition at this very moment are all stored", async () => {
   await using other = await connect(url);
   const stores = [sampleStore(db), sampleStore(other)];

@@ -10,9 +10,8 @@ import {
   type GetMetricsHistoryRequestSchema,
   type MetricSampleSchema,
 } from "@kindred/contracts/metrics/v1";
-import { isKindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { badFieldsOf, silentLogger } from "@kindred/testing";
 import { metricsRoutes, type MetricsDeps } from "./routes.ts";
 
 /** Bad input is refused before anything is asked: this fails the test when it is. */
@@ -32,16 +31,6 @@ const client = createClient(
   MetricsService,
   createInMemoryTransport(metricsRoutes(untouchable), { logger: silentLogger() }),
 );
-
-async function violationsOf(call: Promise<unknown>): Promise<[string, string][]> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
-  expect(error.kind).toBe("invalid-argument");
-  return error.violations.map(({ field, description }) => [field, description]);
-}
 
 describe("ReportMetrics refuses", () => {
   test.each([0, 1001])("%d samples", async (length) => {
@@ -124,7 +113,7 @@ describe("ReportMetrics refuses", () => {
       { component: "x" },
       { component: "y", cpuUsage: -1, activeConnections: -2 },
     ];
-    expect((await violationsOf(client.reportMetrics({ samples }))).map(([field]) => field)).toEqual([
+    expect(await badFieldsOf(client.reportMetrics({ samples }))).toEqual([
       "samples[0].component",
       "samples[2].cpu_usage",
       "samples[2].active_connections",
@@ -145,7 +134,7 @@ describe("GetMetricsHistory refuses", () => {
   ];
 
   test.each(bad)("%s", async (_, request, field) => {
-    expect((await violationsOf(client.getMetricsHistory(request))).map(([name]) => name)).toEqual([field]);
+    expect(await badFieldsOf(client.getMetricsHistory(request))).toEqual([field]);
   });
 });
 
@@ -167,7 +156,7 @@ describe("QueryHistory refuses", () => {
   ];
 
   test.each(bad)("%s", async (_, request, field) => {
-    expect((await violationsOf(client.queryHistory(request))).map(([name]) => name)).toContain(field);
+    expect(await badFieldsOf(client.queryHistory(request))).toContain(field);
   });
 });
 
@@ -177,5 +166,5 @@ test.each([
   [{ components: ["\0"] }, "components[0]"],
 ])("WatchMetrics refuses %j", async (request, field) => {
   const first = client.watchMetrics(request)[Symbol.asyncIterator]().next();
-  expect((await violationsOf(first)).map(([name]) => name)).toEqual([field]);
+  expect(await badFieldsOf(first)).toEqual([field]);
 });

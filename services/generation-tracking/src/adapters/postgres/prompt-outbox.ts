@@ -158,10 +158,11 @@ export function promptOutbox(db: Pick<Database, "query" | "statement">): Outbox 
       }
     },
 
-    async state() {
-      const { rows } = await db.query<{ waiting: string; set_aside: string; oldest: number }>(STATE, [
-        MOST_COUNTED,
-      ]);
+    async state(limits = {}) {
+      const { rows } = await db.statement<{ waiting: string; set_aside: string; oldest: number }>(
+        { text: STATE, values: [MOST_COUNTED] },
+        { readOnly: true, ...limits },
+      );
       const [row] = rows;
       return {
         waiting: Number(row?.waiting ?? 0),

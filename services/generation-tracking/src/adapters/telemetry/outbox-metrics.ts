@@ -4,6 +4,10 @@ import type { OutboxObserver } from "../../domain/outbox/outbox-worker.ts";
 
 /** The figures of one look at the outbox are shared by those that are asked for together. */
 const FRESH_MS = 1000;
+/**
+ * Prometheus gives a scrape up after ten seconds: who waited for a connection so long would show nothing, least of all that there is none free.
+ */
+const TIMEOUT_MS = 2000;
 
 /** What the service tells Prometheus about the outbox of prompts. The gauges are the database's, and so the same of every replica. */
 export function outboxMetrics(metrics: Metrics, outbox: Pick<Outbox, "state">): OutboxObserver {
@@ -11,11 +15,11 @@ export function outboxMetrics(metrics: Metrics, outbox: Pick<Outbox, "state">): 
   const gauge = (name: `kindred_${string}`, help: string, of: (state: OutboxState) => number): void => {
     const collect = async (): Promise<number> => {
       if (!looked || performance.now() - looked.at > FRESH_MS)
-        looked = { at: performance.now(), state: outbox.state() };
+        looked = { at: performance.now(), state: outbox.state({ timeoutMs: TIMEOUT_MS }) };
       try {
         return of(await looked.state);
       } catch {
-        // While the database is away nobody knows; health says so, and the other metrics are there all the same.
+        // While the database is away, or busy, nobody knows; health says so, and the other metrics are there all the same.
         return NaN;
       }
     };

@@ -56,7 +56,7 @@ export interface Outbox {
   setBack(claim: Claim, setbacks: readonly Setback[], how: SetbackPolicy): Promise<number>;
   /** Every generation that there is, those that were set aside too. */
   enqueueAll(signal: AbortSignal): Promise<void>;
-  state(): Promise<OutboxState>;
+  state(limits?: CallLimits): Promise<OutboxState>;
   /** Generations that are there and of whose prompts the vector store does not know yet, those that were set aside included; counted up to 10,000. */
   pendingPrompts(limits: CallLimits): Promise<bigint>;
 }

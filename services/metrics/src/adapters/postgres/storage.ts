@@ -106,12 +106,12 @@ export function storage(db: Pick<Database, "query" | "transaction">): Storage {
   };
 }
 
-/** No days where the lock could not be had in time: somebody else is at it, or reads for long, and there is a next round. */
-async function unlessBusy(work: () => Promise<string[]>): Promise<string[]> {
+/** "busy" where the lock could not be had in time: somebody else is at it, or reads for long, and there is a next round. */
+async function unlessBusy(work: () => Promise<string[]>): Promise<string[] | "busy"> {
   try {
     return await work();
   } catch (error) {
-    if (sqlStateOf(error) === LOCK_NOT_AVAILABLE) return [];
+    if (sqlStateOf(error) === LOCK_NOT_AVAILABLE) return "busy";
     throw error;
   }
 }
