@@ -15,8 +15,8 @@ export interface PageQuery {
 
 /** What can be asked of many generations at once. Errors are KindredErrors. */
 export interface GenerationLists {
-  /** At most `limit` generations in their order. */
-  list(query: PageQuery, limits: CallLimits): Promise<Generation[]>;
+  /** At most `limit` generations in their order, fewer where they are long; and whether there are more behind them. */
+  list(query: PageQuery, limits: CallLimits): Promise<{ generations: Generation[]; more: boolean }>;
   /** How many match, counted up to `limit`; undefined: all of them. */
   count(filter: GenerationFilter, limit: number | undefined, limits: CallLimits): Promise<number>;
   /**

@@ -31,11 +31,9 @@ export async function listGenerations(
   const { filters, order, pageSize } = request;
   const begin = tokens.open({ filters, order }, request.pageToken);
   const after = begin && { value: begin[0], id: begin[1] };
-  // One more than asked for: it tells whether there is a next page.
-  const found = await deps.lists.list({ filters, order, after, limit: pageSize + 1 }, limits);
-  const generations = found.slice(0, pageSize);
+  const { generations, more } = await deps.lists.list({ filters, order, after, limit: pageSize }, limits);
   const last = generations.at(-1);
-  if (found.length <= pageSize || !last) return { generations, nextPageToken: "" };
+  if (!more || !last) return { generations, nextPageToken: "" };
   const { value, id } = positionOf(last, order);
   return { generations, nextPageToken: tokens.seal({ filters, order }, [value, id]) };
 }

@@ -4,6 +4,7 @@ import type { GenerationLists, PageQuery } from "../../domain/generation-lists.t
 import type { CallLimits } from "../../domain/operations/operation.ts";
 import { filterCondition } from "./generation-filter.ts";
 import { pageStatement } from "./generation-page.ts";
+import { partsOf } from "./generation-parts.ts";
 import { generationReport, generationStatistics } from "./generation-report.ts";
 import { allGenerations, type ListDeps } from "./generation-snapshot.ts";
 import { sqlParameters } from "./sql-parameters.ts";
@@ -13,7 +14,18 @@ export function generationLists(deps: ListDeps): GenerationLists {
   const { db, store } = deps;
   return {
     async list(query, limits) {
-      return await store.findMany(await pageIds(db, query, limits));
+      for (;;) {
+        // One more than asked for: it tells whether there is a next page.
+        const ids = await pageIds(db, { ...query, limit: query.limit + 1 }, limits);
+        const [part = []] = await partsOf(
+          (text, values) => db.statement({ text, values }, { readOnly: true, ...limits }),
+          ids.slice(0, query.limit),
+        );
+        const generations = await store.findMany(part);
+        const more = ids.length > part.length;
+        // Where all of them were deleted meanwhile, others have their places.
+        if (generations.length > 0 || !more) return { generations, more };
+      }
     },
     count: (filter, limit, limits) => count(db, filter, limit, limits),
     all: (filter, signal) => allGenerations(deps, filter, signal),

@@ -7,6 +7,7 @@ import type { Generation } from "../../domain/generation.ts";
 import { positionOf } from "../../domain/list-generations.ts";
 import { filterCondition } from "./generation-filter.ts";
 import { pageStatement } from "./generation-page.ts";
+import { partsOf } from "./generation-parts.ts";
 import { sqlParameters } from "./sql-parameters.ts";
 
 export interface ListDeps {
@@ -15,7 +16,7 @@ export interface ListDeps {
   store: Pick<GenerationStore, "findMany">;
 }
 
-/** Generations that are read at once: some MB, for prompts and examples of the usual length. */
+/** Generations that are read at once at most: some MB, for prompts and examples of the usual length, and fewer of longer ones. */
 const BATCH = 500;
 
 /** See GenerationLists.all. */
@@ -35,7 +36,9 @@ async function* batches(
   { store }: Pick<ListDeps, "store">,
   filter: GenerationFilter,
 ): AsyncGenerator<Generation[]> {
-  for await (const ids of idBatches(client, filter)) yield await store.findMany(ids);
+  for await (const ids of idBatches(client, filter))
+    for (const part of await partsOf((sql, parameters) => client.query(sql, parameters), ids))
+      yield await store.findMany(part);
 }
 
 /** By a cursor of SQL's: other statements run on the connection between its batches, which the protocol's cursors do not let pass. */
@@ -65,10 +68,17 @@ async function* pages(
     signal.throwIfAborted();
     const { text, values } = pageStatement({ filters: [filter], order: NEWEST_FIRST, after, limit: BATCH });
     const { rows } = await db.query<{ id: string }>(text, values);
-    const generations = await store.findMany(rows.map(({ id }) => BigInt(id)));
-    if (generations.length > 0) yield generations;
-    const last = generations.at(-1);
-    if (rows.length < BATCH || !last) return;
-    after = positionOf(last, NEWEST_FIRST);
+    const parts = await partsOf(
+      (sql, parameters) => db.query(sql, parameters),
+      rows.map(({ id }) => BigInt(id)),
+    );
+    for (const part of parts) {
+      const generations = await store.findMany(part);
+      if (generations.length > 0) yield generations;
+      const last = generations.at(-1);
+      if (last) after = positionOf(last, NEWEST_FIRST);
+    }
+    // Where all of them were deleted meanwhile, others have their places.
+    if (rows.length < BATCH) return;
   }
 }

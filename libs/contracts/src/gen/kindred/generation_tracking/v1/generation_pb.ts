@@ -1230,7 +1230,7 @@ export const ListGenerationsRequestSchema: GenMessage<ListGenerationsRequest> = 
  */
 export type ListGenerationsResponse = Message<"kindred.generation_tracking.v1.ListGenerationsResponse"> & {
   /**
-   * Newest first, or as asked for.
+   * Newest first, or as asked for; fewer than page_size before the last page, too, where they are long: what is about 12 MiB together.
    *
    * @generated from field: repeated kindred.generation_tracking.v1.Generation generations = 1;
    */
