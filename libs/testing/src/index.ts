@@ -1,3 +1,4 @@
+export { badFieldsOf, errorOf, problemsOf, violationsOf } from "./call-errors.ts";
 export { documentedMetrics, type DocumentedMetric } from "./documented-metrics.ts";
 export { faissIndexFile, pickleFile, type Picklable, type TestIndex } from "./faiss-files.ts";
 export { wrongAnswers, type Fault } from "./openai-server/faults.ts";
@@ -14,3 +15,4 @@ export { silentLogger } from "./silent-logger.ts";
 export { startStack, type Stack, type StartStackOptions } from "./start-stack.ts";
 export { testDatabase, type TestDatabase } from "./test-database.ts";
 export { temporaryFolder } from "./temporary-folder.ts";
+export { untouchable } from "./untouchable.ts";

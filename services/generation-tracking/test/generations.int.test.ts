@@ -6,7 +6,7 @@ import {
   OutputState,
   type Generation,
 } from "@kindred/contracts/generation-tracking/v1";
-import { isKindredError } from "@kindred/errors";
+import { errorOf } from "@kindred/testing";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { useFixture } from "./use-fixture.ts";
 
@@ -20,15 +20,6 @@ const record = async (generation: Fields, idempotencyKey = ""): Promise<Generati
 async function rowCount(): Promise<number> {
   const { rows } = await fixture.db.query<{ n: number }>("SELECT count(*)::int AS n FROM generations");
   return rows[0]?.n as number;
-}
-
-async function errorOf(call: Promise<unknown>) {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("the call did not fail with a KindredError", { cause: error });
-  return error;
 }
 
 const FULL: Fields = {

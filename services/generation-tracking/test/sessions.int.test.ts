@@ -1,7 +1,7 @@
 import { durationFromMs, timestampFromDate, timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "@jest/globals";
 import type { Session } from "@kindred/contracts/generation-tracking/v1";
-import { isKindredError } from "@kindred/errors";
+import { errorOf } from "@kindred/testing";
 import { countGeneration } from "../src/adapters/postgres/session-counters.ts";
 import { endIdleSessions } from "../src/domain/sessions/end-idle-sessions.ts";
 import type { Fixture } from "./fixture.ts";
@@ -28,14 +28,7 @@ async function age(interval: string): Promise<void> {
   );
 }
 
-async function kindOf(call: Promise<unknown>): Promise<string> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("the call did not fail with a KindredError", { cause: error });
-  return error.kind;
-}
+const kindOf = async (call: Promise<unknown>): Promise<string> => (await errorOf(call)).kind;
 
 describe("starting", () => {
   test("everything that was given is kept; what was not has its default", async () => {

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { KindredError } from "@kindred/errors";
+import { errorOf } from "@kindred/testing";
 import type { Operation, OperationHandler, OperationKind } from "../src/domain/operations/operation.ts";
-import { errorOf } from "./error-of.ts";
 import { openWorker, stepping, type Worker } from "./operation-workers.ts";
 import { aborted, COLLECTIONS, handler, openOperations, type Operations } from "./operations-fixture.ts";
 

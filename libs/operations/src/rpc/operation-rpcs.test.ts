@@ -4,9 +4,9 @@ import { describe, expect, test } from "@jest/globals";
 import { OperationKind, OperationState } from "@kindred/contracts/common/v1";
 import { OperationService as GenerationOperationService } from "@kindred/contracts/generation-tracking/v1";
 import { OperationService } from "@kindred/contracts/vector-store/v1";
-import { isKindredError, KindredError } from "@kindred/errors";
+import { KindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { problemsOf, silentLogger, untouchable } from "@kindred/testing";
 import type { Operation, OperationStore } from "../operation.ts";
 import type { OperationContract, OperationSubject } from "./operation-message.ts";
 import { operationRpcs, type OperationRpcsDeps } from "./operation-rpcs.ts";
@@ -50,15 +50,8 @@ function depsOf<Subject extends OperationSubject>(
   subject: Subject,
   operations: Partial<OperationStore<Kind>>,
 ): OperationRpcsDeps<Kind, Subject> {
-  const store = new Proxy(operations, {
-    get: (known, method: keyof OperationStore) =>
-      known[method] ??
-      (() => {
-        throw new Error(`the store was asked: ${method}`);
-      }),
-  }) as OperationStore<Kind>;
   return {
-    operations: store,
+    operations: untouchable("the operations", operations),
     contract: { subject, kinds: KINDS },
     checkSubject: (field, name, checks) => {
       if (name.includes(" ")) checks.add(field, "must have no spaces");
@@ -75,16 +68,6 @@ function client(operations: Partial<OperationStore<Kind>>) {
     OperationService,
     transport((router) => router.service(OperationService, rpcs)),
   );
-}
-
-async function problemsOf(call: Promise<unknown>): Promise<string[]> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
-  expect(error.kind).toBe("invalid-argument");
-  return error.violations.map(({ field, description }) => `${field} ${description}`);
 }
 
 const NOT_OF_THIS_LIST =

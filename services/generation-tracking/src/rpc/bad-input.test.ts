@@ -9,9 +9,9 @@ import {
   type ListGenerationsRequestSchema,
   type ModelCacheEventSchema,
 } from "@kindred/contracts/generation-tracking/v1";
-import { isKindredError, type FieldViolation } from "@kindred/errors";
+import type { FieldViolation } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { errorOf, silentLogger, untouchable } from "@kindred/testing";
 import type { GenerationLists } from "../domain/generation-lists.ts";
 import type { GenerationLives } from "../domain/generation-lives.ts";
 import type { GenerationWatches } from "../domain/generation-watches.ts";
@@ -44,39 +44,36 @@ type Everything = GenerationStore &
   RetentionDeps["policies"] &
   RetentionDeps["runs"] &
   Pick<RetentionDeps, "cancelOperations">;
-const untouchable = new Proxy({} as Everything, {
-  get: (_, method) => () => {
-    throw new Error(`the store was asked: ${String(method)}`);
-  },
-});
+/** Bad input is refused before a store is asked. */
+const store = untouchable<Everything>("the store");
 
 const transport = createInMemoryTransport(
   generationRoutes({
-    store: untouchable,
-    lives: untouchable,
-    watches: untouchable,
-    lists: untouchable,
-    encoders: untouchable,
+    store,
+    lives: store,
+    watches: store,
+    lists: store,
+    encoders: store,
     exportsAtOnce: 1,
-    modelCache: untouchable,
-    lineage: untouchable,
-    examples: untouchable,
+    modelCache: store,
+    lineage: store,
+    examples: store,
     prompts: {
-      collection: untouchable,
-      outbox: untouchable,
-      store: untouchable,
-      filtered: untouchable,
+      collection: store,
+      outbox: store,
+      store,
+      filtered: store,
       onMissing: () => {},
     },
     retention: {
-      operations: untouchable,
-      policies: untouchable,
-      runs: untouchable,
-      cancelOperations: untouchable.cancelOperations,
+      operations: store,
+      policies: store,
+      runs: store,
+      cancelOperations: store.cancelOperations,
     },
-    sessions: untouchable,
+    sessions: store,
     idleTimeoutMs: 1,
-    usage: untouchable.usage,
+    usage: store.usage,
   }),
   { logger: silentLogger() },
 );
@@ -84,11 +81,7 @@ const client = createClient(GenerationService, transport);
 const modelCache = createClient(ModelCacheService, transport);
 
 async function violationsOf(call: Promise<unknown>): Promise<readonly FieldViolation[]> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
+  const error = await errorOf(call);
   expect(error.kind).toBe("invalid-argument");
   for (const { field } of error.violations) expect(error.message).toContain(field);
   return error.violations;

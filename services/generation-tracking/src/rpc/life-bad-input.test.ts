@@ -1,39 +1,23 @@
 import { createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "@jest/globals";
 import { GenerationService, GenerationStatus, OutputState } from "@kindred/contracts/generation-tracking/v1";
-import { isKindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { silentLogger, untouchable, violationsOf as fieldViolationsOf } from "@kindred/testing";
 import type { GenerationLives } from "../domain/generation-lives.ts";
 import type { GenerationStore } from "../domain/generation-store.ts";
 import type { GenerationWatches } from "../domain/generation-watches.ts";
 import { lifeRpcs } from "./life-rpcs.ts";
 
-/** Bad input is refused before a store is asked: these fail the test when they are. */
-const untouchable = new Proxy({} as GenerationStore & GenerationLives & Pick<GenerationWatches, "watch">, {
-  get: (_, method) => () => {
-    throw new Error(`the store was asked: ${String(method)}`);
-  },
-});
+/** Bad input is refused before a store is asked. */
+const store = untouchable<GenerationStore & GenerationLives & Pick<GenerationWatches, "watch">>("the store");
 const transport = createInMemoryTransport(
-  (router) =>
-    router.service(
-      GenerationService,
-      lifeRpcs({ store: untouchable, lives: untouchable, watches: untouchable }),
-    ),
+  (router) => router.service(GenerationService, lifeRpcs({ store, lives: store, watches: store })),
   { logger: silentLogger() },
 );
 const client = createClient(GenerationService, transport);
 
-async function violationsOf(call: Promise<unknown>): Promise<[string, string][]> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
-  expect(error.kind).toBe("invalid-argument");
-  return error.violations.map(({ field, description }) => [field, description]);
-}
+const violationsOf = async (call: Promise<unknown>): Promise<[string, string][]> =>
+  (await fieldViolationsOf(call)).map(({ field, description }) => [field, description]);
 
 test("a start refuses what only the end tells, and leases that are none", async () => {
   const violations = await violationsOf(

@@ -11,7 +11,7 @@ import {
   type MetricSampleSchema,
 } from "@kindred/contracts/metrics/v1";
 import { createInMemoryTransport } from "@kindred/rpc";
-import { badFieldsOf, silentLogger } from "@kindred/testing";
+import { badFieldsOf, problemsOf, silentLogger } from "@kindred/testing";
 import { metricsRoutes, type MetricsDeps } from "./routes.ts";
 
 /** Bad input is refused before anything is asked: this fails the test when it is. */
@@ -35,8 +35,8 @@ const client = createClient(
 describe("ReportMetrics refuses", () => {
   test.each([0, 1001])("%d samples", async (length) => {
     const samples = Array.from({ length }, () => ({ component: "x" }));
-    expect(await violationsOf(client.reportMetrics({ samples }))).toEqual([
-      ["samples", `must be 1 to 1000, are ${length}`],
+    expect(await problemsOf(client.reportMetrics({ samples }))).toEqual([
+      `samples must be 1 to 1000, are ${length}`,
     ]);
   });
 
@@ -102,8 +102,8 @@ describe("ReportMetrics refuses", () => {
 
   test.each(bad)("%s", async (_, sample, field, description) => {
     const samples = [{ component: "fine" }, { component: "x", ...sample } as typeof sample];
-    expect(await violationsOf(client.reportMetrics({ samples }))).toEqual([
-      [`samples[1].${field}`, description],
+    expect(await problemsOf(client.reportMetrics({ samples }))).toEqual([
+      `samples[1].${field} ${description}`,
     ]);
   });
 

@@ -6,9 +6,9 @@ import {
   SearchService,
   type SearchRequest,
 } from "@kindred/contracts/vector-store/v1";
-import { isKindredError, KindredError } from "@kindred/errors";
+import { KindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { errorOf, silentLogger } from "@kindred/testing";
 import { exampleSource } from "./vector-store.ts";
 
 function sourceOver(service: {
@@ -23,15 +23,6 @@ function sourceOver(service: {
     { logger: silentLogger() },
   );
   return exampleSource(transport);
-}
-
-async function errorOf(call: Promise<unknown>): Promise<KindredError> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
-  return error;
 }
 
 const query = { text: "a kite", k: 7, threshold: undefined, exact: false };

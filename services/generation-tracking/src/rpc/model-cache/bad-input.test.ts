@@ -1,34 +1,19 @@
 import { createClient } from "@connectrpc/connect";
 import { expect, test } from "@jest/globals";
 import { ModelCacheService } from "@kindred/contracts/generation-tracking/v1";
-import { isKindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { badFieldsOf, silentLogger, untouchable } from "@kindred/testing";
 import type { ModelCacheStore } from "../../domain/model-cache.ts";
 import { addModelCacheService } from "./routes.ts";
 
-/** Bad input is refused before a store is asked: this one fails the test when it is. */
-const untouchable = new Proxy({} as ModelCacheStore, {
-  get: (_, method) => () => {
-    throw new Error(`the store was asked: ${String(method)}`);
-  },
-});
+/** Bad input is refused before a store is asked. */
+const store = untouchable<ModelCacheStore>("the store");
 const client = createClient(
   ModelCacheService,
-  createInMemoryTransport((router) => addModelCacheService(router, { modelCache: untouchable }), {
+  createInMemoryTransport((router) => addModelCacheService(router, { modelCache: store }), {
     logger: silentLogger(),
   }),
 );
-
-async function badFieldsOf(call: Promise<unknown>): Promise<string[]> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
-  expect(error.kind).toBe("invalid-argument");
-  return error.violations.map(({ field }) => field);
-}
 
 const LONG = "x".repeat(501);
 

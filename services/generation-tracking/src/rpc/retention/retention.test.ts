@@ -6,45 +6,23 @@ import {
   OperationService,
   RetentionService,
 } from "@kindred/contracts/generation-tracking/v1";
-import { isKindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { problemsOf, silentLogger, untouchable } from "@kindred/testing";
 import type { Operation, OperationStore } from "../../domain/operations/operation.ts";
 import { addOperationService } from "../operations/routes.ts";
 import { addRetentionService, type RetentionDeps } from "./routes.ts";
 
-/** Bad input is refused before anything is asked: what is not given here fails the test when it is. */
-function untouchable<T extends object>(known: Partial<T> = {}): T {
-  return new Proxy(known, {
-    get: (given, method) =>
-      given[method as keyof T] ??
-      (() => {
-        throw new Error(`it was asked: ${String(method)}`);
-      }),
-  }) as T;
-}
-
 function clients(operations: Partial<OperationStore> = {}) {
-  const store = untouchable<OperationStore>(operations);
+  const store = untouchable<OperationStore>("the operations", operations);
   const routes = (router: ConnectRouter): void => {
     addOperationService(router, { operations: store });
-    addRetentionService(router, untouchable<RetentionDeps>({ operations: store }));
+    addRetentionService(router, untouchable<RetentionDeps>("the policies", { operations: store }));
   };
   const transport = createInMemoryTransport(routes, { logger: silentLogger() });
   return {
     retention: createClient(RetentionService, transport),
     operations: createClient(OperationService, transport),
   };
-}
-
-async function problemsOf(call: Promise<unknown>): Promise<string[]> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
-  expect(error.kind).toBe("invalid-argument");
-  return error.violations.map(({ field, description }) => `${field} ${description}`);
 }
 
 const NAME = "must be 1 to 63 small letters, digits, hyphens and underscores; is";

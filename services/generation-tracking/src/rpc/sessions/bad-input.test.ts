@@ -1,35 +1,19 @@
 import { createClient } from "@connectrpc/connect";
 import { expect, test } from "@jest/globals";
 import { SessionService } from "@kindred/contracts/generation-tracking/v1";
-import { isKindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { badFieldsOf, silentLogger, untouchable } from "@kindred/testing";
 import type { SessionStore } from "../../domain/sessions/session.ts";
 import { addSessionService } from "./routes.ts";
 
-/** Bad input is refused before a store is asked: this one fails the test when it is. */
-const untouchable = new Proxy({} as SessionStore, {
-  get: (_, method) => () => {
-    throw new Error(`the store was asked: ${String(method)}`);
-  },
-});
+/** Bad input is refused before a store is asked. */
+const store = untouchable<SessionStore>("the store");
 const client = createClient(
   SessionService,
-  createInMemoryTransport(
-    (router) => addSessionService(router, { sessions: untouchable, idleTimeoutMs: 1 }),
-    { logger: silentLogger() },
-  ),
+  createInMemoryTransport((router) => addSessionService(router, { sessions: store, idleTimeoutMs: 1 }), {
+    logger: silentLogger(),
+  }),
 );
-
-async function badFieldsOf(call: Promise<unknown>): Promise<string[]> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
-  expect(error.kind).toBe("invalid-argument");
-  return error.violations.map(({ field }) => field);
-}
 
 const LONG = "x".repeat(101);
 const idle = (seconds: bigint, nanos = 0) => client.startSession({ idleTimeout: { seconds, nanos } });

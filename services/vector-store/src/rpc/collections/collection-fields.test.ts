@@ -8,20 +8,12 @@ import {
   IndexQuantization,
   Metric,
 } from "@kindred/contracts/vector-store/v1";
-import { isKindredError, KindredError } from "@kindred/errors";
+import { KindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { problemsOf, silentLogger, untouchable } from "@kindred/testing";
 import { parseSpaceId } from "../../domain/embedding-space.ts";
 import { collectionRoutes } from "./routes.ts";
 
-/** Bad input is refused before anything is asked. */
-function untouchable<T extends object>(what: string): T {
-  return new Proxy({} as T, {
-    get: (_, method) => () => {
-      throw new Error(`${what} were asked: ${String(method)}`);
-    },
-  });
-}
 const deps: Parameters<typeof collectionRoutes>[0] = {
   collections: untouchable("the collections"),
   embedding: untouchable("the embeddings"),
@@ -33,17 +25,6 @@ const transport = createInMemoryTransport(
   { logger: silentLogger() },
 );
 const client = createClient(CollectionService, transport);
-
-/** What is wrong with a request, as "field description". */
-async function problemsOf(call: Promise<unknown>): Promise<string[]> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
-  expect(error.kind).toBe("invalid-argument");
-  return error.violations.map(({ field, description }) => `${field} ${description}`);
-}
 
 const NAME_RULE = "must be 1 to 63 of a-z, 0-9 and _, beginning with a letter";
 const PARTITIONS_RULE = "must be 2 to 256, or 0 for one table";

@@ -2,9 +2,8 @@ import { createClient } from "@connectrpc/connect";
 import { expect, test } from "@jest/globals";
 import { OperationKind } from "@kindred/contracts/common/v1";
 import { OperationService } from "@kindred/contracts/vector-store/v1";
-import { isKindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { problemsOf, silentLogger } from "@kindred/testing";
 import type { Operation, OperationStore } from "../../domain/operations/operation.ts";
 import { operationRoutes } from "./routes.ts";
 
@@ -39,16 +38,6 @@ function client(list: OperationStore["list"]) {
       logger: silentLogger(),
     }),
   );
-}
-
-async function problemsOf(call: Promise<unknown>): Promise<string[]> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
-  expect(error.kind).toBe("invalid-argument");
-  return error.violations.map(({ field, description }) => `${field} ${description}`);
 }
 
 test("each kind has its place in the contract, and what it is about is a collection", async () => {
