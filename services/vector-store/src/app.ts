@@ -195,10 +195,8 @@ export async function openStore(
   const collections = collectionRepository(db, dataSource, (name, limits) =>
     operations.cancelAll(name, "its collection was deleted", limits),
   );
-  const recallObserver = options.metrics && recallMetrics(options.metrics);
-  const recall = recallStore(db, (measurement, event) =>
-    watchRecall({ log: db.logger, observer: recallObserver }, measurement, event),
-  );
+  const recall = recallStore(db, (measurement, event) => watchRecall({ log: db.logger }, measurement, event));
+  if (options.metrics) recallMetrics(options.metrics, recall);
   const states = searchStates(db, recall);
   const onCurrent = onCurrentCollections(collections);
   const indexes = indexBuilding({ db, memoryBytes: options.memoryBytes, onChange: states.forget });
