@@ -7,6 +7,7 @@ function heldStore() {
   const ids: bigint[] = [];
   let gate: Promise<void> = Promise.resolve();
   const looked: (() => void)[] = [];
+  let away = false;
   const store: LiveStore = {
     latestId: () => Promise.resolve(ids.at(-1) ?? 0n),
     async after(id) {
@@ -14,6 +15,7 @@ function heldStore() {
         .filter((each) => each > id)
         .map((each) => ({ id: each, component: "a" }) as StoredSample);
       for (const tell of looked.splice(0)) tell();
+      if (away) throw new Error("the database is away");
       await gate;
       return found;
     },
@@ -28,6 +30,9 @@ function heldStore() {
     store,
     /** Resolves when the next look has seen what there is. */
     nextLook: () => new Promise<void>((resolve) => looked.push(resolve)),
+    away(value: boolean): void {
+      away = value;
+    },
     hold(): () => void {
       const held = Promise.withResolvers<void>();
       gate = held.promise;
@@ -61,4 +66,27 @@ test("who begins while the last look for somebody who has gone is under way miss
   const secondNext = second.next();
   release();
   expect(await secondNext).toMatchObject({ value: { samples: [{ id: 1n }], dropped: 0 } });
+});
+
+test("while the database is away, watchers wait, with one line in the log; then they get what came meanwhile", async () => {
+  const held = heldStore();
+  const warnings: string[] = [];
+  await using live = createLiveSamples({
+    store: held.store,
+    everyMs: 2,
+    maxWaiting: 100,
+    log: { warn: (_, message) => warnings.push(message) },
+  });
+  const watch = live.watch({ components: [], backlogMinutes: 0, signal: new AbortController().signal });
+  const next = watch.next();
+  await held.nextLook();
+  for (let i = 0; i < 2; i++) {
+    held.away(true);
+    for (let looks = 0; looks < 5; looks++) await held.nextLook();
+    held.ids.push(BigInt(i + 1));
+    held.away(false);
+    const { value } = await (i === 0 ? next : watch.next());
+    expect(value).toMatchObject({ samples: [{ id: BigInt(i + 1) }] });
+  }
+  expect(warnings).toEqual(["watchers get no samples for now", "watchers get no samples for now"]);
 });

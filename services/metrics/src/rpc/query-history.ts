@@ -39,7 +39,8 @@ const DEFAULT_HOURS = 24;
 const MAX_HOURS = 87_600;
 const HOUR_MICROS = 3_600_000_000;
 const DEFAULT_POINTS = 100_000;
-const MAX_POINTS = 1_000_000;
+/** At 55 bytes each they fit into a message, which is 32 MiB by default. */
+const MAX_POINTS = 500_000;
 
 export function queryHistoryRpc(deps: { history: HistoryStore }) {
   return async (request: QueryHistoryRequest) => {

@@ -402,7 +402,7 @@ export type QueryHistoryRequest = Message<"kindred.metrics.v1.QueryHistoryReques
   resolution: Resolution;
 
   /**
-   * Points in all series together, 1 to 1,000,000; 0 means 100,000. INVALID_ARGUMENT when there are more: ask for a coarser resolution.
+   * Points in all series together, 1 to 500,000; 0 means 100,000. INVALID_ARGUMENT when there are more: ask for a coarser resolution.
    *
    * @generated from field: int32 max_points = 7;
    */
