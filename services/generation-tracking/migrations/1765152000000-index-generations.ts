@@ -35,9 +35,7 @@ export class IndexGenerations1765152000000 implements MigrationInterface {
   readonly name = "IndexGenerations1765152000000";
 
   async up(runner: QueryRunner): Promise<void> {
-    await runner.query(`
-      ALTER TABLE generations ADD COLUMN prompt_words tsvector
-        GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, left(prompt, ${WORDS_FROM_CHARACTERS}))) STORED`);
+    await addPromptWords(runner);
     // Nobody reads these beside the index; estimates of how many prompts have a text are as fine as this.
     await runner.query("ALTER TABLE generations ALTER COLUMN prompt SET STATISTICS 500");
     // Statistics and reports read all of it, and nothing else.
@@ -85,8 +83,32 @@ export class IndexGenerations1765152000000 implements MigrationInterface {
     await runner.query("DROP INDEX generations_created_at_idx");
     await runner.query("CREATE INDEX generations_created_at_idx ON generations (created_at DESC, id DESC)");
     await runner.query("ALTER TABLE generations ALTER COLUMN prompt SET STATISTICS -1");
+    await runner.query("DROP TRIGGER generations_index_prompt ON generations");
+    await runner.query("DROP FUNCTION generations_index_prompt()");
     await runner.query("ALTER TABLE generations DROP COLUMN prompt_words");
   }
+}
+
+/**
+ * Generated for the rows that there are, which is one pass over them, and kept by a trigger from then on: beside a trigger before updates, PostgreSQL
+ * makes generated columns anew in each of them. A report of progress would write the words of a long prompt once more, and touch every index.
+ */
+async function addPromptWords(runner: QueryRunner): Promise<void> {
+  const words = (prompt: string): string =>
+    `to_tsvector('simple'::regconfig, left(${prompt}, ${WORDS_FROM_CHARACTERS}))`;
+  await runner.query(
+    `ALTER TABLE generations ADD COLUMN prompt_words tsvector GENERATED ALWAYS AS (${words("prompt")}) STORED`,
+  );
+  await runner.query("ALTER TABLE generations ALTER COLUMN prompt_words DROP EXPRESSION");
+  await runner.query(`
+    CREATE FUNCTION generations_index_prompt() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+      NEW.prompt_words := ${words("NEW.prompt")};
+      RETURN NEW;
+    END $$`);
+  await runner.query(`
+    CREATE TRIGGER generations_index_prompt BEFORE INSERT OR UPDATE OF prompt, prompt_words ON generations
+      FOR EACH ROW EXECUTE FUNCTION generations_index_prompt()`);
 }
 
 /** Not every server has the extension, and not every role may create it: what needs it is then answered by reading rows. */
