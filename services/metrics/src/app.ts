@@ -19,6 +19,7 @@ import { liveStore } from "./adapters/postgres/live-store.ts";
 import { rollupStore } from "./adapters/postgres/rollup-store.ts";
 import { sampleStore } from "./adapters/postgres/sample-store.ts";
 import { storage } from "./adapters/postgres/storage.ts";
+import { roundMetrics } from "./adapters/telemetry/round-metrics.ts";
 import type { MetricsConfig } from "./config.ts";
 import type { CallLimits } from "./domain/database-stats.ts";
 import { createLiveSamples } from "./domain/live-samples.ts";
@@ -84,6 +85,7 @@ export async function createApp(config: MetricsConfig, overrides: Overrides = {}
     ...peers,
     databases: { ...peers.databases, [NAME]: (limits: CallLimits) => databaseUsage(database, limits) },
   };
+  const countRounds = roundMetrics(metrics);
   const keeping = {
     storage: storage(database),
     keepMs: {
@@ -101,6 +103,7 @@ export async function createApp(config: MetricsConfig, overrides: Overrides = {}
       atOnce: true,
       round: (signal) => keepStorage(keeping, signal),
       log: logger,
+      onEnd: countRounds("retention"),
     }),
   );
   const rollups = rollupStore(database);
@@ -111,6 +114,7 @@ export async function createApp(config: MetricsConfig, overrides: Overrides = {}
       atOnce: true,
       round: (signal) => computeRollups({ rollups }, signal),
       log: logger,
+      onEnd: countRounds("rollups"),
     }),
   );
   const live = opening.use(

@@ -13,6 +13,8 @@ export interface RoundsOptions {
   /** Heeds the signal between its steps. What it throws is logged, and the next round makes up for it. */
   round: (signal: AbortSignal) => Promise<void>;
   log: RoundsLog;
+  /** Hears how each round ended; of one that was cut off by the end of all of them nothing. */
+  onEnd?: (outcome: "done" | "failed") => void;
 }
 
 /**
@@ -38,10 +40,13 @@ export function startRounds(options: RoundsOptions): AsyncDisposable {
   };
 }
 
-async function runRound({ round, failure, log }: RoundsOptions, signal: AbortSignal): Promise<void> {
+async function runRound({ round, failure, log, onEnd }: RoundsOptions, signal: AbortSignal): Promise<void> {
   try {
     await round(signal);
+    onEnd?.("done");
   } catch (error) {
-    if (!signal.aborted) log.warn({ err: error }, `${failure}; the next round tries again`);
+    if (signal.aborted) return;
+    log.warn({ err: error }, `${failure}; the next round tries again`);
+    onEnd?.("failed");
   }
 }
