@@ -34,4 +34,5 @@ export { retryable, type RetryPolicy } from "./retry.ts";
 export type { HttpRoutes } from "./http-server.ts";
 export { serve, type RpcServer, type ServeOptions } from "./serve.ts";
 export { serverSettings, type ServerConfig } from "./server-settings.ts";
+export { timestampOf } from "./timestamps.ts";
 export { tracingOptions, tracingSettings } from "./tracing-settings.ts";

@@ -11,7 +11,7 @@ import type { FieldChecks } from "@kindred/rpc";
 import type { ConfigCondition, GenerationFilter, NumberRange } from "../domain/generation-filter.ts";
 import type { GenerationStatus, JsonValue, OutputState } from "../domain/generation.ts";
 import { toDomainOutputState, toDomainStatus } from "./messages.ts";
-import { isValidTimestamp, microsOf } from "./timestamps.ts";
+import { microsOf } from "./timestamps.ts";
 
 const MAX_CHARACTERS = 1_000;
 const MAX_VALUES = 1_000;
@@ -73,10 +73,7 @@ export function readTimes(
   checks: FieldChecks,
 ): Pick<GenerationFilter, "createdAfterMicros" | "createdBeforeMicros"> {
   const micros = (field: string, value: Timestamp | undefined): bigint | undefined => {
-    if (!value) return undefined;
-    if (isValidTimestamp(value)) return microsOf(value);
-    checks.add(at(field), "must be a time of the years 1 to 9999 with 0 to 999999999 nanos");
-    return undefined;
+    return value && checks.time(at(field), value) ? microsOf(value) : undefined;
   };
   const createdAfterMicros = micros("created_after", createdAfter);
   const createdBeforeMicros = micros("created_before", createdBefore);

@@ -9,7 +9,7 @@ import {
   type GenerationSummary as SummaryMessage,
   type GetReportRequest,
 } from "@kindred/contracts/generation-tracking/v1";
-import { startChecks, type FieldChecks } from "@kindred/rpc";
+import { startChecks, timestampOf, type FieldChecks } from "@kindred/rpc";
 import type { GenerationLists } from "../domain/generation-lists.ts";
 import {
   failureRate,
@@ -21,7 +21,6 @@ import {
 import { readGenerationFilter } from "./generation-filter.ts";
 import { limitsOf } from "./limits.ts";
 import { toProtoStatus } from "./messages.ts";
-import { timestampOf } from "./timestamps.ts";
 
 const DEFAULT_MODELS = 50;
 const MAX_MODELS = 1_000;

@@ -131,7 +131,7 @@ describe("outputs", () => {
       ["outputs[0].sha256", "must be 32 bytes or none, is 31"],
       ["outputs[0].state", "must be a known OutputState, is 9"],
       ["outputs[1].path", "must be at most 500 characters, has 501"],
-      ["outputs[1].verified_at", "must be a time of the years 1 to 9999"],
+      ["outputs[1].verified_at", "must be a time of the years 1 to 9999 with 0 to 999999999 nanos"],
     ]);
   });
 

@@ -13,6 +13,7 @@ import {
   type Retrieval as RetrievalMessage,
   type RetrievedExample as RetrievedExampleMessage,
 } from "@kindred/contracts/generation-tracking/v1";
+import { timestampOf } from "@kindred/rpc";
 import {
   OUTPUT_STATES,
   type Generation,
@@ -23,7 +24,6 @@ import {
   type Retrieval,
   type RetrievedExample,
 } from "../domain/generation.ts";
-import { timestampOf } from "./timestamps.ts";
 
 const PROTO_STATUS: Record<GenerationStatus, ProtoStatus> = {
   completed: ProtoStatus.COMPLETED,

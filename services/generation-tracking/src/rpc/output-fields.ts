@@ -2,7 +2,7 @@ import type { OutputFile as OutputMessage } from "@kindred/contracts/generation-
 import type { FieldChecks } from "@kindred/rpc";
 import type { GenerationFields, OutputFile } from "../domain/generation.ts";
 import { toDomainOutputState } from "./messages.ts";
-import { isValidTimestamp, microsOf } from "./timestamps.ts";
+import { microsOf } from "./timestamps.ts";
 
 export const MAX_PATH_CHARACTERS = 500;
 const MAX_OUTPUTS = 100;
@@ -44,8 +44,7 @@ function readOutput(message: OutputMessage, path: string, checks: FieldChecks): 
     checks.add(`${path}.sha256`, `must be ${SHA256_BYTES} bytes or none, is ${sha256.length}`);
   const state = toDomainOutputState(message.state);
   if (!state) checks.add(`${path}.state`, `must be a known OutputState, is ${message.state}`);
-  if (verifiedAt && !isValidTimestamp(verifiedAt))
-    checks.add(`${path}.verified_at`, "must be a time of the years 1 to 9999");
+  checks.time(`${path}.verified_at`, verifiedAt);
   return {
     path: message.path,
     sizeBytes,

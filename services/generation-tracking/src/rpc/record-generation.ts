@@ -4,7 +4,7 @@ import { startChecks, type FieldChecks } from "@kindred/rpc";
 import type { GenerationStore } from "../domain/generation-store.ts";
 import { recordGeneration } from "../domain/record-generation.ts";
 import { readGenerationFields } from "./generation-fields.ts";
-import { isValidTimestamp, microsOf } from "./timestamps.ts";
+import { microsOf } from "./timestamps.ts";
 import { toGenerationMessage } from "./messages.ts";
 
 export const MAX_KEY_CHARACTERS = 200;
@@ -29,11 +29,7 @@ export function recordGenerationRpc(deps: { store: GenerationStore }) {
 }
 
 function readCreatedAt({ createdAt }: RecordGenerationRequest, checks: FieldChecks): bigint | undefined {
-  if (!createdAt) return undefined;
-  if (!isValidTimestamp(createdAt)) {
-    checks.add("created_at", "must be a time of the years 1 to 9999");
-    return undefined;
-  }
+  if (!createdAt || !checks.time("created_at", createdAt)) return undefined;
   const micros = microsOf(createdAt);
   if (micros > BigInt(Date.now()) * 1_000n + TOLERATED_AHEAD_MICROS)
     checks.add("created_at", "must not be in the future");

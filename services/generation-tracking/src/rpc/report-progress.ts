@@ -1,9 +1,8 @@
 import type { GenerationProgress, ReportProgressRequest } from "@kindred/contracts/generation-tracking/v1";
-import { startChecks, type FieldChecks } from "@kindred/rpc";
+import { startChecks, timestampOf, type FieldChecks } from "@kindred/rpc";
 import type { LifeDeps } from "../domain/end-generation.ts";
 import { reportProgress } from "../domain/report-progress.ts";
 import { readId } from "./read-id.ts";
-import { timestampOf } from "./timestamps.ts";
 
 const MAX_MESSAGE_CHARACTERS = 200;
 

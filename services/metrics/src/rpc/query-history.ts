@@ -8,7 +8,7 @@ import {
   type MetricSeries,
   type QueryHistoryRequest,
 } from "@kindred/contracts/metrics/v1";
-import { startChecks, type FieldChecks } from "@kindred/rpc";
+import { startChecks, timestampOf, type FieldChecks } from "@kindred/rpc";
 import {
   queryHistory,
   type HistoryStore,
@@ -19,7 +19,7 @@ import {
 import { ALL_QUANTITIES, type Quantity } from "../domain/sample.ts";
 import { readComponents } from "./read-components.ts";
 import { toWireSource } from "./sample-messages.ts";
-import { isValidTimestamp, microsOf, timestampOf } from "./timestamps.ts";
+import { microsOf } from "./timestamps.ts";
 
 const NAMES: Readonly<Record<Quantity, MetricName>> = {
   cpuUsage: MetricName.CPU_USAGE,
@@ -90,8 +90,7 @@ function readPeriod({ hours, from, to }: QueryHistoryRequest, checks: FieldCheck
 }
 
 function readTime(time: Timestamp, path: string, checks: FieldChecks): bigint {
-  if (!isValidTimestamp(time))
-    checks.add(path, "must be a time of the years 1 to 9999 with 0 to 999999999 nanos");
+  checks.time(path, time);
   return microsOf(time);
 }
 

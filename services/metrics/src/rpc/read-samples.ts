@@ -1,9 +1,8 @@
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { GpuSample, MetricSample } from "@kindred/contracts/metrics/v1";
 import { startChecks, type FieldChecks } from "@kindred/rpc";
 import type { Gpu, NewSample } from "../domain/sample.ts";
 import { fromWireSource } from "./sample-messages.ts";
-import { isValidTimestamp, microsOf } from "./timestamps.ts";
+import { microsOf } from "./timestamps.ts";
 
 /** The widths of the columns, in code points. */
 export const MAX_COMPONENT_CHARACTERS = 50;
@@ -13,15 +12,13 @@ const MAX_PROBLEM_CHARACTERS = 500;
 const MAX_GPUS = 64;
 const MAX_SAMPLES = 1000;
 /** Clocks differ; a sample from further ahead would stand at the end of every history until its time has come. */
-const MAX_AHEAD_MS = 24 * 3_600_000;
+const MAX_AHEAD_HOURS = 24;
 
 /** @throws KindredError invalid-argument that names every bad field */
 export function readSamples(samples: readonly MetricSample[]): NewSample[] {
   const checks = startChecks();
-  if (samples.length < 1 || samples.length > MAX_SAMPLES) {
-    checks.add("samples", `must be 1 to ${MAX_SAMPLES}, are ${samples.length}`);
-    checks.throwIfAny();
-  }
+  checks.size("samples", samples, { max: MAX_SAMPLES });
+  checks.throwIfAny();
   const read = samples.map((sample, i) => readSample(sample, `samples[${i}]`, checks));
   checks.throwIfAny();
   return read;
@@ -32,6 +29,7 @@ function readSample(message: MetricSample, path: string, checks: FieldChecks): N
   checks.text(`${path}.component`, component, { required: true, maxCharacters: MAX_COMPONENT_CHARACTERS });
   checks.text(`${path}.instance`, instance, { maxCharacters: MAX_INSTANCE_CHARACTERS });
   checks.text(`${path}.gpu_problem`, gpuProblem, { maxCharacters: MAX_PROBLEM_CHARACTERS });
+  checks.time(`${path}.timestamp`, message.timestamp, { maxAheadHours: MAX_AHEAD_HOURS });
   checks.notNegative(`${path}.cpu_usage`, message.cpuUsage);
   checks.notNegative(`${path}.memory_usage_mb`, message.memoryUsageMb);
   checks.notNegative(`${path}.disk_usage_mb`, message.diskUsageMb);
@@ -45,7 +43,7 @@ function readSample(message: MetricSample, path: string, checks: FieldChecks): N
   return {
     component,
     instance,
-    timestampMicros: message.timestamp && readTimestamp(message.timestamp, `${path}.timestamp`, checks),
+    timestampMicros: message.timestamp && microsOf(message.timestamp),
     cpuUsage: message.cpuUsage,
     memoryUsageMb: message.memoryUsageMb,
     diskUsageMb: message.diskUsageMb,
@@ -72,14 +70,4 @@ function readGpu(message: GpuSample, path: string, checks: FieldChecks): Gpu {
   checks.finite(`${path}.temperature`, temperature);
   checks.notNegative(`${path}.power`, power);
   return { index, name, memoryUsedMb, memoryTotalMb, utilization, temperature, power };
-}
-
-function readTimestamp(timestamp: Timestamp, path: string, checks: FieldChecks): bigint {
-  const micros = microsOf(timestamp);
-  if (!isValidTimestamp(timestamp)) {
-    checks.add(path, "must be a time of the years 1 to 9999 with 0 to 999999999 nanos");
-  } else if (micros > BigInt(Date.now() + MAX_AHEAD_MS) * 1000n) {
-    checks.add(path, "must not be more than 24 hours ahead");
-  }
-  return micros;
 }

@@ -6,8 +6,8 @@ import {
   type GpuSample,
   type MetricSample,
 } from "@kindred/contracts/metrics/v1";
+import { timestampOf } from "@kindred/rpc";
 import type { Gpu, MetricSource, Sample } from "../domain/sample.ts";
-import { timestampOf } from "./timestamps.ts";
 
 const TO_WIRE: Readonly<Record<MetricSource, WireSource>> = {
   process: WireSource.PROCESS,

@@ -5,7 +5,7 @@ import {
 } from "@kindred/contracts/generation-tracking/v1";
 import { startChecks, type FieldChecks } from "@kindred/rpc";
 import type { LineageStore, OutputFinding } from "../../domain/lineage/ports.ts";
-import { isValidTimestamp, microsOf } from "../timestamps.ts";
+import { microsOf } from "../timestamps.ts";
 import { checkId, readOutputState } from "./messages.ts";
 
 const MAX_FINDINGS = 10_000;
@@ -16,11 +16,8 @@ const MAX_AHEAD_MS = 5 * 60_000;
 export function reportOutputsRpc(deps: { lineage: Pick<LineageStore, "report"> }) {
   return async (request: ReportOutputsRequest) => {
     const checks = startChecks();
-    const { length } = request.findings;
-    if (length === 0 || length > MAX_FINDINGS) {
-      checks.add("findings", `must be 1 to ${MAX_FINDINGS}, are ${length}`);
-      checks.throwIfAny();
-    }
+    checks.size("findings", request.findings, { max: MAX_FINDINGS });
+    checks.throwIfAny();
     const findings = request.findings.map((finding, i) => readFinding(finding, `findings[${i}]`, checks));
     checkDistinct(findings, checks);
     checks.throwIfAny();
@@ -35,11 +32,9 @@ function readFinding(message: FindingMessage, path: string, checks: FieldChecks)
   const state = readOutputState(`${path}.state`, message.state, checks);
   if (message.state === OutputState.UNSPECIFIED)
     checks.add(`${path}.state`, "is required: kept, missing or changed");
-  if (verifiedAt && !isValidTimestamp(verifiedAt)) {
-    checks.add(`${path}.verified_at`, "must be a time of the years 1 to 9999 with 0 to 999999999 nanos");
-  } else if (verifiedAt && microsOf(verifiedAt) > BigInt(Date.now() + MAX_AHEAD_MS) * 1000n) {
+  const isTime = checks.time(`${path}.verified_at`, verifiedAt);
+  if (verifiedAt && isTime && microsOf(verifiedAt) > BigInt(Date.now() + MAX_AHEAD_MS) * 1000n)
     checks.add(`${path}.verified_at`, "must not be in the future");
-  }
   if (sizeBytes !== undefined && sizeBytes < 0n) {
     checks.add(`${path}.size_bytes`, `must not be negative, is ${sizeBytes}`);
   }

@@ -2,7 +2,7 @@ import type { AdviseEvictionRequest } from "@kindred/contracts/generation-tracki
 import { startChecks } from "@kindred/rpc";
 import { adviseEviction } from "../../domain/model-cache/advise-eviction.ts";
 import type { ModelCacheStore } from "../../domain/model-cache.ts";
-import { isValidTimestamp, microsOf } from "../timestamps.ts";
+import { microsOf } from "../timestamps.ts";
 import { MAX_TYPE_CHARACTERS, toEntryMessage } from "./messages.ts";
 
 export function adviseEvictionRpc(deps: { modelCache: Pick<ModelCacheStore, "list"> }) {
@@ -10,8 +10,7 @@ export function adviseEvictionRpc(deps: { modelCache: Pick<ModelCacheStore, "lis
     const checks = startChecks();
     if (budgetBytes < 0n) checks.add("budget_bytes", `must not be negative, is ${budgetBytes}`);
     checks.text("model_type", modelType, { maxCharacters: MAX_TYPE_CHARACTERS });
-    if (keepUsedSince && !isValidTimestamp(keepUsedSince))
-      checks.add("keep_used_since", "must be a time of the years 1 to 9999 with 0 to 999999999 nanos");
+    checks.time("keep_used_since", keepUsedSince);
     checks.throwIfAny();
     const advice = adviseEviction(await deps.modelCache.list(), {
       budgetBytes,

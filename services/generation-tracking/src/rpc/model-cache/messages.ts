@@ -3,9 +3,8 @@ import {
   ModelCacheEntrySchema,
   type ModelCacheEntry as EntryMessage,
 } from "@kindred/contracts/generation-tracking/v1";
-import type { FieldChecks } from "@kindred/rpc";
+import { timestampOf, type FieldChecks } from "@kindred/rpc";
 import type { ModelCacheEntry } from "../../domain/model-cache.ts";
-import { timestampOf } from "../timestamps.ts";
 
 /** The widths of the columns, in code points. */
 export const MAX_TYPE_CHARACTERS = 50;

@@ -8,10 +8,8 @@ const MAX_FINDINGS = 1000;
 export function reportModelPathsRpc(deps: { modelCache: ModelCacheStore }) {
   return async ({ findings }: ReportModelPathsRequest) => {
     const checks = startChecks();
-    if (findings.length < 1 || findings.length > MAX_FINDINGS) {
-      checks.add("findings", `must be 1 to ${MAX_FINDINGS}, are ${findings.length}`);
-      checks.throwIfAny();
-    }
+    checks.size("findings", findings, { max: MAX_FINDINGS });
+    checks.throwIfAny();
     const seen = new Set<bigint>();
     for (const [i, { id, present, sizeBytes }] of findings.entries()) {
       const path = `findings[${i}]`;

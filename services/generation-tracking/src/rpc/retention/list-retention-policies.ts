@@ -1,8 +1,8 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import type { ListRetentionPoliciesRequest } from "@kindred/contracts/generation-tracking/v1";
+import { timestampOf } from "@kindred/rpc";
 import type { RetentionPolicies } from "../../domain/retention/ports.ts";
 import { limitsOf } from "../limits.ts";
-import { timestampOf } from "../timestamps.ts";
 import { toPolicyMessage } from "./policy-fields.ts";
 
 export function listRetentionPoliciesRpc({ policies }: { policies: Pick<RetentionPolicies, "list"> }) {

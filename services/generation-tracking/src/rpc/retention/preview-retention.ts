@@ -1,14 +1,13 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import type { PreviewRetentionRequest } from "@kindred/contracts/generation-tracking/v1";
 import { invalidField } from "@kindred/errors";
-import { startChecks } from "@kindred/rpc";
+import { startChecks, timestampOf } from "@kindred/rpc";
 import type { GenerationStore } from "../../domain/generation-store.ts";
 import type { CallLimits } from "../../domain/operations/operation.ts";
 import type { RetentionPolicy } from "../../domain/retention/policy.ts";
 import { noPolicy, type RetentionPolicies, type RetentionRuns } from "../../domain/retention/ports.ts";
 import { limitsOf } from "../limits.ts";
 import { toGenerationMessage, toProtoStatus } from "../messages.ts";
-import { timestampOf } from "../timestamps.ts";
 import { checkPolicyName, readPolicy } from "./policy-fields.ts";
 
 export interface PreviewRetentionDeps {

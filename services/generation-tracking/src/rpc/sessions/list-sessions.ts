@@ -2,7 +2,7 @@ import type { ListSessionsRequest } from "@kindred/contracts/generation-tracking
 import { startChecks, type FieldChecks } from "@kindred/rpc";
 import { listSessions } from "../../domain/sessions/list-sessions.ts";
 import type { SessionFilter, SessionStore } from "../../domain/sessions/session.ts";
-import { isValidTimestamp, microsOf } from "../timestamps.ts";
+import { microsOf } from "../timestamps.ts";
 import { MAX_ID_CHARACTERS, toSessionMessage } from "./messages.ts";
 
 const DEFAULT_PAGE_SIZE = 50;
@@ -24,14 +24,8 @@ export function listSessionsRpc(deps: { sessions: SessionStore }) {
 
 function readFilter(request: ListSessionsRequest, checks: FieldChecks): SessionFilter {
   checks.text("user_id", request.userId, { maxCharacters: MAX_ID_CHARACTERS });
-  const readTime = (field: string, time: ListSessionsRequest["startedAfter"]): bigint | undefined => {
-    if (!time) return undefined;
-    if (!isValidTimestamp(time)) {
-      checks.add(field, "must be a time of the years 1 to 9999 with 0 to 999999999 nanos");
-      return undefined;
-    }
-    return microsOf(time);
-  };
+  const readTime = (field: string, time: ListSessionsRequest["startedAfter"]): bigint | undefined =>
+    time && checks.time(field, time) ? microsOf(time) : undefined;
   const startedAfterMicros = readTime("started_after", request.startedAfter);
   const startedBeforeMicros = readTime("started_before", request.startedBefore);
   if (

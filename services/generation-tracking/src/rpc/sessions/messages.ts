@@ -1,8 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { SessionSchema, type Session as SessionMessage } from "@kindred/contracts/generation-tracking/v1";
-import type { FieldChecks } from "@kindred/rpc";
+import { timestampOf, type FieldChecks } from "@kindred/rpc";
 import type { Session } from "../../domain/sessions/session.ts";
-import { timestampOf } from "../timestamps.ts";
 import { durationOf } from "./durations.ts";
 
 /** The widths of the columns, in code points. */
