@@ -96,3 +96,47 @@ test("a variation that is recorded at this moment keeps what it varies, or learn
   );
   expect(rows).toEqual([{ variations: varied, orphans: 0 }]);
 }, 60_000);
+
+const DELETIONS: [string, () => Promise<() => Promise<unknown>>][] = [
+  [
+    "retention",
+    async () => {
+      const operation = await begin();
+      return () => runs.deleteSome(operation, POLICY, {});
+    },
+  ],
+  [
+    "deleting",
+    async () => () =>
+      fixture.client.deleteGenerations({ ids: Array.from({ length: 1000 }, (_, i) => BigInt(i + 1)) }),
+  ],
+];
+
+test.each(DELETIONS)(
+  "%s locks outputs in the order in which those are who report on them",
+  async (_, prepare) => {
+    if (!fixture.db.capabilities.concurrentSessions) {
+      process.stdout.write("not run: a row that somebody else locks, which needs sessions of their own\n");
+      return;
+    }
+    // They lie in the table in another order.
+    await fixture.db.query(
+      `INSERT INTO generations (id, prompt, output_path)
+     OVERRIDING SYSTEM VALUE SELECT i, 'kite', i || '.png' FROM generate_series(1000, 1, -1) i`,
+    );
+    await fixture.db.query("ANALYZE generations");
+    const deleteThem = await prepare();
+    const lock = (client: PoolClient, id: number) =>
+      client.query("SELECT FROM generation_outputs WHERE generation_id = $1 FOR UPDATE NOWAIT", [id]);
+    let deleting: Promise<unknown> | undefined;
+    await fixture.db.transaction(async (client) => {
+      await lock(client, 1);
+      deleting = deleteThem();
+      await somebodyWaits();
+      await lock(client, 1000);
+    });
+    await deleting;
+    expect(await prompts()).toEqual([]);
+  },
+  30_000,
+);

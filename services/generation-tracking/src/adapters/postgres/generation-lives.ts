@@ -3,6 +3,7 @@ import type { Completion, Ending, Failure, GenerationLives } from "../../domain/
 import type { GenerationStore } from "../../domain/generation-store.ts";
 import { epochMicros } from "./generation-entity.ts";
 import { writeOutputs } from "./generation-outputs.ts";
+import { lockGenerations } from "./lock-generations.ts";
 
 // clock_timestamp(), and not now(): a statement that waited for a row's lock judges by what the clock says when it has it.
 const RUNS = "status = 'running' AND lease_expires_at > clock_timestamp()";
@@ -58,11 +59,6 @@ const UPDATE = `
          session_id = CASE WHEN $5::text IS NULL THEN session_id ELSE NULLIF($5, '') END
    WHERE id = $1`;
 
-// Locked in one order, so that two calls never wait for each other's rows.
-const DELETE = `
-  WITH doomed AS MATERIALIZED (SELECT id FROM generations WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE)
-  DELETE FROM generations USING doomed WHERE generations.id = doomed.id`;
-
 /** Lives over this service's schema. The database stays the caller's. */
 export function generationLives(deps: {
   db: Pick<Database, "query" | "transaction">;
@@ -108,7 +104,15 @@ export function generationLives(deps: {
       return await store.find(id);
     },
 
-    delete: async (ids) => (await db.query(DELETE, [ids.map(String)])).rowCount,
+    delete: (ids) =>
+      db.transaction(async (client) => {
+        const texts = ids.map(String);
+        await lockGenerations(client, texts);
+        const { rowCount } = await client.query("DELETE FROM generations WHERE id = ANY ($1::bigint[])", [
+          texts,
+        ]);
+        return rowCount ?? 0;
+      }),
   };
 }
 

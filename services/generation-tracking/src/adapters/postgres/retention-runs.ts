@@ -5,6 +5,7 @@ import type { EndStatus } from "../../domain/generation.ts";
 import type { RetentionPolicy } from "../../domain/retention/policy.ts";
 import type { RetentionRun, RetentionRuns } from "../../domain/retention/ports.ts";
 import { epochMicros } from "./generation-entity.ts";
+import { lockGenerations } from "./lock-generations.ts";
 
 /** Rows that one transaction deletes at most. */
 const BATCH = 1000;
@@ -89,9 +90,6 @@ const NEXT = `
   SELECT ARRAY(SELECT id::text FROM wanted) AS ids, (SELECT min(id) FROM page) AS last_read,
          (SELECT count(*) FROM page) AS read`;
 
-// Locked in one order, and before it is decided what goes: nobody can rate any of them meanwhile, or record a variation of one.
-const LOCK = "SELECT FROM generations WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE";
-
 // In a statement of its own, so that it sees what was committed before the locks were had: one that was to go may be kept now.
 const DELETE = `
   WITH RECURSIVE wanted AS MATERIALIZED (
@@ -154,7 +152,8 @@ export function retentionRuns(db: Pick<Database, "statement" | "transaction">): 
           String(operationId),
         ]);
         const { ids = [], last_read: lastRead = null, read = "0" } = rows[0] ?? {};
-        await client.query(LOCK, [ids]);
+        // Before it is decided what goes: nobody can rate any of them meanwhile, or record a variation of one.
+        await lockGenerations(client, ids);
         const { rowCount } = await client.query(DELETE, [...values, policy.keepParents, ids]);
         const changed = await client.query<RunRow>(
           "UPDATE retention_runs SET deleted = deleted + $2, next_id = $3 WHERE operation_id = $1 RETURNING total, deleted, next_id",
