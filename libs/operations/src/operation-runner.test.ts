@@ -2,29 +2,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import { KindredError } from "@kindred/errors";
 import type { Claim, OperationClaims, Outcome, Said, Standing } from "./operation-claims.ts";
+import { plainOperation } from "./operation-fixture.ts";
 import { OperationRunner, type RunnerDeps } from "./operation-runner.ts";
 import type { Operation, OperationContext, OperationHandler } from "./operation.ts";
-
-const OPERATION: Operation = {
-  id: 1n,
-  kind: "index-build",
-  subject: "images",
-  state: "running",
-  progress: { phase: "", phaseNumber: 0, phaseCount: 0, done: 0, total: 0, unit: "" },
-  rate: undefined,
-  remainingMs: undefined,
-  spec: {},
-  checkpoint: {},
-  result: undefined,
-  failure: undefined,
-  notes: [],
-  automatic: false,
-  attempts: 1,
-  createdAt: new Date(0),
-  startedAt: new Date(0),
-  updatedAt: new Date(0),
-  finishedAt: undefined,
-};
 
 const AWAY = new KindredError("unavailable", "the database cannot be reached");
 const FINE: Standing = { cancelRequested: false, subjectExists: true };
@@ -44,7 +24,7 @@ class FakeClaims implements OperationClaims {
 
   constructor(count = 1, claim: Partial<Claim> = {}) {
     this.#waiting = Array.from({ length: count }, (_, i) => ({
-      operation: { ...OPERATION, id: BigInt(i + 1) },
+      operation: plainOperation({ kind: "index-build", id: BigInt(i + 1) }),
       owner: `owner ${i}`,
       cancelRequested: false,
       setbacks: 0,

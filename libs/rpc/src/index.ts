@@ -1,3 +1,4 @@
+export { callOptions } from "./call-options.ts";
 export { openChannel, type Channel, type ChannelOptions } from "./channel.ts";
 export { ERROR_DOMAIN, fromConnectError, toConnectError } from "./error-codes.ts";
 export {

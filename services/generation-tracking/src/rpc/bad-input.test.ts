@@ -206,7 +206,11 @@ describe("RecordGeneration refuses", () => {
       { seconds: BigInt(Math.ceil(Date.now() / 1_000)) + 3_600n, nanos: 0 },
       "must not be in the future",
     ],
-    ["of no year", { seconds: -(2n ** 62n), nanos: 0 }, "must be a time of the years 1 to 9999 with 0 to 999999999 nanos"],
+    [
+      "of no year",
+      { seconds: -(2n ** 62n), nanos: 0 },
+      "must be a time of the years 1 to 9999 with 0 to 999999999 nanos",
+    ],
   ])("a time that is %s", async (_, createdAt, description) => {
     expect(
       await violationsOf(client.recordGeneration({ generation: { prompt: "fine" }, createdAt })),

@@ -1,4 +1,4 @@
-import { createClient, type Client, type Transport } from "@connectrpc/connect";
+import { createClient, type Transport } from "@connectrpc/connect";
 import {
   BadRowPolicy,
   CollectionService,
@@ -7,7 +7,7 @@ import {
   VectorService,
 } from "@kindred/contracts/vector-store/v1";
 import { isKindredError, KindredError } from "@kindred/errors";
-import type { CallLimits } from "../../domain/lineage/ports.ts";
+import { callOptions } from "@kindred/rpc";
 import type { Prompt, PromptCollection, RefusedPrompt } from "../../domain/prompts/prompt-collection.ts";
 
 /** Metadata of an item: the generation as text, since JSON numbers are exact to 53 bits only, and when it was recorded. */
@@ -102,12 +102,6 @@ function timeText(micros: bigint): string {
 function anyOf(generationIds: readonly bigint[]) {
   const values = generationIds.map((id) => ({ value: { case: "text" as const, value: String(id) } }));
   return { condition: { case: "in" as const, value: { field: { segments: [ID_FIELD] }, values } } };
-}
-
-type CallOptions = NonNullable<Parameters<Client<typeof SearchService>["search"]>[1]>;
-
-function callOptions({ signal, timeoutMs }: CallLimits): CallOptions {
-  return { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
 }
 
 /** Errors of the vector store in the words of this service's callers. */

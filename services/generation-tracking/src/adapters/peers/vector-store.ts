@@ -1,4 +1,4 @@
-import { createClient, type Client, type Transport } from "@connectrpc/connect";
+import { createClient, type Transport } from "@connectrpc/connect";
 import {
   ImageService,
   SearchMethod,
@@ -7,8 +7,9 @@ import {
   type SearchPlan,
 } from "@kindred/contracts/vector-store/v1";
 import { isKindredError, KindredError } from "@kindred/errors";
+import { callOptions } from "@kindred/rpc";
 import type { Retrieval, RetrievedExample } from "../../domain/generation.ts";
-import type { CallLimits, ExampleSource, RetrievalQuery } from "../../domain/lineage/ports.ts";
+import type { ExampleSource, RetrievalQuery } from "../../domain/lineage/ports.ts";
 
 const UNAVAILABLE_RETRY_MS = 1000;
 
@@ -43,12 +44,6 @@ export function exampleSource(transport: Transport): ExampleSource {
       }
     },
   };
-}
-
-type CallOptions = NonNullable<Parameters<Client<typeof SearchService>["search"]>[1]>;
-
-function callOptions({ signal, timeoutMs }: CallLimits): CallOptions {
-  return { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
 }
 
 /** Errors of the vector store in the words of this service's callers. */

@@ -6,9 +6,10 @@ import {
   OperationService,
   RetentionService,
 } from "@kindred/contracts/generation-tracking/v1";
+import { plainOperation } from "@kindred/operations/operation-fixture";
 import { createInMemoryTransport } from "@kindred/rpc";
 import { problemsOf, silentLogger, untouchable } from "@kindred/testing";
-import type { Operation, OperationStore } from "../../domain/operations/operation.ts";
+import type { OperationStore } from "../../domain/operations/operation.ts";
 import { addOperationService } from "../operations/routes.ts";
 import { addRetentionService, type RetentionDeps } from "./routes.ts";
 
@@ -93,29 +94,9 @@ describe("bad input is refused, with every bad field named", () => {
   });
 });
 
-const OPERATION: Operation = {
-  id: 12n,
-  kind: "retention",
-  subject: "old",
-  state: "running",
-  progress: { phase: "delete", phaseNumber: 2, phaseCount: 2, done: 250, total: 1000, unit: "generations" },
-  rate: undefined,
-  remainingMs: undefined,
-  spec: {},
-  checkpoint: {},
-  result: undefined,
-  failure: undefined,
-  notes: [],
-  automatic: false,
-  attempts: 1,
-  createdAt: new Date(1000),
-  startedAt: new Date(2000),
-  updatedAt: new Date(3000),
-  finishedAt: undefined,
-};
-
 test("operations are told in the contract's terms: the kind, and that they are about a policy", async () => {
-  const { operation } = await clients({ get: async () => OPERATION }).operations.getOperation({ id: 12n });
+  const get = async () => plainOperation({ kind: "retention", id: 12n, subject: "old" });
+  const { operation } = await clients({ get }).operations.getOperation({ id: 12n });
   expect(operation).toMatchObject({
     id: 12n,
     kind: OperationKind.RETENTION,

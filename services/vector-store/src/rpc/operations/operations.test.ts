@@ -2,33 +2,13 @@ import { createClient } from "@connectrpc/connect";
 import { expect, test } from "@jest/globals";
 import { OperationKind } from "@kindred/contracts/common/v1";
 import { OperationService } from "@kindred/contracts/vector-store/v1";
+import { plainOperation } from "@kindred/operations/operation-fixture";
 import { createInMemoryTransport } from "@kindred/rpc";
 import { problemsOf, silentLogger } from "@kindred/testing";
-import type { Operation, OperationStore } from "../../domain/operations/operation.ts";
+import type { OperationStore } from "../../domain/operations/operation.ts";
 import { operationRoutes } from "./routes.ts";
 
 // What all services' operations have in common is tested where it is: in libs/operations/src/rpc.
-
-const OPERATION: Operation = {
-  id: 12n,
-  kind: "index-build",
-  subject: "songs",
-  state: "running",
-  progress: { phase: "preflight", phaseNumber: 1, phaseCount: 5, done: 0, total: 0, unit: "" },
-  rate: undefined,
-  remainingMs: undefined,
-  spec: {},
-  checkpoint: {},
-  result: undefined,
-  failure: undefined,
-  notes: [],
-  automatic: false,
-  attempts: 1,
-  createdAt: new Date(1000),
-  startedAt: new Date(2000),
-  updatedAt: new Date(3000),
-  finishedAt: undefined,
-};
 
 function client(list: OperationStore["list"]) {
   const operations = { list } as OperationStore;
@@ -42,7 +22,7 @@ function client(list: OperationStore["list"]) {
 
 test("each kind has its place in the contract, and what it is about is a collection", async () => {
   const kinds = ["index-build", "index-rebuild", "index-drop", "recall-tuning", "reembedding"] as const;
-  const calls = client(async () => kinds.map((kind) => ({ ...OPERATION, kind })));
+  const calls = client(async () => kinds.map((kind) => plainOperation({ kind })));
   const { operations } = await calls.listOperations({});
   expect(operations.map(({ kind }) => kind)).toEqual([
     OperationKind.INDEX_BUILD,
