@@ -45,6 +45,7 @@ describe("a filter", () => {
     expect(equals(7.5)).toBe(7.5);
     expect(equals({ b: ["\\u0000", 1] })).toEqual({ b: ["\\u0000", 1] });
     expect(read(condition(["a"], "\\u0000")).fields).toEqual([]);
+    expect(read(condition(["a"], "\\ud800 \u{1f600}")).fields).toEqual([]);
   });
 
   const bad: [string, Init, string[]][] = [
@@ -71,6 +72,8 @@ describe("a filter", () => {
     ["a path with an empty name", condition(["a", ""]), ["filter.model_config[0].path[1]"]],
     ["a value that is none", bare({ case: undefined }), ["filter.model_config[0].equals"]],
     ["NaN for a value", bare({ case: "numberValue", value: Number.NaN }), ["filter.model_config[0].equals"]],
+    ["half of a pair in a path", condition(["a", "x\ud800"]), ["filter.model_config[0].path[1]"]],
+    ["half of a pair in a value", condition(["a"], { b: "x\ud800" }), ["filter.model_config[0].equals"]],
     ["NUL in a value", condition(["a"], { "\0": 1 }), ["filter.model_config[0].equals"]],
     [
       "too many conditions",

@@ -157,8 +157,10 @@ function readConfig(
     const here = `${field}[${i}]`;
     if (path.length === 0 || path.length > MAX_PATH)
       checks.add(`${here}.path`, `must have 1 to ${MAX_PATH} members, has ${path.length}`);
-    for (const [j, name] of path.entries())
+    for (const [j, name] of path.entries()) {
       checks.text(`${here}.path[${j}]`, name, { required: true, maxCharacters: MAX_CHARACTERS });
+      if (!name.isWellFormed()) checks.add(`${here}.path[${j}]`, "must be well-formed Unicode");
+    }
     return { path, equals: equals && readJson(`${here}.equals`, equals, checks) };
   });
 }
@@ -176,8 +178,9 @@ function readJson(field: string, value: Value, checks: FieldChecks): JsonValue |
     checks.add(field, "must not contain NaN or infinite numbers");
     return undefined;
   }
-  // JSON.stringify writes a NUL in this way, and a backslash before the letter u as two of them.
-  if (/(?<!\\)(?:\\\\)*\\u0000/.test(JSON.stringify(json)))
-    checks.add(field, "must not contain NUL characters");
+  // JSON.stringify writes a NUL and half of a surrogate pair in this way, and a backslash before the letter u as two of them.
+  const text = JSON.stringify(json);
+  if (/(?<!\\)(?:\\\\)*\\u0000/.test(text)) checks.add(field, "must not contain NUL characters");
+  if (/(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(text)) checks.add(field, "must be well-formed Unicode");
   return json;
 }
