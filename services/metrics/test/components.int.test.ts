@@ -1,25 +1,14 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { LATEST_SAMPLES } from "../src/adapters/postgres/component-store.ts";
 import { rollupStore } from "../src/adapters/postgres/rollup-store.ts";
 import { storage } from "../src/adapters/postgres/storage.ts";
 import { keepStorage } from "../src/domain/retention.ts";
 import { computeRollups } from "../src/domain/rollups.ts";
-import { startMetrics, type MetricsFixture } from "./metrics-fixture.ts";
+import { useMetrics } from "./use-metrics.ts";
 
 const HOUR_MS = 3_600_000;
-let fixture: MetricsFixture;
-beforeAll(async () => {
-  fixture = await startMetrics();
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(async () => {
-  await fixture.db.query(
-    "TRUNCATE system_metrics, system_metrics_minutes, system_metrics_hours, metric_rollups_due, metric_series",
-  );
-});
+const fixture = useMetrics();
 
 const { signal } = new AbortController();
 const computeAll = (): Promise<void> => computeRollups({ rollups: rollupStore(fixture.db) }, signal);

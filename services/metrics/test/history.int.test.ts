@@ -1,6 +1,6 @@
 import { timestampFromMs, timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt";
 import { toJson, type MessageInitShape } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import {
   MetricName,
   MetricSource,
@@ -13,25 +13,14 @@ import { rollupStore } from "../src/adapters/postgres/rollup-store.ts";
 import { storage } from "../src/adapters/postgres/storage.ts";
 import { keepStorage } from "../src/domain/retention.ts";
 import { computeRollups } from "../src/domain/rollups.ts";
-import { connect, startMetrics, type MetricsFixture } from "./metrics-fixture.ts";
+import { connect } from "./metrics-fixture.ts";
+import { useMetrics } from "./use-metrics.ts";
 
 type SampleInit = MessageInitShape<typeof MetricSampleSchema>;
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
-let fixture: MetricsFixture;
-beforeAll(async () => {
-  fixture = await startMetrics();
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(async () => {
-  await fixture.db.query(
-    "TRUNCATE system_metrics, system_metrics_minutes, system_metrics_hours, metric_rollups_due, metric_series",
-  );
-  await fixture.db.query("UPDATE metric_horizons SET dropped_before = '-infinity'");
-});
+const fixture = useMetrics();
 
 const computeAll = (): Promise<void> =>
   computeRollups({ rollups: rollupStore(fixture.db) }, new AbortController().signal);

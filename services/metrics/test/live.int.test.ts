@@ -1,20 +1,12 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import type { WatchMetricsResponse } from "@kindred/contracts/metrics/v1";
 import { sampleStore } from "../src/adapters/postgres/sample-store.ts";
 import type { NewSample } from "../src/domain/sample.ts";
-import { connect, EMPTY_SAMPLE, startMetrics, type MetricsFixture } from "./metrics-fixture.ts";
+import { connect, EMPTY_SAMPLE } from "./metrics-fixture.ts";
+import { useMetrics } from "./use-metrics.ts";
 
-let fixture: MetricsFixture;
-beforeAll(async () => {
-  fixture = await startMetrics({ maxWaiting: 50 });
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(async () => {
-  await fixture.db.query("TRUNCATE system_metrics, metric_rollups_due, metric_series");
-});
+const fixture = useMetrics({ maxWaiting: 50 });
 
 const newSample = (component: string, cpuUsage: number): NewSample => ({
   ...EMPTY_SAMPLE,

@@ -20,6 +20,8 @@ export interface MetricsFixture extends AsyncDisposable {
   readonly url: string;
   readonly db: Database;
   readonly client: Client<typeof MetricsService>;
+  /** Empties the tables, as if nothing had ever been reported or let go. */
+  clear(): Promise<void>;
 }
 
 /** A sample of nothing, at the moment of storing. */
@@ -74,6 +76,12 @@ export async function startMetrics({ maxWaiting = 10_000 } = {}): Promise<Metric
     url,
     db,
     client: createClient(MetricsService, createInMemoryTransport(routes, { logger: silentLogger() })),
+    clear: async () => {
+      await db.query(
+        "TRUNCATE system_metrics, system_metrics_minutes, system_metrics_hours, metric_rollups_due, metric_series",
+      );
+      await db.query("UPDATE metric_horizons SET dropped_before = '-infinity'");
+    },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
 }

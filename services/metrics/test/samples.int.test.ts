@@ -1,36 +1,23 @@
 import { timestampFromMs, type Timestamp } from "@bufbuild/protobuf/wkt";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { beforeEach, describe, expect, test } from "@jest/globals";
 import { MetricSource, type MetricSample, type MetricSampleSchema } from "@kindred/contracts/metrics/v1";
 import { rollupStore } from "../src/adapters/postgres/rollup-store.ts";
 import { storage } from "../src/adapters/postgres/storage.ts";
 import { keepStorage } from "../src/domain/retention.ts";
 import { computeRollups } from "../src/domain/rollups.ts";
-import { startMetrics, type MetricsFixture } from "./metrics-fixture.ts";
+import { useMetrics } from "./use-metrics.ts";
 
 type SampleInit = MessageInitShape<typeof MetricSampleSchema>;
 
-let fixture: MetricsFixture;
-let db: MetricsFixture["db"];
-let client: MetricsFixture["client"];
-
-beforeAll(async () => {
-  fixture = await startMetrics();
-  ({ db, client } = fixture);
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(async () => {
-  await db.query("TRUNCATE system_metrics");
-});
+const fixture = useMetrics();
 
 const HOUR_MS = 3_600_000;
 const ago = (ms: number): Timestamp => timestampFromMs(Date.now() - ms);
 const values = (samples: readonly MetricSample[]): (number | undefined)[] => samples.map((s) => s.cpuUsage);
 
 async function rowCount(): Promise<number> {
-  const { rows } = await db.query<{ n: number }>("SELECT count(*)::int AS n FROM system_metrics");
+  const { rows } = await fixture.db.query<{ n: number }>("SELECT count(*)::int AS n FROM system_metrics");
   return rows[0]?.n as number;
 }
 
@@ -64,8 +51,10 @@ describe("reporting", () => {
       ],
       gpuProblem: "GPU 2 does not answer",
     };
-    await client.reportMetrics({ samples: [full, { component: "🦘".repeat(50), timestamp: ago(30_000) }] });
-    const { samples, truncated } = await client.getMetricsHistory({});
+    await fixture.client.reportMetrics({
+      samples: [full, { component: "🦘".repeat(50), timestamp: ago(30_000) }],
+    });
+    const { samples, truncated } = await fixture.client.getMetricsHistory({});
     expect(truncated).toBe(false);
     expect(samples[0]).toMatchObject(full);
     expect(samples[1]).toMatchObject({ component: "🦘".repeat(50) });
@@ -85,9 +74,9 @@ describe("reporting", () => {
   });
 
   test("a sample without a time gets the time of its arrival, and is never taken for another", async () => {
-    await client.reportMetrics({ samples: [{ component: "x" }, { component: "x" }] });
-    await client.reportMetrics({ samples: [{ component: "x" }] });
-    const { samples } = await client.getMetricsHistory({ hours: 0.01 });
+    await fixture.client.reportMetrics({ samples: [{ component: "x" }, { component: "x" }] });
+    await fixture.client.reportMetrics({ samples: [{ component: "x" }] });
+    const { samples } = await fixture.client.getMetricsHistory({ hours: 0.01 });
     expect(samples).toHaveLength(3);
   });
 
@@ -98,17 +87,17 @@ describe("reporting", () => {
       ...(i % 3 ? { cpuUsage: i } : {}),
       ...(i % 5 ? { activeConnections: i } : {}),
     }));
-    await client.reportMetrics({ samples });
-    await client.reportMetrics({ samples: samples.slice(500) });
+    await fixture.client.reportMetrics({ samples });
+    await fixture.client.reportMetrics({ samples: samples.slice(500) });
     expect(await rowCount()).toBe(1000);
     // Another value is another sample: two replicas of one component may be sampled at the same moment.
-    await client.reportMetrics({ samples: [{ ...samples[1], cpuUsage: 99.5 } as SampleInit] });
+    await fixture.client.reportMetrics({ samples: [{ ...samples[1], cpuUsage: 99.5 } as SampleInit] });
     expect(await rowCount()).toBe(1001);
   });
 
   test("one bad sample, and nothing of the report is stored", async () => {
     const samples = [{ component: "fine" }, { component: "bad", cpuUsage: Number.NaN }];
-    await expect(client.reportMetrics({ samples })).rejects.toMatchObject({
+    await expect(fixture.client.reportMetrics({ samples })).rejects.toMatchObject({
       kind: "invalid-argument",
       violations: [{ field: "samples[1].cpu_usage" }],
     });
@@ -131,50 +120,50 @@ describe("history", () => {
       cpuUsage: i,
     }));
     // In any order: what counts is their time.
-    await client.reportMetrics({
+    await fixture.client.reportMetrics({
       samples: samples.toSorted((a, b) => Math.sin(a.cpuUsage ?? 0) - Math.sin(b.cpuUsage ?? 0)),
     });
   });
 
   test("is oldest first, and goes back as far as asked; a day by default", async () => {
-    expect(values((await client.getMetricsHistory({ hours: 4 })).samples)).toEqual(descending(3));
-    expect(values((await client.getMetricsHistory({ hours: 0.5 })).samples)).toEqual([0]);
-    expect(values((await client.getMetricsHistory({})).samples)).toEqual(descending(23));
-    expect(values((await client.getMetricsHistory({ hours: 8760 })).samples)).toEqual(descending(29));
+    expect(values((await fixture.client.getMetricsHistory({ hours: 4 })).samples)).toEqual(descending(3));
+    expect(values((await fixture.client.getMetricsHistory({ hours: 0.5 })).samples)).toEqual([0]);
+    expect(values((await fixture.client.getMetricsHistory({})).samples)).toEqual(descending(23));
+    expect(values((await fixture.client.getMetricsHistory({ hours: 8760 })).samples)).toEqual(descending(29));
   });
 
   test("of one component has only its samples", async () => {
-    expect(values((await client.getMetricsHistory({ component: "even", hours: 10 })).samples)).toEqual(
-      descending(8, 2),
-    );
-    expect((await client.getMetricsHistory({ component: "nobody" })).samples).toEqual([]);
+    expect(
+      values((await fixture.client.getMetricsHistory({ component: "even", hours: 10 })).samples),
+    ).toEqual(descending(8, 2));
+    expect((await fixture.client.getMetricsHistory({ component: "nobody" })).samples).toEqual([]);
   });
 
   test("that is cut off keeps the newest, and says so only when something is missing", async () => {
-    const cut = await client.getMetricsHistory({ limit: 3 });
+    const cut = await fixture.client.getMetricsHistory({ limit: 3 });
     expect({ values: values(cut.samples), truncated: cut.truncated }).toEqual({
       values: [2, 1, 0],
       truncated: true,
     });
-    const exact = await client.getMetricsHistory({ limit: 24 });
+    const exact = await fixture.client.getMetricsHistory({ limit: 24 });
     expect([exact.samples.length, exact.truncated]).toEqual([24, false]);
-    const component = await client.getMetricsHistory({ limit: 11, component: "odd" });
+    const component = await fixture.client.getMetricsHistory({ limit: 11, component: "odd" });
     expect([component.samples.length, component.truncated]).toEqual([11, true]);
   });
 
   test("shows rows of users' own SQL, without a component too", async () => {
-    await db.query("INSERT INTO system_metrics (cpu_usage) VALUES (50)");
-    const { samples } = await client.getMetricsHistory({ hours: 0.01 });
+    await fixture.db.query("INSERT INTO system_metrics (cpu_usage) VALUES (50)");
+    const { samples } = await fixture.client.getMetricsHistory({ hours: 0.01 });
     expect(samples).toMatchObject([{ component: "", cpuUsage: 50 }]);
   });
 
   test("of one component is read through the index", async () => {
-    await db.query(
+    await fixture.db.query(
       `INSERT INTO system_metrics (component, timestamp)
        SELECT 'c' || i % 50, now() - i * INTERVAL '1 second' FROM generate_series(1, 20000) i`,
     );
-    await db.query("ANALYZE system_metrics");
-    const { rows } = await db.query<{ "QUERY PLAN": string }>(
+    await fixture.db.query("ANALYZE system_metrics");
+    const { rows } = await fixture.db.query<{ "QUERY PLAN": string }>(
       `EXPLAIN SELECT * FROM system_metrics
         WHERE component = 'c7' AND timestamp >= now() - INTERVAL '1 hour' ORDER BY timestamp DESC, id DESC LIMIT 100`,
     );
@@ -188,7 +177,7 @@ describe("retention", () => {
     const keepMs = HOURS * HOUR_MS;
     await keepStorage(
       {
-        storage: storage(db),
+        storage: storage(fixture.db),
         keepMs: { raw: keepMs, minute: keepMs, hour: keepMs },
         batchSize: 100,
         log: { info: (fields) => log.push(fields), warn: (fields) => log.push(fields) },
@@ -198,17 +187,17 @@ describe("retention", () => {
   };
 
   beforeEach(async () => {
-    await db.query(
+    await fixture.db.query(
       `INSERT INTO system_metrics (component, timestamp, cpu_usage)
        SELECT 'x', now() - i * INTERVAL '3 minutes' + INTERVAL '90 seconds', i FROM generate_series(1, 1000) i`,
     );
     // Until then they stay.
-    await computeRollups({ rollups: rollupStore(db) }, new AbortController().signal);
+    await computeRollups({ rollups: rollupStore(fixture.db) }, new AbortController().signal);
   });
 
   /** Of the samples that a round keeps: those of the hour that was 24 hours and five minutes ago, and later. */
   async function kept(): Promise<number> {
-    const { rows } = await db.query<{ n: number }>(
+    const { rows } = await fixture.db.query<{ n: number }>(
       `SELECT count(*)::int AS n FROM generate_series(1, 1000) i
         WHERE now() - i * INTERVAL '3 minutes' + INTERVAL '90 seconds'
               >= date_trunc('hour', now() - INTERVAL '24 hours 5 minutes', 'UTC')`,
@@ -218,7 +207,7 @@ describe("retention", () => {
 
   test("deletes what is older, in batches, and nothing else", async () => {
     await round();
-    const { rows } = await db.query<{ oldest: number; n: number }>(
+    const { rows } = await fixture.db.query<{ oldest: number; n: number }>(
       "SELECT max(cpu_usage)::int AS oldest, count(*)::int AS n FROM system_metrics",
     );
     // The clock may go on between the two.
@@ -243,8 +232,8 @@ test("the table refuses by itself what the contract refuses", async () => {
     ["gpu_memory_mb", "-1"],
     ["active_connections", "-1"],
   ]) {
-    await expect(db.query(`INSERT INTO system_metrics (${column}) VALUES (${value})`)).rejects.toThrow(
-      /check/i,
-    );
+    await expect(
+      fixture.db.query(`INSERT INTO system_metrics (${column}) VALUES (${value})`),
+    ).rejects.toThrow(/check/i);
   }
 });
