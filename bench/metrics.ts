@@ -8,12 +8,11 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient, type Client } from "@connectrpc/connect";
 import { MetricsService, Resolution, type MetricSampleSchema } from "@kindred/contracts/metrics/v1";
-import { startEmbeddedServer } from "@kindred/postgres";
-import { repositoryPath, resolvePlaces, superviseProcess } from "@kindred/process";
+import { repositoryPath, superviseProcess } from "@kindred/process";
 import { openChannel } from "@kindred/rpc";
-import { silentLogger, temporaryFolder } from "@kindred/testing";
 import { Client as PgClient } from "pg";
 import { percentile } from "./statistics.ts";
+import { startDatabase } from "./support/database.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -48,14 +47,12 @@ interface Running extends AsyncDisposable {
 
 async function start(): Promise<Running> {
   await using starting = new AsyncDisposableStack();
-  const folder = starting.use(await temporaryFolder());
   const server = starting.use(
-    await startEmbeddedServer({
-      kind: "native",
-      dataDir: folder.path,
-      cacheDir: resolvePlaces(process.env).cache,
-      logger: silentLogger(),
-      settings: { fsync: "on", full_page_writes: "on", synchronous_commit: "on", max_wal_size: "4GB" },
+    await startDatabase({
+      fsync: "on",
+      full_page_writes: "on",
+      synchronous_commit: "on",
+      max_wal_size: "4GB",
     }),
   );
   const sql = new PgClient({ connectionString: server.url });

@@ -1,10 +1,9 @@
 import { createClient, type Client, type Transport } from "@connectrpc/connect";
 import { GenerationService } from "@kindred/contracts/generation-tracking/v1";
-import { startEmbeddedServer } from "@kindred/postgres";
-import { repositoryPath, resolvePlaces, superviseProcess } from "@kindred/process";
+import { repositoryPath, superviseProcess } from "@kindred/process";
 import { openChannel } from "@kindred/rpc";
-import { silentLogger, temporaryFolder } from "@kindred/testing";
 import { Client as PgClient } from "pg";
+import { NOTHING_TO_LOSE, startDatabase } from "./database.ts";
 
 /** A database and the generation-tracking service beside it, as processes of their own; disposing of it ends both. */
 export interface RunningGenerations extends AsyncDisposable {
@@ -22,9 +21,7 @@ const DATABASE_SETTINGS = {
   shared_buffers: "1GB",
   maintenance_work_mem: "512MB",
   max_wal_size: "8GB",
-  fsync: "off",
-  full_page_writes: "off",
-  synchronous_commit: "off",
+  ...NOTHING_TO_LOSE,
 };
 
 const CALL_TIMEOUT_MS = 600_000;
@@ -32,18 +29,9 @@ const CALL_TIMEOUT_MS = 600_000;
 /** @param url of an empty database; undefined: one that is made for this and removed afterwards */
 export async function startGenerations(url: string | undefined): Promise<RunningGenerations> {
   await using starting = new AsyncDisposableStack();
-  const folder = starting.use(await temporaryFolder());
   const server =
     url === undefined
-      ? starting.use(
-          await startEmbeddedServer({
-            kind: "native",
-            dataDir: folder.path,
-            cacheDir: resolvePlaces(process.env).cache,
-            logger: silentLogger(),
-            settings: DATABASE_SETTINGS,
-          }),
-        )
+      ? starting.use(await startDatabase(DATABASE_SETTINGS))
       : { url, description: "the given database" };
   const service = starting.use(
     superviseProcess({
