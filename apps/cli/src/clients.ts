@@ -85,3 +85,12 @@ export async function translated<T>(call: () => Promise<T>): Promise<T> {
     throw fromConnectError(error);
   }
 }
+
+/**
+ * Gives up a stream that is not read to its end. It keeps its connection until it is aborted, and the timer of its deadline until somebody reads
+ * that it was: with either of them this process.
+ */
+export function letGo(call: AbortController, stream: AsyncIterator<unknown>): void {
+  call.abort();
+  stream.next().catch(() => {});
+}

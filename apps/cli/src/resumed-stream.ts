@@ -1,6 +1,6 @@
 import { KindredError } from "@kindred/errors";
 import { delayBefore, isPassing } from "@kindred/rpc";
-import { translated } from "./clients.ts";
+import { letGo, translated } from "./clients.ts";
 import { Patience, type PatienceDeps } from "./patience.ts";
 
 /** What is watched takes as long as it takes; --timeout is for calls that answer at once. */
@@ -26,20 +26,6 @@ export interface Watched<T> {
  * @throws KindredError that the call failed with when patience is over, or that does not pass; the signal's reason.
  */
 export async function* resumedStream<T>(
-  watched: Watched<T>,
-  deps: PatienceDeps,
-  options: WatchOptions,
-): AsyncGenerator<T> {
-  const over = new AbortController();
-  try {
-    yield* untilItsEnd(watched, deps, { ...options, signal: AbortSignal.any([options.signal, over.signal]) });
-  } finally {
-    // A stream that is left early keeps its connection, and this process with it.
-    over.abort();
-  }
-}
-
-async function* untilItsEnd<T>(
   { what, open, isOver }: Watched<T>,
   deps: PatienceDeps,
   { patienceMs, signal }: WatchOptions,
@@ -48,7 +34,8 @@ async function* untilItsEnd<T>(
   let attempt = 0;
   for (;;) {
     signal.throwIfAborted();
-    const stream = open(signal)[Symbol.asyncIterator]();
+    const left = new AbortController();
+    const stream = open(AbortSignal.any([signal, left.signal]))[Symbol.asyncIterator]();
     let broken: unknown = new KindredError("unavailable", `the stream ended before ${what} did`);
     let last: { update: T } | undefined;
     try {
@@ -63,6 +50,8 @@ async function* untilItsEnd<T>(
     } catch (error) {
       signal.throwIfAborted();
       broken = error;
+    } finally {
+      letGo(left, stream);
     }
     if (last && isOver(last.update)) return;
     if (!isPassing(broken) || patience.isOver(broken)) throw broken;

@@ -1,7 +1,7 @@
 import { extname } from "node:path";
 import { ExportFormat, type ExportGenerationsResponse } from "@kindred/contracts/generation-tracking/v1";
 import { Option, type Command } from "commander";
-import { openClients, translated, type Clients } from "../clients.ts";
+import { letGo, openClients, translated, type Clients } from "../clients.ts";
 import type { AddCommand } from "../commands/command.ts";
 import type { Context } from "../context.ts";
 import { NO_HEADER, openVectorFile } from "../embedding/vector-file.ts";
@@ -93,14 +93,22 @@ async function* readParts(
   request: Parameters<Clients["generations"]["exportGenerations"]>[0],
   { signal }: Pick<ReadDeps, "signal">,
 ): AsyncGenerator<ExportGenerationsResponse> {
-  const reply = generations.exportGenerations(request, { signal, timeoutMs: TIMEOUT_MS });
+  const left = new AbortController();
+  const reply = generations.exportGenerations(request, {
+    signal: AbortSignal.any([signal, left.signal]),
+    timeoutMs: TIMEOUT_MS,
+  });
   const parts = reply[Symbol.asyncIterator]();
   let isComplete = false;
-  for (;;) {
-    const part = await translated(() => parts.next());
-    if (part.done) break;
-    isComplete = part.value.last;
-    yield part.value;
+  try {
+    for (;;) {
+      const part = await translated(() => parts.next());
+      if (part.done) break;
+      isComplete = part.value.last;
+      yield part.value;
+    }
+  } finally {
+    letGo(left, parts);
   }
   if (!isComplete) {
     throw new Failure("The export broke off before its end; nothing was written.", {
