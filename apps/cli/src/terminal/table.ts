@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import Table from "cli-table3";
+import stringWidth from "string-width";
 import type { Terminal } from "./terminal.ts";
 
 export interface Column {
@@ -24,7 +25,7 @@ export function renderTable(
   const shrinking = columns.findIndex((column) => column.shrinks);
   if (width !== undefined && shrinking >= 0) {
     const widths = columns.map((column, i) =>
-      Math.max(column.title.length, ...cells.map((row) => row[i]?.length ?? 0)),
+      Math.max(column.title.length, ...cells.map((row) => stringWidth(row[i] ?? ""))),
     );
     const others = widths.reduce((sum, w, i) => (i === shrinking ? sum : sum + w + GAP.length), 1);
     const room = Math.max(width - others - 1, NARROWEST);
@@ -68,8 +69,7 @@ export function renderTableOrBlocks(
 ): string {
   const { width } = terminal;
   const table = renderTable(terminal, columns, rows);
-  const fits =
-    width === undefined || table.split("\n").every((line) => stripVTControlCharacters(line).length <= width);
+  const fits = width === undefined || table.split("\n").every((line) => stringWidth(line) <= width);
   return fits
     ? table
     : rows
@@ -111,6 +111,16 @@ export function severalLines(text: string): string[] {
     .map((line) => line.replaceAll("\t", "  ").replace(/\p{Cc}/gu, ""));
 }
 
-function shorten(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+const CHARACTERS = new Intl.Segmenter();
+
+/** To so many columns of a terminal: characters as people count them stay whole, and some take two columns. */
+export function shorten(text: string, columns: number): string {
+  if (stringWidth(text) <= columns) return text;
+  let [shown, room] = ["", columns - 1];
+  for (const { segment } of CHARACTERS.segment(text)) {
+    room -= stringWidth(segment);
+    if (room < 0) break;
+    shown += segment;
+  }
+  return `${shown}…`;
 }

@@ -30,6 +30,23 @@ const ROWS = [
 ];
 
 describe("a table", () => {
+  test("counts the columns that wide characters take, and keeps characters whole where it cuts", () => {
+    const { terminal: narrow } = terminal({ NO_COLOR: "1" }, 24);
+    const rows = [
+      ["1", "a.png", "子猫がソファの上で"],
+      ["2", "b.png", "🐎🐎🐎🐎🐎🐎🐎🐎"],
+      ["3", "c.png", "cafe\u0301 au lait"],
+    ];
+    expect(renderTable(narrow, COLUMNS, rows)).toBe(
+      [
+        " #  path   caption",
+        " 1  a.png  子猫がソフ…",
+        " 2  b.png  🐎🐎🐎🐎🐎…",
+        " 3  c.png  cafe\u0301 au lait",
+      ].join("\n"),
+    );
+  });
+
   test("aligned columns without a frame, and nothing is cut where nobody watches", () => {
     expect(renderTable(terminal().terminal, COLUMNS, ROWS)).toBe(
       [
