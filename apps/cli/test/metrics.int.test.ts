@@ -87,8 +87,9 @@ test("history draws each series over the whole period, with gaps, and weighs mea
     env,
   );
   expect(code).toBe(0);
-  const [line = ""] = out.split("\n").filter((each) => each.includes("pod-1"));
-  expect(line).toMatch(/cpu +▁ +█ +5\.0 % +20 % +80 % +50 %$/);
+  const lines = out.split("\n");
+  expect(lines[1]).toBe(" embedding pod-1");
+  expect(lines[2]).toMatch(/cpu +▁ +█ +5\.0 % +20 % +80 % +50 %$/);
   expect(out).toContain("hours");
   expect(asked.at(-1)).toMatchObject({
     hours: 4,

@@ -68,6 +68,8 @@ test("lists are by user, by state and in pages", async () => {
   expect(out).toMatch(/^ b +bob +[-\d]+ [:\d]+ +ended /m);
   expect((await sessions("list", "--user", "nobody")).out).toContain("no session that matches");
   expect((await sessions("list", "--active", "--ended")).code).toBe(2);
+  const refused = await sessions("list", "--watch", "--every", "1ms");
+  expect([refused.code, refused.err]).toEqual([2, expect.stringContaining("--every")]);
 });
 
 test("one that nobody touches is ended by the service", async () => {

@@ -14,16 +14,11 @@ import { Failure } from "../failure.ts";
 import { interruption } from "../interruption.ts";
 import { QUANTITIES, QUANTITY_NAMES, RESOLUTIONS, type ResolutionName } from "../metrics/quantities.ts";
 import { renderComponents, renderHistory, renderSample } from "../metrics/render-metrics.ts";
-import { repeatedly } from "../metrics/repeatedly.ts";
 import { toPlain } from "../plain.ts";
 import { resumedStream, WATCH_TIMEOUT_MS } from "../resumed-stream.ts";
+import { addRepeatOptions, repeatedly, type RepeatOptions } from "../terminal/repeatedly.ts";
 import type { AddCommand } from "./command.ts";
-import { dateOption, durationOption, integerOption, numberOption } from "./parse.ts";
-
-interface RepeatOptions {
-  watch?: boolean;
-  every: number;
-}
+import { dateOption, integerOption, numberOption } from "./parse.ts";
 
 interface HistoryOptions extends RepeatOptions {
   hours?: number;
@@ -59,7 +54,7 @@ export const addMetricsCommands: AddCommand = (program, run) => {
     .option("--to <time>", "its end (default: now)", dateOption)
     .option(
       "--metric <name>",
-      `only this one, several times for several: ${QUANTITY_NAMES.join(", ")}`,
+      `only this one; may be given several times: ${QUANTITY_NAMES.join(", ")}`,
       metricOption,
     )
     .addOption(
@@ -85,12 +80,6 @@ export const addMetricsCommands: AddCommand = (program, run) => {
       run(command, (context) => watch(context, components, options)),
     );
 };
-
-function addRepeatOptions(command: Command): Command {
-  return command
-    .option("--watch", "again and again, until Ctrl+C")
-    .option("--every <duration>", "how often with --watch", durationOption("100ms", "1h"), 2000);
-}
 
 function metricOption(raw: string, earlier: readonly MetricName[] = []): readonly MetricName[] {
   const found = QUANTITIES.find(({ name }) => name === raw);

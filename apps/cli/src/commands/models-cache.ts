@@ -14,6 +14,7 @@ import { renderEntries } from "../models-cache/render-entries.ts";
 import { addVerifyCommand } from "../models-cache/verify.ts";
 import { toPlain } from "../plain.ts";
 import { plural } from "../terminal/format.ts";
+import { addRepeatOptions, repeatedly, type RepeatOptions } from "../terminal/repeatedly.ts";
 import type { AddCommand } from "./command.ts";
 import { integerOption } from "./parse.ts";
 
@@ -37,10 +38,9 @@ export const addModelCacheCommands: AddCommand = (program, run) => {
     .command("models-cache")
     .description("models in caches: what they take, when they were used, which may go")
     .addHelpText("after", GROUP_HELP);
-  models
-    .command("list")
+  addRepeatOptions(models.command("list"))
     .description("all of them, the latest used first")
-    .action((_options, command: Command) => run(command, list));
+    .action((options: RepeatOptions, command: Command) => run(command, (context) => list(context, options)));
   models
     .command("register <path>")
     .description("make an entry, or give one its new size")
@@ -79,12 +79,15 @@ export const addModelCacheCommands: AddCommand = (program, run) => {
     );
 };
 
-async function list(context: Context): Promise<void> {
-  const { terminal } = context;
-  const reply = await openClients(context).modelCache.listModelCache({});
-  if (context.json) terminal.json(toPlain(ListModelCacheResponseSchema, reply));
-  else if (reply.entries.length === 0) terminal.result(" no model is in a cache");
-  else terminal.result(renderEntries(terminal, reply.entries, new Date()));
+async function list(context: Context, options: RepeatOptions): Promise<void> {
+  const { modelCache } = openClients(context);
+  await repeatedly(context, options, async (signal) => {
+    const reply = await modelCache.listModelCache({}, { signal });
+    if (context.json) return toPlain(ListModelCacheResponseSchema, reply);
+    return reply.entries.length === 0
+      ? " no model is in a cache"
+      : renderEntries(context.terminal, reply.entries, new Date());
+  });
 }
 
 async function register(

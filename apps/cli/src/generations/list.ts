@@ -9,6 +9,7 @@ import type { AddCommand } from "../commands/command.ts";
 import { integerOption } from "../commands/parse.ts";
 import type { Context } from "../context.ts";
 import { toPlain } from "../plain.ts";
+import { addRepeatOptions, repeatedly, type RepeatOptions } from "../terminal/repeatedly.ts";
 import { addFilterOptions, FILTER_HELP, filterOf, type FilterOptions } from "./filter-options.ts";
 import { renderGenerations } from "./render-generation.ts";
 
@@ -19,7 +20,7 @@ const SORT_KEYS = {
   rating: GenerationSortKey.RATING,
 } as const;
 
-interface ListOptions extends FilterOptions {
+interface ListOptions extends FilterOptions, RepeatOptions {
   limit: number;
   sort: keyof typeof SORT_KEYS;
   ascending?: boolean;
@@ -30,13 +31,13 @@ const HELP = `${FILTER_HELP}
 Examples:
   kindred generations list --status failed --since 2026-07-01
   kindred generations list --sort time --model-name sdxl -n 10         the ten that took the longest
+  kindred generations list --status running --watch
   kindred generations list --words '"red kite" -night' --rating 4..
   kindred generations list --config scheduler.name=ddim --label favourite --json | jq '.generations[].prompt'`;
 
 export const addListCommand: AddCommand = (generations, run) => {
   addFilterOptions(
-    generations
-      .command("list")
+    addRepeatOptions(generations.command("list"))
       .description("generations that match, newest first unless asked otherwise")
       .option("-n, --limit <count>", "how many", integerOption(1, 100_000), 20)
       .addOption(
@@ -51,7 +52,17 @@ export const addListCommand: AddCommand = (generations, run) => {
 };
 
 async function list(context: Context, options: ListOptions): Promise<void> {
-  const { terminal } = context;
+  await repeatedly(context, options, async (signal) => {
+    const found = await newest(context, options, signal);
+    if (context.json)
+      return { generations: found.map((generation) => toPlain(GenerationSchema, generation)) };
+    return found.length === 0
+      ? " no generation is recorded that matches"
+      : renderGenerations(context.terminal, found, options.sort);
+  });
+}
+
+async function newest(context: Context, options: ListOptions, signal: AbortSignal): Promise<Generation[]> {
   const { generations } = openClients(context);
   const filter = filterOf(options);
   const order = { key: SORT_KEYS[options.sort], ascending: options.ascending ?? false };
@@ -59,12 +70,9 @@ async function list(context: Context, options: ListOptions): Promise<void> {
   let pageToken = "";
   do {
     const pageSize = Math.min(options.limit - found.length, 1_000);
-    const page = await generations.listGenerations({ pageSize, pageToken, filter, order });
+    const page = await generations.listGenerations({ pageSize, pageToken, filter, order }, { signal });
     found.push(...page.generations);
     pageToken = page.nextPageToken;
   } while (pageToken !== "" && found.length < options.limit);
-  if (context.json)
-    terminal.json({ generations: found.map((generation) => toPlain(GenerationSchema, generation)) });
-  else if (found.length === 0) terminal.result(" no generation is recorded that matches");
-  else terminal.result(renderGenerations(terminal, found));
+  return found;
 }

@@ -1,30 +1,42 @@
 import { timestampDate, type Timestamp } from "@bufbuild/protobuf/wkt";
 import { OutputState, type Generation, type OutputFile } from "@kindred/contracts/generation-tracking/v1";
 import { formatBytes, formatMs } from "../terminal/format.ts";
-import { renderPairs, renderTable, type Pair } from "../terminal/table.ts";
+import { oneLine, renderPairs, renderTable, shorten, type Column, type Pair } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { statusName } from "./status.ts";
 
-/** A line each. */
-export function renderGenerations(terminal: Terminal, generations: readonly Generation[]): string {
+interface ListColumn extends Column {
+  of: (generation: Generation) => string;
+  /** Columns that the terminal has to have before it is shown. */
+  from?: number;
+}
+
+const LIST_COLUMNS: readonly ListColumn[] = [
+  { title: "id", align: "right", of: ({ id }) => String(id) },
+  { title: "when", of: ({ createdAt }) => timeText(createdAt) },
+  { title: "status", of: ({ status }) => statusName(status) },
+  { title: "time", align: "right", of: ({ generationTimeMs: ms }) => (ms === undefined ? "" : formatMs(ms)) },
+  { title: "memory", align: "right", from: 120, of: memoryText },
+  { title: "model", from: 100, of: ({ modelName }) => shorten(oneLine(modelName), MODEL_WIDTH) },
+  { title: "rating", align: "right", from: 120, of: ({ rating }) => rating?.toString() ?? "" },
+  { title: "examples", align: "right", from: 120, of: (it) => String(it.retrievedExamples.length) },
+  { title: "prompt", shrinks: true, of: ({ prompt }) => prompt },
+];
+
+const MODEL_WIDTH = 20;
+
+/** A line each, with what they are sorted by, and as much else as the terminal has room for. */
+export function renderGenerations(
+  terminal: Terminal,
+  generations: readonly Generation[],
+  sortedBy = "created",
+): string {
+  const { width = Infinity } = terminal;
+  const columns = LIST_COLUMNS.filter(({ title, from = 0 }) => width >= from || title === sortedBy);
   return renderTable(
     terminal,
-    [
-      { title: "id", align: "right" },
-      { title: "when" },
-      { title: "status" },
-      { title: "time", align: "right" },
-      { title: "examples", align: "right" },
-      { title: "prompt", shrinks: true },
-    ],
-    generations.map((generation) => [
-      String(generation.id),
-      timeText(generation.createdAt),
-      statusName(generation.status),
-      generation.generationTimeMs === undefined ? "" : formatMs(generation.generationTimeMs),
-      String(generation.retrievedExamples.length),
-      generation.prompt,
-    ]),
+    columns,
+    generations.map((generation) => columns.map(({ of }) => of(generation))),
   );
 }
 
@@ -35,7 +47,7 @@ export function renderGeneration(terminal: Terminal, generation: Generation): st
     ["progress", progress && progressText(generation)],
     ["lease until", timeText(generation.leaseExpiresAt) || undefined],
     ["took", generation.generationTimeMs === undefined ? undefined : formatMs(generation.generationTimeMs)],
-    ["memory", generation.memoryUsageMb === undefined ? undefined : `${generation.memoryUsageMb} MiB`],
+    ["memory", memoryText(generation) || undefined],
     ["error", generation.errorMessage || undefined],
     ["augmented", generation.augmentedPrompt || undefined],
     ["without", generation.negativePrompt || undefined],
@@ -64,6 +76,10 @@ export function renderGeneration(terminal: Terminal, generation: Generation): st
     ["status", statusName(generation.status)],
     ...optional.flatMap(([name, value]): Pair[] => (value === undefined ? [] : [[name, value]])),
   ]);
+}
+
+function memoryText({ memoryUsageMb: mib }: Generation): string {
+  return mib === undefined ? "" : formatBytes(Math.round(mib * 2 ** 20));
 }
 
 /** Local time, to the second; empty without one. */

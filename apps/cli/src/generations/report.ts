@@ -12,7 +12,8 @@ import type { AddCommand } from "../commands/command.ts";
 import { integerOption } from "../commands/parse.ts";
 import type { Context } from "../context.ts";
 import { toPlain } from "../plain.ts";
-import { formatCount, formatMs, formatPercent } from "../terminal/format.ts";
+import { formatBytes, formatCount, formatMs, formatPercent } from "../terminal/format.ts";
+import { addRepeatOptions, repeatedly, type RepeatOptions } from "../terminal/repeatedly.ts";
 import { renderTable, type Column } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { addFilterOptions, FILTER_HELP, filterOf, type FilterOptions } from "./filter-options.ts";
@@ -20,7 +21,7 @@ import { statusName } from "./status.ts";
 
 const INTERVALS = { hour: ReportInterval.HOUR, day: ReportInterval.DAY } as const;
 
-interface ReportOptions extends FilterOptions {
+interface ReportOptions extends FilterOptions, RepeatOptions {
   by?: keyof typeof INTERVALS;
   timeZone: string;
   models: number;
@@ -37,8 +38,7 @@ Examples:
 
 export const addReportCommand: AddCommand = (generations, run) => {
   addFilterOptions(
-    generations
-      .command("report")
+    addRepeatOptions(generations.command("report"))
       .description(
         "how many, how long they took, how much memory: in all, of the last 24 hours, by model, by hour or day",
       )
@@ -57,15 +57,20 @@ export const addReportCommand: AddCommand = (generations, run) => {
 };
 
 async function report(context: Context, options: ReportOptions): Promise<void> {
-  const { terminal } = context;
-  const reply = await openClients(context).generations.getReport({
-    filter: filterOf(options),
-    ...(options.by && { interval: INTERVALS[options.by] }),
-    timeZone: options.timeZone,
-    models: options.models,
+  const { generations } = openClients(context);
+  await repeatedly(context, options, async (signal) => {
+    const reply = await generations.getReport(
+      {
+        filter: filterOf(options),
+        ...(options.by && { interval: INTERVALS[options.by] }),
+        timeZone: options.timeZone,
+        models: options.models,
+      },
+      { signal },
+    );
+    if (context.json) return toPlain(GetReportResponseSchema, reply);
+    return renderReport(context.terminal, reply, options);
   });
-  if (context.json) terminal.json(toPlain(GetReportResponseSchema, reply));
-  else terminal.result(renderReport(terminal, reply, options));
 }
 
 const FIGURES: readonly Column[] = [
@@ -134,7 +139,7 @@ function endsOf(summary: GenerationSummary | undefined): string {
 function figuresOf(summary: GenerationSummary | undefined): string[] {
   const time = (value: number | undefined): string => (value === undefined ? "" : formatMs(value));
   const memory = (value: number | undefined): string =>
-    value === undefined ? "" : `${formatCount(Math.round(value))} MiB`;
+    value === undefined ? "" : formatBytes(Math.round(value * 2 ** 20));
   const taken: Distribution | undefined = summary?.generationTimeMs;
   return [
     formatCount(summary?.count ?? 0n),

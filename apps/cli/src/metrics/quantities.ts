@@ -4,6 +4,10 @@ import { formatBytes, formatCount, formatMs } from "../terminal/format.ts";
 interface Described {
   /** As options and tables name it. */
   name: string;
+  /** Where there is little room. */
+  short?: string;
+  /** Characters that values have as a rule. */
+  width: number;
   metric: MetricName;
   of: (sample: MetricSample) => number | undefined;
   show: (value: number) => string;
@@ -16,22 +20,45 @@ const formatMib = (value: number): string => formatBytes(Math.round(value * MIB)
 export const QUANTITIES: readonly Described[] = [
   {
     name: "cpu",
+    width: 6,
     metric: MetricName.CPU_USAGE,
     of: (sample) => sample.cpuUsage,
     // Of one core: what top shows.
     show: (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} %`,
   },
-  { name: "memory", metric: MetricName.MEMORY_USAGE, of: (sample) => sample.memoryUsageMb, show: formatMib },
-  { name: "disk", metric: MetricName.DISK_USAGE, of: (sample) => sample.diskUsageMb, show: formatMib },
-  { name: "gpu", metric: MetricName.GPU_MEMORY, of: (sample) => sample.gpuMemoryMb, show: formatMib },
+  {
+    name: "memory",
+    short: "mem",
+    width: 9,
+    metric: MetricName.MEMORY_USAGE,
+    of: (sample) => sample.memoryUsageMb,
+    show: formatMib,
+  },
+  {
+    name: "disk",
+    width: 9,
+    metric: MetricName.DISK_USAGE,
+    of: (sample) => sample.diskUsageMb,
+    show: formatMib,
+  },
+  {
+    name: "gpu",
+    width: 9,
+    metric: MetricName.GPU_MEMORY,
+    of: (sample) => sample.gpuMemoryMb,
+    show: formatMib,
+  },
   {
     name: "connections",
+    short: "conn",
+    width: 3,
     metric: MetricName.ACTIVE_CONNECTIONS,
     of: (sample) => sample.activeConnections,
     show: (value) => formatCount(Number(value.toFixed(1))),
   },
   {
     name: "lag",
+    width: 6,
     metric: MetricName.EVENT_LOOP_LAG,
     of: (sample) => sample.eventLoopLagMs,
     show: formatMs,

@@ -6,40 +6,37 @@ import type {
   QueryHistoryResponse,
 } from "@kindred/contracts/metrics/v1";
 import { formatAgo } from "../terminal/format.ts";
-import { renderTable } from "../terminal/table.ts";
+import { oneLine, renderTable, renderTableOrBlocks } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { QUANTITIES, quantityOf, resolutionName, sourceName } from "./quantities.ts";
 import { sparkline } from "./sparkline.ts";
 
-const VALUES = QUANTITIES.map(({ name }) => ({ title: name, align: "right" as const }));
-
-function valuesOf(sample: MetricSample | undefined): string[] {
-  return QUANTITIES.map(({ of, show }) => {
-    const value = sample && of(sample);
-    return value === undefined ? "" : show(value);
-  });
-}
-
-/** Processes, a row each; what one does not measure is empty. */
+/** Processes, a row each; what one does not measure is empty, and what nobody measures is not shown. */
 export function renderComponents(
   terminal: Terminal,
   components: readonly ComponentState[],
   now: Date,
 ): string {
-  const table = renderTable(
+  const measured = QUANTITIES.filter(({ of }) =>
+    components.some(({ latest }) => latest && of(latest) !== undefined),
+  );
+  const table = renderTableOrBlocks(
     terminal,
     [
       { title: "component" },
-      { title: "instance", shrinks: true },
+      { title: "instance" },
       { title: "reported" },
-      ...VALUES,
+      ...measured.map(({ name }) => ({ title: name, align: "right" as const })),
       { title: "source" },
     ],
     components.map(({ component, instance, latest, silent }) => [
       component,
       instance,
       `${latest?.timestamp ? formatAgo(timestampDate(latest.timestamp), now) : "never"}${silent ? ", silent" : ""}`,
-      ...valuesOf(latest),
+      ...measured.map(({ of, show }) => {
+        const value = latest && of(latest);
+        return value === undefined ? "" : show(value);
+      }),
       latest ? sourceName(latest.cpuSource) : "",
     ]),
   );
@@ -51,10 +48,10 @@ export function renderComponents(
 
 const NARROW_LINE = 16;
 const WIDE_LINE = 60;
-/** Columns beside the line, with room for names of some length. */
-const OTHERS = 76;
+/** Columns beside the line: the name of what is measured, and five figures. */
+const OTHERS = 72;
 
-/** Each series as a line over the whole period, with its figures. */
+/** Each series as a line over the whole period, with its figures, below the process that it is of. */
 export function renderHistory(terminal: Terminal, history: QueryHistoryResponse): string {
   const { from, to } = history;
   const begin = from ? timestampMs(from) : 0;
@@ -71,8 +68,6 @@ export function renderHistory(terminal: Terminal, history: QueryHistoryResponse)
     );
     const { least, mean, p95, greatest, last } = figuresOf(series);
     return [
-      series.component,
-      series.instance,
       quantityOf(series.metric)?.name ?? String(series.metric),
       line,
       ...[least, mean, p95, greatest, last].map((value) => (value === undefined ? "" : show(value))),
@@ -81,18 +76,26 @@ export function renderHistory(terminal: Terminal, history: QueryHistoryResponse)
   const table = renderTable(
     terminal,
     [
-      { title: "component" },
-      { title: "instance", shrinks: true },
       { title: "metric" },
       { title: "".padEnd(width) },
       ...["min", "mean", "p95", "max", "last"].map((title) => ({ title, align: "right" as const })),
     ],
-    rows.map((row) => row.with(3, (row[3] as string).replaceAll(" ", "\u00a0"))),
+    rows.map((row) => row.with(1, (row[1] as string).replaceAll(" ", "\u00a0"))),
   ).replaceAll("\u00a0", " ");
+  const [head = "", ...lines] = table.split("\n");
+  const names = history.series.map(processName);
+  const below = lines.flatMap((line, i) => {
+    const name = names[i] ?? "";
+    return name === names[i - 1] ? [line] : [` ${terminal.colors.bold(oneLine(name))}`, line];
+  });
   const period = [from, to]
     .map((time) => (time ? timestampDate(time).toLocaleString("sv-SE") : ""))
     .join(" to ");
-  return `${table}\n ${terminal.colors.dim(`${period}, ${resolutionName(history.resolution)}`)}`;
+  return `${[head, ...below].join("\n")}\n ${terminal.colors.dim(`${period}, ${resolutionName(history.resolution)}`)}`;
+}
+
+function processName({ component, instance }: { component: string; instance: string }): string {
+  return instance === "" ? component : `${component} ${instance}`;
 }
 
 /** p95 of a whole period is known from its samples only. */
@@ -119,10 +122,9 @@ export function figuresOf({ points }: Pick<MetricSeries, "points">) {
 /** One sample on one line. */
 export function renderSample(terminal: Terminal, sample: MetricSample): string {
   const time = sample.timestamp ? timestampDate(sample.timestamp).toLocaleTimeString("sv-SE") : "";
-  const values = QUANTITIES.flatMap(({ name, of, show }) => {
+  const values = QUANTITIES.flatMap(({ name, short = name, width, of, show }) => {
     const value = of(sample);
-    return value === undefined ? [] : [`${terminal.colors.dim(name)} ${show(value).padStart(9)}`];
+    return value === undefined ? [] : [`${terminal.colors.dim(short)} ${show(value).padStart(width)}`];
   });
-  const name = sample.instance === "" ? sample.component : `${sample.component} ${sample.instance}`;
-  return ` ${time}  ${name.padEnd(32)}  ${values.join("  ")}`;
+  return ` ${time}  ${processName(sample).padEnd(22)}  ${values.join("  ")}`;
 }

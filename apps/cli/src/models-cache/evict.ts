@@ -51,7 +51,7 @@ export const addEvictCommand: AddCommand = (models, run) => {
     .option("--type <type>", "only models of this type")
     .option("--keep-used-since <time>", "spare those that were used since", dateOption)
     .option("--apply", "delete their files; run it where they are")
-    .option("--yes", "delete without asking")
+    .option("-y, --yes", "do not ask")
     .option("--root <folder>", "delete only below this folder (default: Kindred's cache here)")
     .addHelpText("after", HELP)
     .action((options: EvictOptions, command: Command) => run(command, (context) => evict(context, options)));

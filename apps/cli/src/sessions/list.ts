@@ -6,11 +6,12 @@ import type { AddCommand } from "../commands/command.ts";
 import { dateOption, integerOption } from "../commands/parse.ts";
 import type { Context } from "../context.ts";
 import { toPlain } from "../plain.ts";
+import { addRepeatOptions, repeatedly, type RepeatOptions } from "../terminal/repeatedly.ts";
 import { renderSessions } from "./render-sessions.ts";
 
 const PAGE = 1_000;
 
-interface ListOptions {
+interface ListOptions extends RepeatOptions {
   limit: number;
   user?: string;
   active?: boolean;
@@ -20,8 +21,7 @@ interface ListOptions {
 }
 
 export const addListCommand: AddCommand = (sessions, run) => {
-  sessions
-    .command("list")
+  addRepeatOptions(sessions.command("list"))
     .description("sessions, the latest begun first")
     .option("-n, --limit <count>", "how many", integerOption(1, 100_000), 20)
     .option("--user <id>", "only this user's")
@@ -33,24 +33,32 @@ export const addListCommand: AddCommand = (sessions, run) => {
 };
 
 async function list(context: Context, options: ListOptions): Promise<void> {
-  const { terminal } = context;
+  await repeatedly(context, options, async (signal) => {
+    const found = await latest(context, options, signal);
+    if (context.json) return { sessions: found.map((session) => toPlain(SessionSchema, session)) };
+    return found.length === 0 ? " no session that matches" : renderSessions(context.terminal, found);
+  });
+}
+
+async function latest(context: Context, options: ListOptions, signal: AbortSignal): Promise<Session[]> {
   const { limit, user, active, ended, since, until } = options;
   const client = openClients(context).sessions;
   const found: Session[] = [];
   let pageToken = "";
   do {
-    const page = await client.listSessions({
-      pageSize: Math.min(limit - found.length, PAGE),
-      pageToken,
-      userId: user ?? "",
-      ...((active || ended) && { active: active ?? false }),
-      ...(since && { startedAfter: timestampFromDate(since) }),
-      ...(until && { startedBefore: timestampFromDate(until) }),
-    });
+    const page = await client.listSessions(
+      {
+        pageSize: Math.min(limit - found.length, PAGE),
+        pageToken,
+        userId: user ?? "",
+        ...((active || ended) && { active: active ?? false }),
+        ...(since && { startedAfter: timestampFromDate(since) }),
+        ...(until && { startedBefore: timestampFromDate(until) }),
+      },
+      { signal },
+    );
     found.push(...page.sessions);
     pageToken = page.nextPageToken;
   } while (pageToken !== "" && found.length < limit);
-  if (context.json) terminal.json({ sessions: found.map((session) => toPlain(SessionSchema, session)) });
-  else if (found.length === 0) terminal.result(" no session that matches");
-  else terminal.result(renderSessions(terminal, found));
+  return found;
 }

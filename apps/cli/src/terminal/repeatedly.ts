@@ -1,6 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Command } from "commander";
+import { durationOption } from "../commands/parse.ts";
 import type { Context } from "../context.ts";
 import { interruption } from "../interruption.ts";
+
+export interface RepeatOptions {
+  watch?: boolean;
+  /** Milliseconds. */
+  every?: number;
+}
+
+const EVERY_MS = 2_000;
+
+/** Adds the options of RepeatOptions. */
+export function addRepeatOptions(command: Command): Command {
+  return command
+    .option("--watch", "again and again, until Ctrl+C")
+    .option("--every <duration>", "how often with --watch (default: 2s)", durationOption("100ms", "1h"));
+}
 
 const HOME = "\u001b[H";
 const CLEAR_LINE = "\u001b[K";
@@ -13,7 +30,7 @@ const CLEAR_SCREEN = "\u001b[2J";
  */
 export async function repeatedly(
   { terminal, json, env }: Pick<Context, "terminal" | "json" | "env">,
-  { watch = false, every }: { watch?: boolean; every: number },
+  { watch = false, every = EVERY_MS }: RepeatOptions,
   make: (signal: AbortSignal) => Promise<string | object>,
 ): Promise<void> {
   using interrupted = interruption(env);
