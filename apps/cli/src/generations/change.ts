@@ -61,8 +61,8 @@ export const addChangeCommands: AddCommand = (generations, run) => {
     .command("delete")
     .argument("<ids...>", "as list shows them", idsArgument)
     .description("delete generations with what is recorded of their examples and outputs; files stay")
-    .option("-y, --yes", "do not ask", false)
-    .action((ids: readonly bigint[], { yes }: { yes: boolean }, command: Command) =>
+    .option("-y, --yes", "do not ask")
+    .action((ids: readonly bigint[], { yes = false }: { yes?: boolean }, command: Command) =>
       run(command, (context) => deleteThem(context, ids, yes)),
     );
 };

@@ -7,19 +7,16 @@ import { integerOption, MAX_INT32, numberOption, repeatable } from "../commands/
 import type { Context } from "../context.ts";
 import { toPlain } from "../plain.ts";
 import { renderGeneration } from "./render-generation.ts";
-import { retrieve } from "./retrieve.ts";
+import { addFromSearchOptions, retrieve, type FromSearchOptions } from "./retrieve.ts";
 import { addSettingOptions, settingFields, type SettingOptions } from "./setting-options.ts";
 import { END_STATUSES, type EndStatusName } from "./status.ts";
 
-interface RecordOptions extends SettingOptions {
+interface RecordOptions extends SettingOptions, FromSearchOptions {
   output?: readonly string[];
   timeMs?: number;
   memoryMb?: number;
   status: EndStatusName;
   error?: string;
-  fromSearch?: string;
-  k: number;
-  threshold?: number;
   key?: string;
 }
 
@@ -31,7 +28,9 @@ Examples:
   kindred generations record --prompt "a green kite" --parent 17 --label kites --rating 4`;
 
 export const addRecordCommand: AddCommand = (generations, run) => {
-  addSettingOptions(generations.command("record").description("record one finished generation"))
+  addFromSearchOptions(
+    addSettingOptions(generations.command("record").description("record one finished generation")),
+  )
     .option("-o, --output <path>", "where a result was written; may be given several times", repeatable)
     .option("--time-ms <ms>", "how long it took", integerOption(0, MAX_INT32))
     .option("--memory-mb <mib>", "peak memory", numberOption(0, 1e9))
@@ -39,16 +38,6 @@ export const addRecordCommand: AddCommand = (generations, run) => {
       new Option("--status <status>", "how it ended").choices(Object.keys(END_STATUSES)).default("completed"),
     )
     .option("--error <text>", "why it failed")
-    .option(
-      "--from-search <query>",
-      "search for this first, and record what is found as the retrieved examples",
-    )
-    .option("-k, --k <count>", "how many examples --from-search takes", integerOption(1, 1_000), 5)
-    .option(
-      "--threshold <similarity>",
-      "least similarity of what --from-search takes",
-      numberOption(-1e9, 1e9),
-    )
     .option("--key <key>", "idempotency key: recording it again stores nothing new")
     .addHelpText("after", EXAMPLES)
     .action((options: RecordOptions, command: Command) =>

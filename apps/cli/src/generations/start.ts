@@ -3,19 +3,19 @@ import { GenerationSchema } from "@kindred/contracts/generation-tracking/v1";
 import type { Command } from "commander";
 import { openClients } from "../clients.ts";
 import type { AddCommand } from "../commands/command.ts";
-import { durationOption, integerOption } from "../commands/parse.ts";
+import { durationOption } from "../commands/parse.ts";
 import type { Context } from "../context.ts";
 import { toPlain } from "../plain.ts";
 import { renderGeneration } from "./render-generation.ts";
-import { retrieve } from "./retrieve.ts";
+import { addFromSearchOptions, retrieve, type FromSearchOptions } from "./retrieve.ts";
 import { addSettingOptions, settingFields, type SettingOptions } from "./setting-options.ts";
 
-interface StartOptions extends SettingOptions {
-  lease: number;
-  fromSearch?: string;
-  k: number;
+interface StartOptions extends SettingOptions, FromSearchOptions {
+  lease?: number;
   key?: string;
 }
+
+const LEASE_MS = 60_000;
 
 const HELP = `
 Whoever makes it says now and then that it is alive, and at last how it ended. A generation whose lease is over has failed.
@@ -26,18 +26,16 @@ Examples:
   kindred generations complete $id --output results/kite.png --root .`;
 
 export const addStartCommand: AddCommand = (generations, run) => {
-  addSettingOptions(generations.command("start").description("begin a generation, which runs until it ends"))
+  addFromSearchOptions(
+    addSettingOptions(
+      generations.command("start").description("begin a generation, which runs until it ends"),
+    ),
+  )
     .option(
       "--lease <duration>",
       "how long it may be silent, 1s to 24h (default: 1m)",
       durationOption("1s", "24h"),
-      60_000,
     )
-    .option(
-      "--from-search <query>",
-      "search for this first, and record what is found as the retrieved examples",
-    )
-    .option("-k, --k <count>", "how many examples --from-search takes", integerOption(1, 1_000), 5)
     .option("--key <key>", "idempotency key: starting it again returns the one that was started")
     .addHelpText("after", HELP)
     .action((options: StartOptions, command: Command) => run(command, (context) => start(context, options)));
@@ -45,9 +43,9 @@ export const addStartCommand: AddCommand = (generations, run) => {
 
 async function start(context: Context, options: StartOptions): Promise<void> {
   const { terminal } = context;
-  const { fromSearch: query, k, lease } = options;
+  const { fromSearch: query, k, threshold, lease = LEASE_MS } = options;
   const clients = openClients(context);
-  const retrieved = query === undefined ? {} : await retrieve(clients, { query, k, threshold: undefined });
+  const retrieved = query === undefined ? {} : await retrieve(clients, { query, k, threshold });
   const { generation, existing } = await clients.generations.startGeneration({
     generation: { ...settingFields(options), ...retrieved },
     idempotencyKey: options.key ?? randomUUID(),
