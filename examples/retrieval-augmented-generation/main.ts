@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { ConnectError } from "@connectrpc/connect";
 import { connect } from "./connect.ts";
 import { tellStory } from "./story.ts";
 
@@ -11,9 +12,15 @@ const { values } = parseArgs({
   },
 });
 
-await tellStory(connect(values.url), {
-  prompt: values.prompt,
-  k: Number(values.k),
-  folder: values.out,
-  tell: (line) => process.stdout.write(`${line}\n`),
-});
+try {
+  await tellStory(connect(values.url), {
+    prompt: values.prompt,
+    k: Number(values.k),
+    folder: values.out,
+    tell: (line) => process.stdout.write(`${line}\n`),
+  });
+} catch (error) {
+  if (!(error instanceof ConnectError)) throw error;
+  process.stderr.write(`error: Kindred at ${values.url} (another place: --url): ${error.rawMessage}\n`);
+  process.exitCode = 1;
+}
