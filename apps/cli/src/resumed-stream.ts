@@ -18,20 +18,24 @@ export interface Watched<T> {
   what: string;
   open: (signal: AbortSignal) => AsyncIterable<T>;
   isOver: (update: T) => boolean;
+  /** Whether the service has answered another call just before (default: false). */
+  hasAnswered?: boolean;
 }
 
 /**
  * Whatever a call that watches gives, until its end. A stream that breaks, or ends before its time because the replica behind it is restarted,
- * is opened again: what is watched goes on without us.
- * @throws KindredError that the call failed with when patience is over, or that does not pass; the signal's reason.
+ * is opened again: what is watched goes on without us. Where nobody has ever answered, there is nothing to wait for.
+ * @throws KindredError that the call failed with when patience is over, that does not pass, or that no connection came about with; the signal's
+ * reason.
  */
 export async function* resumedStream<T>(
-  { what, open, isOver }: Watched<T>,
+  { what, open, isOver, hasAnswered = false }: Watched<T>,
   deps: PatienceDeps,
   { patienceMs, signal }: WatchOptions,
 ): AsyncGenerator<T> {
   const patience = new Patience(deps, patienceMs);
   let attempt = 0;
+  let connected = hasAnswered;
   for (;;) {
     signal.throwIfAborted();
     const left = new AbortController();
@@ -41,6 +45,7 @@ export async function* resumedStream<T>(
     try {
       for (;;) {
         const next = await translated(() => stream.next());
+        connected = true;
         if (next.done) break;
         patience.renew();
         attempt = 0;
@@ -54,7 +59,7 @@ export async function* resumedStream<T>(
       letGo(left, stream);
     }
     if (last && isOver(last.update)) return;
-    if (!isPassing(broken) || patience.isOver(broken)) throw broken;
+    if (!connected || !isPassing(broken) || patience.isOver(broken)) throw broken;
     await deps.sleep(delayBefore(attempt++, broken), signal);
   }
 }

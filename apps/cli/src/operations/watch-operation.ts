@@ -22,6 +22,8 @@ export async function* watchOperation(
       what: "the operation",
       open: (signal) => deps.operations.watch(id, { signal, timeoutMs: WATCH_TIMEOUT_MS }),
       isOver: ({ operation }) => operation !== undefined && isOver(operation),
+      // It has told us of the operation.
+      hasAnswered: true,
     },
     deps,
     options,
