@@ -46,7 +46,11 @@ function atOf(operation: Operation): string {
 }
 
 /** Everything that there is to say of one. */
-export function renderOperation(terminal: Pick<Terminal, "colors">, operation: Operation, now: Date): string {
+export function renderOperation(
+  terminal: Pick<Terminal, "colors" | "width">,
+  operation: Operation,
+  now: Date,
+): string {
   const { colors } = terminal;
   const { subject, state, failure, attempts, notes, automatic, spec, result } = operation;
   const paint = { [OperationState.FAILED]: colors.red, [OperationState.SUCCEEDED]: colors.green }[
@@ -79,18 +83,22 @@ export function renderOperation(terminal: Pick<Terminal, "colors">, operation: O
 }
 
 /** What came of an operation, in pairs; nothing where it says nothing. */
-export function renderResult(terminal: Pick<Terminal, "colors">, operation: Operation): string | undefined {
+export function renderResult(
+  terminal: Pick<Terminal, "colors" | "width">,
+  operation: Operation,
+): string | undefined {
   const pairs = pairsOf(operation.result);
   return pairs.length === 0 ? undefined : renderPairs(terminal, pairs);
 }
 
 function section(
-  terminal: Pick<Terminal, "colors">,
+  terminal: Pick<Terminal, "colors" | "width">,
   title: string,
   pairs: readonly [string, string][],
 ): string[] {
   if (pairs.length === 0) return [];
-  const lines = renderPairs(terminal, pairs)
+  const { colors, width } = terminal;
+  const lines = renderPairs({ colors, width: width === undefined ? undefined : width - 2 }, pairs)
     .split("\n")
     .map((line) => `  ${line}`);
   return [[` ${terminal.colors.bold(title)}`, ...lines].join("\n")];

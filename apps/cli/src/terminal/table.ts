@@ -85,12 +85,15 @@ export function renderTableOrBlocks(
 /** A name, its value, and how the value is coloured. */
 export type Pair = readonly [name: string, value: string, paint?: (text: string) => string];
 
-/** Names and values, one a line. */
-export function renderPairs(terminal: Pick<Terminal, "colors">, pairs: readonly Pair[]): string {
+/** Names and values, one a line; in a terminal a value that is too long goes on below itself. */
+export function renderPairs(terminal: Pick<Terminal, "colors" | "width">, pairs: readonly Pair[]): string {
   const width = Math.max(...pairs.map(([name]) => name.length));
+  const indent = 1 + width + GAP.length;
+  const room = Math.max((terminal.width ?? Infinity) - indent, NARROWEST);
   return pairs
     .map(([name, value, paint = (text) => text]) => {
-      return ` ${terminal.colors.bold(name.padEnd(width))}${GAP}${paint(oneLine(value))}`;
+      const lines = wrap(oneLine(value), room).map(paint);
+      return ` ${terminal.colors.bold(name.padEnd(width))}${GAP}${lines.join(`\n${" ".repeat(indent)}`)}`;
     })
     .join("\n");
 }
@@ -123,4 +126,35 @@ export function shorten(text: string, columns: number): string {
     shown += segment;
   }
   return `${shown}…`;
+}
+
+/** In lines of so many columns, at words; a word that is longer than a line is cut between characters. One empty line for an empty text. */
+function wrap(text: string, columns: number): string[] {
+  if (stringWidth(text) <= columns) return [text];
+  const lines: string[] = [];
+  let line = "";
+  let taken = 0;
+  const put = (part: string, width: number): void => {
+    line += part;
+    taken += width;
+  };
+  const end = (): void => {
+    lines.push(line.trimEnd());
+    [line, taken] = ["", 0];
+  };
+  for (const [word] of text.matchAll(/\S+|\s+/g)) {
+    const width = stringWidth(word);
+    if (taken > 0 && taken + width > columns) end();
+    if (taken === 0 && word.trim() === "") continue;
+    if (width <= columns) put(word, width);
+    else {
+      for (const { segment } of CHARACTERS.segment(word)) {
+        const each = stringWidth(segment);
+        if (taken > 0 && taken + each > columns) end();
+        put(segment, each);
+      }
+    }
+  }
+  if (taken > 0) end();
+  return lines;
 }
