@@ -40,6 +40,10 @@ test("a session from its start to its end", async () => {
   expect(touched).toMatchObject({ total_requests: 3, session_data: { theme: "dark" } });
   const again = await sessions("start", "studio", "--user", "ada");
   expect([again.code, again.err]).toEqual([0, expect.stringContaining("goes on since before")]);
+  const unnamed = await plain("start", "studio");
+  expect(unnamed).toMatchObject({ user_id: "ada", total_requests: 3, existing: true });
+  const others = await sessions("start", "studio", "--user", "bob");
+  expect([others.code, others.err]).toEqual([1, expect.stringContaining("another user's")]);
 
   const { out } = await sessions("show", "studio");
   expect(out).toMatch(/^ session +studio$/m);

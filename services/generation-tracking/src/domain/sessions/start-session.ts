@@ -5,7 +5,8 @@ import type { NewSession, Session, SessionStore } from "./session.ts";
 /**
  * Begins a session, once however often and concurrently it is asked to.
  * @param request.sessionId empty: a new UUID
- * @throws KindredError already-exists when a session with this id has ended, or is somebody else's.
+ * @param request.userId empty: nobody says, and a session that goes on may be anybody's
+ * @throws KindredError already-exists when a session with this id has ended, or is not that of the user who is named.
  */
 export async function startSession(
   deps: { sessions: SessionStore },
@@ -18,7 +19,7 @@ export async function startSession(
   if (!earlier) {
     throw new KindredError("aborted", "the session with this id was removed meanwhile", { retryAfterMs: 0 });
   }
-  if (earlier.userId !== request.userId) {
+  if (request.userId !== "" && earlier.userId !== request.userId) {
     throw new KindredError(
       "already-exists",
       `session ${JSON.stringify(sessionId)} is another user's: give this one an id of its own`,

@@ -112,7 +112,7 @@ export type StartSessionRequest = Message<"kindred.generation_tracking.v1.StartS
   sessionId: string;
 
   /**
-   * At most 100 characters.
+   * At most 100 characters; empty: nobody says, and a session that is there may be anybody's.
    *
    * @generated from field: string user_id = 2;
    */
@@ -399,7 +399,8 @@ export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@_
  */
 export const SessionService: GenService<{
   /**
-   * Begins a session. With a session_id that is there and has not ended, returns it; ALREADY_EXISTS when it has ended, or is somebody else's.
+   * Begins a session. With a session_id that is there and has not ended, returns it as it is;
+   * ALREADY_EXISTS when it has ended, or is not that of the user_id that is given.
    *
    * @generated from rpc kindred.generation_tracking.v1.SessionService.StartSession
    */
