@@ -16,7 +16,8 @@ import { addVerifyCommand } from "../generations/verify.ts";
 import { addWatchCommand } from "../generations/watch.ts";
 import { addReportCommand } from "../generations/report.ts";
 import { addSearchCommand } from "../generations/search.ts";
-import type { AddCommand } from "./command.ts";
+import { namingOptions } from "../generations/naming-options.ts";
+import type { AddCommand, Run } from "./command.ts";
 
 /** One file each, in the order in which help shows them. */
 const COMMANDS: readonly AddCommand[] = [
@@ -42,5 +43,7 @@ const COMMANDS: readonly AddCommand[] = [
 
 export const addGenerationCommands: AddCommand = (program, run) => {
   const generations = program.command("generations").description("what was generated, and from what");
-  for (const add of COMMANDS) add(generations, run);
+  const runNaming: Run = (command, work) =>
+    run(command, (context) => namingOptions(command, () => work(context)));
+  for (const add of COMMANDS) add(generations, runNaming);
 };
