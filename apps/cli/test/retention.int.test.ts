@@ -81,7 +81,14 @@ test("preview, apply, and the operation among those of all services", async () =
     result: { deleted: 3 },
   });
   const again = await kindred("operations", "cancel", "g1");
-  expect([again.code, again.err]).toEqual([1, expect.stringContaining("nothing to cancel")]);
+  expect([again.code, again.err]).toEqual([
+    1,
+    expect.stringContaining("operation g1 (retention) has succeeded"),
+  ]);
+  for (const command of ["show", "watch", "cancel"]) {
+    const unknown = await kindred("operations", command, "g99");
+    expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining("there is no operation g99")]);
+  }
 }, 120_000);
 
 test.each([

@@ -11,10 +11,10 @@ const STATES: Record<OperationState, string> = {
 
 /** For people, e.g. "operation 12 (index build)". */
 export function operationTitle<Kind extends string>(
-  { kinds }: OperationTerms<Kind>,
+  { kinds, idPrefix = "" }: OperationTerms<Kind>,
   { id, kind }: Pick<Operation<Kind>, "id" | "kind">,
 ): string {
-  return `operation ${id} (${kinds[kind]})`;
+  return `operation ${idPrefix}${id} (${kinds[kind]})`;
 }
 
 /** For people, e.g. "is running". */

@@ -13,6 +13,8 @@ export interface OperationTerms<Kind extends string> {
   subject: string;
   /** Each kind, e.g. "index build". */
   kinds: Record<Kind, string>;
+  /** What people see in front of ids, so that those of services that count by themselves are told apart, e.g. "g" (default: nothing). */
+  idPrefix?: string;
 }
 
 /** Long work, as it stands in the database. */

@@ -281,7 +281,7 @@ test("one operation of a policy at a time; a key begins nothing twice; cancellin
   expect((await fixture.retention.startRetention(request)).operation?.id).toBe(operation?.id);
   await expect(fixture.retention.startRetention({ name: "old" })).rejects.toMatchObject({
     kind: "already-exists",
-    message: `operation ${operation?.id} (retention) of the policy "old" is queued: wait for it, or cancel it`,
+    message: `operation g${operation?.id} (retention) of the policy "old" is queued: wait for it, or cancel it`,
   });
   await expect(
     fixture.retention.startRetention({ name: "other", idempotencyKey: "k1" }),

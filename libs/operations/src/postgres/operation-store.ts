@@ -3,7 +3,7 @@ import type { Database } from "@kindred/postgres";
 import { escapeIdentifier, type PoolClient } from "pg";
 import { countDown } from "../call-limits.ts";
 import { operationStanding, operationTitle } from "../describe-operation.ts";
-import type { CallLimits, NewOperation, Operation, OperationStore } from "../operation.ts";
+import type { CallLimits, NewOperation, Operation, OperationStore, OperationTerms } from "../operation.ts";
 import { pause } from "../pause.ts";
 import type { OperationChanges } from "./operation-changes.ts";
 import {
@@ -57,7 +57,7 @@ export function operationStore<Kind extends string>(
 
   const get = async (id: bigint, limits: CallLimits): Promise<Operation<Kind>> => {
     const found = await one("o.id = $1", String(id), limits);
-    if (!found) throw noOperation(id);
+    if (!found) throw noOperation(terms, id);
     return found;
   };
 
@@ -242,8 +242,8 @@ async function insert<Kind extends string>(
   return inTheWay ? { inTheWay } : {};
 }
 
-function noOperation(id: bigint): KindredError {
-  return new KindredError("not-found", `there is no operation ${id}`);
+function noOperation({ idPrefix = "" }: Pick<OperationTerms<string>, "idPrefix">, id: bigint): KindredError {
+  return new KindredError("not-found", `there is no operation ${idPrefix}${id}`);
 }
 
 function busy<Kind extends string>(

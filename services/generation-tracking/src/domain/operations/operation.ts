@@ -13,4 +13,5 @@ export { countDown, type CallLimits, type OperationState } from "@kindred/operat
 export const OPERATION_TERMS: operations.OperationTerms<OperationKind> = {
   subject: "policy",
   kinds: { retention: "retention" },
+  idPrefix: "g",
 };
