@@ -2,14 +2,13 @@
 // usage: node bench/fallback.ts [--vectors 50000] [--searches 100] [--cold 5]
 import { createClient, type Client } from "@connectrpc/connect";
 import { CollectionService, SearchMethod, SearchService } from "@kindred/contracts/vector-store/v1";
-import { startEmbeddedServer } from "@kindred/postgres";
-import { repositoryPath, resolvePlaces, superviseProcess } from "@kindred/process";
+import { repositoryPath, superviseProcess } from "@kindred/process";
 import { openChannel } from "@kindred/rpc";
-import { silentLogger, temporaryFolder } from "@kindred/testing";
 import { Client as PgClient, escapeIdentifier } from "pg";
 import { parseArgs } from "node:util";
 import { percentile } from "./statistics.ts";
 import { clusteredVectors } from "./support/clustered-vectors.ts";
+import { NOTHING_TO_LOSE, startDatabase } from "./support/database.ts";
 import { residentMemory } from "./support/memory-samples.ts";
 
 const { values: options } = parseArgs({
@@ -193,14 +192,7 @@ function print({ name, times, peak }: Phase, before: number): void {
   console.log(`  ${name.padEnd(26)}${String(times.length).padStart(5)}${ms.join("")}${grown}`);
 }
 
-await using folder = await temporaryFolder();
-await using server = await startEmbeddedServer({
-  kind: "native",
-  dataDir: folder.path,
-  cacheDir: resolvePlaces(process.env).cache,
-  logger: silentLogger(),
-  settings: { shared_buffers: "512MB", fsync: "off", synchronous_commit: "off", full_page_writes: "off" },
-});
+await using server = await startDatabase({ shared_buffers: "512MB", ...NOTHING_TO_LOSE });
 const databaseUrl = await prepareRole(server.url);
 const source = clusteredVectors(SHAPE, 1).next(
   Math.max(Number(options.searches), Number(options.cold)),

@@ -21,6 +21,8 @@ const BENCHMARKS: Record<string, string> = {
   "fallback.ts": "searches without pgvector: exact, how fast, and in how much memory",
   "reembed.ts":
     "searches while captions move into another space: failures, wrong spaces, latency, time by phase",
+  "metrics.ts":
+    "samples/s into the metrics service, by streams and by calls: whether it keeps up, and the cost",
   "retrieval.ts": "how often a second caption finds its picture: computed, exact search, HNSW",
 };
 

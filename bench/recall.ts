@@ -5,15 +5,14 @@
 import { parseArgs } from "node:util";
 import { createClient, type Client } from "@connectrpc/connect";
 import { Priority } from "@kindred/contracts/embedding/v1";
+import { OperationState, type Operation } from "@kindred/contracts/common/v1";
 import {
   IndexKind,
   IndexMaintenance,
   IndexService,
   OperationService,
-  OperationState,
   QuerySource,
   RecallService,
-  type Operation,
   type SearchResponse,
 } from "@kindred/contracts/vector-store/v1";
 import { openChannel } from "@kindred/rpc";

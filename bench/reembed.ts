@@ -8,12 +8,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { createClient } from "@connectrpc/connect";
 import { EmbeddingService, Priority } from "@kindred/contracts/embedding/v1";
+import { OperationState } from "@kindred/contracts/common/v1";
 import {
   CollectionService,
   ImageService,
   IndexService,
   OperationService,
-  OperationState,
   SearchService,
 } from "@kindred/contracts/vector-store/v1";
 import { messageOf } from "@kindred/errors";

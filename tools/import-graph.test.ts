@@ -16,8 +16,10 @@ const LIBRARY_LAYERS: Record<string, readonly string[]> = {
   config: ["errors"],
   telemetry: ["errors"],
   gallery: ["errors"],
+  "page-tokens": ["errors"],
   rpc: ["errors", "config", "contracts", "telemetry"],
   postgres: ["errors", "config", "telemetry"],
+  operations: ["contracts", "errors", "page-tokens", "postgres", "rpc", "telemetry"],
   process: ["errors", "config", "telemetry"],
   parquet: ["errors"],
   pickle: ["errors"],
@@ -36,6 +38,9 @@ const LIBRARY_LAYERS: Record<string, readonly string[]> = {
   ],
   testing: ["errors", "config", "contracts", "telemetry", "rpc", "postgres", "process", "gallery"],
 };
+
+/** What a domain may import: they speak to nothing. */
+const PURE_LIBRARIES = new Set(["@kindred/errors", "@kindred/page-tokens"]);
 
 /** Vendors that each kind of adapter speaks to; an adapter file names one kind at most. */
 const VENDORS: Record<string, readonly string[]> = {
@@ -193,12 +198,25 @@ describe("packages", () => {
 });
 
 describe("inside a service", () => {
-  test("the domain imports errors and itself", () => {
+  test("the domain imports errors, page tokens, what operations are, and itself", () => {
     const bad = sourceImports.filter(
       (i) =>
         layerOf(i.file) === "domain" &&
         !(i.target !== undefined && layerOf(i.target) === "domain") &&
-        i.packageName !== "@kindred/errors" &&
+        !PURE_LIBRARIES.has(i.packageName ?? "") &&
+        // Not its tables and messages: they are "@kindred/operations/postgres" and "@kindred/operations/rpc".
+        i.specifier !== "@kindred/operations" &&
+        !isBuiltin(i.packageName ?? ""),
+    );
+    expect(show(bad)).toEqual([]);
+  });
+
+  test("the domain of operations imports errors, page tokens and itself", () => {
+    const bad = sourceImports.filter(
+      (i) =>
+        /^libs\/operations\/src\/[^/]+$/.test(i.file) &&
+        !(i.target !== undefined && /^libs\/operations\/src\/[^/]+$/.test(i.target)) &&
+        !PURE_LIBRARIES.has(i.packageName ?? "") &&
         !isBuiltin(i.packageName ?? ""),
     );
     expect(show(bad)).toEqual([]);
@@ -216,7 +234,9 @@ describe("inside a service", () => {
       (i) =>
         layerOf(i.file) === "rpc" &&
         (i.target === undefined
-          ? !allowed.has(i.packageName as string) && !isBuiltin(i.packageName as string)
+          ? !allowed.has(i.packageName as string) &&
+            i.specifier !== "@kindred/operations/rpc" &&
+            !isBuiltin(i.packageName as string)
           : layerOf(i.target) === "adapters"),
     );
     expect(show(bad)).toEqual([]);

@@ -4,10 +4,10 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { startEmbeddedServer } from "@kindred/postgres";
-import { resolvePlaces, startProcesses } from "@kindred/process";
-import { silentLogger, temporaryFolder } from "@kindred/testing";
+import { startProcesses } from "@kindred/process";
+import { temporaryFolder } from "@kindred/testing";
 import { Client } from "pg";
+import { startDatabase } from "./database.ts";
 
 /** What `kindred songs` works with, each a process of its own; disposing of it ends all of them. */
 export interface SongsStack extends AsyncDisposable {
@@ -36,15 +36,7 @@ const DATABASE_SETTINGS = { shared_buffers: "512MB", max_wal_size: "4GB", mainte
 export async function startSongsStack(options: { dimensions: number }): Promise<SongsStack> {
   await using starting = new AsyncDisposableStack();
   const { path: folder } = starting.use(await temporaryFolder());
-  const server = starting.use(
-    await startEmbeddedServer({
-      kind: "native",
-      dataDir: join(folder, "database"),
-      cacheDir: resolvePlaces(process.env).cache,
-      logger: silentLogger(),
-      settings: DATABASE_SETTINGS,
-    }),
-  );
+  const server = starting.use(await startDatabase(DATABASE_SETTINGS));
   const sourceUrl = await createDatabase(server.url, "music");
   const provider = starting.use(await startProvider(options.dimensions));
   const catalogue = join(folder, "catalogue.json");

@@ -1,11 +1,10 @@
 import { createClient, type Client } from "@connectrpc/connect";
 import { CollectionService, SearchService, VectorService } from "@kindred/contracts/vector-store/v1";
-import { startEmbeddedServer } from "@kindred/postgres";
-import { repositoryPath, resolvePlaces, superviseProcess } from "@kindred/process";
+import { repositoryPath, superviseProcess } from "@kindred/process";
 import { openChannel } from "@kindred/rpc";
-import { silentLogger, temporaryFolder } from "@kindred/testing";
 import { Client as PgClient, escapeIdentifier } from "pg";
 import type { VectorSource } from "./clustered-vectors.ts";
+import { NOTHING_TO_LOSE, startDatabase } from "./database.ts";
 
 /** A database and the vector-store service beside it, as processes of their own; disposing of it ends both. */
 export interface RunningVectorStore extends AsyncDisposable {
@@ -26,9 +25,7 @@ const DATABASE_SETTINGS = {
   shared_buffers: "1GB",
   maintenance_work_mem: "1GB",
   max_wal_size: "8GB",
-  fsync: "off",
-  full_page_writes: "off",
-  synchronous_commit: "off",
+  ...NOTHING_TO_LOSE,
 };
 
 const CALL_TIMEOUT_MS = 600_000;
@@ -44,16 +41,7 @@ export async function startVectorStore(
   } = {},
 ): Promise<RunningVectorStore> {
   await using starting = new AsyncDisposableStack();
-  const folder = starting.use(await temporaryFolder());
-  const server = starting.use(
-    await startEmbeddedServer({
-      kind: "native",
-      dataDir: folder.path,
-      cacheDir: resolvePlaces(process.env).cache,
-      logger: silentLogger(),
-      settings: { ...DATABASE_SETTINGS, ...options.settings },
-    }),
-  );
+  const server = starting.use(await startDatabase({ ...DATABASE_SETTINGS, ...options.settings }));
   const sql = new PgClient({ connectionString: server.url });
   await sql.connect();
   starting.defer(() => sql.end());

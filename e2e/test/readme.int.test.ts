@@ -80,7 +80,7 @@ const blockWith = (words: string): string => {
 };
 
 test("there are the blocks that are tested here, and no others", () => {
-  const languages = ["sh", "sh", "ts", "sh", "sh", "sh", "sh", "sh", "sh"];
+  const languages = ["sh", "sh", "ts", "sh", "sh", "sh", "sh", "sh", "sh", "sh"];
   expect(blocks.map(({ language }) => language)).toEqual(languages);
 });
 
@@ -172,6 +172,18 @@ test("what the vector store's README shows of collections", async () => {
   expect(keysOf(joined)).toEqual(["sea", "sun", "snow"]);
   const { hits: ranked } = JSON.parse(joined) as { hits: { textRank?: number; fusedScore: number }[] };
   expect(ranked.map(({ textRank }) => textRank !== undefined)).toEqual([true, true, false]);
+}, 60_000);
+
+test("what was made, and from what", async () => {
+  const output = await shell(blockWith("generations lineage"));
+  expect(output).toMatch(/^ labels +oil$/m);
+  expect(output).toMatch(/^ +2 .* a dog on a sofa, in oil$/m);
+  expect(output).toMatch(/^ made from 5 examples for "a dog on a sofa", k 5, exact$/m);
+  expect(output).toMatch(/^ 100 % of 5 examples of then are retrieved today /m);
+  expect(output).toMatch(/^ 2 completed; /m);
+  expect(output).toMatch(/^ written generations\.parquet \(2 generations, /m);
+  expect(output).toMatch(/^ would go +0 of 2 generations$/m);
+  expect(output).toMatch(/^ generation-tracking +\S+ +cpu /m);
 }, 60_000);
 
 test("files in bulk", async () => {

@@ -37,7 +37,7 @@ export const IMAGES: readonly Image[] = [
 export const CALLS: Readonly<Record<string, readonly string[]>> = {
   embedding: ["generation-tracking", "metrics"],
   "vector-store": ["embedding", "metrics"],
-  "generation-tracking": ["metrics"],
+  "generation-tracking": ["vector-store", "metrics"],
   metrics: ["vector-store", "generation-tracking"],
   origin: [],
 };

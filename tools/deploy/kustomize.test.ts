@@ -91,6 +91,14 @@ const podOf = (manifests: readonly Manifest[], name: string): PodSpec =>
     expect(policy?.spec.egress?.filter(({ to }) => to === undefined)).toEqual([]);
   });
 
+  test("components/prometheus: adds a PodMonitor to the base, and lets Prometheus in", () => {
+    const manifests = withComponents("prometheus");
+    expect(manifests.filter(({ kind }) => kind === "PodMonitor")).toHaveLength(1);
+    expect(manifests.filter(isNetworkPolicy).map(({ metadata }) => metadata.name)).toContain(
+      "kindred-prometheus",
+    );
+  });
+
   test("components/ingress: adds to the base, and lets the controller in", () => {
     const manifests = withComponents("ingress");
     expect(manifests.map(({ kind }) => kind)).toContain("Ingress");

@@ -1,7 +1,12 @@
 import { createClient, type Client, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { EmbeddingService } from "@kindred/contracts/embedding/v1";
-import { GenerationService } from "@kindred/contracts/generation-tracking/v1";
+import {
+  GenerationService,
+  LineageService,
+  ModelCacheService,
+  SessionService,
+} from "@kindred/contracts/generation-tracking/v1";
 import { MetricsService } from "@kindred/contracts/metrics/v1";
 import {
   CollectionService,
@@ -27,6 +32,9 @@ export interface Clients {
   operations: Client<typeof OperationService>;
   recall: Client<typeof RecallService>;
   generations: Client<typeof GenerationService>;
+  lineage: Client<typeof LineageService>;
+  sessions: Client<typeof SessionService>;
+  modelCache: Client<typeof ModelCacheService>;
   metrics: Client<typeof MetricsService>;
 }
 
@@ -54,6 +62,9 @@ export function openClients(options: { url: string; timeoutMs: number }): Client
     operations: createClient(OperationService, transport),
     recall: createClient(RecallService, transport),
     generations: createClient(GenerationService, transport),
+    lineage: createClient(LineageService, transport),
+    sessions: createClient(SessionService, transport),
+    modelCache: createClient(ModelCacheService, transport),
     metrics: createClient(MetricsService, transport),
   };
 }
@@ -73,4 +84,13 @@ export async function translated<T>(call: () => Promise<T>): Promise<T> {
     }
     throw fromConnectError(error);
   }
+}
+
+/**
+ * Gives up a stream that is not read to its end. It keeps its connection until it is aborted, and the timer of its deadline until somebody reads
+ * that it was: with either of them this process.
+ */
+export function letGo(call: AbortController, stream: AsyncIterator<unknown>): void {
+  call.abort();
+  stream.next().catch(() => {});
 }

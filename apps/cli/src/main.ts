@@ -1,6 +1,11 @@
 import { readEnvironment } from "@kindred/config";
+import { resolvePlaces } from "@kindred/process/places";
+import { keepCompiledModules } from "./compiled-modules.ts";
 import { EXIT } from "./exit-codes.ts";
-import { runCli } from "./run-cli.ts";
+
+const env = readEnvironment();
+keepCompiledModules(resolvePlaces(env).cache);
+const { runCli } = await import("./run-cli.ts");
 
 // Whoever reads our output may have read enough (`kindred search … | head -1`), and a terminal may be closed while we stop.
 // Anything else, a full disk above all, means that what was asked for is not there.
@@ -13,7 +18,7 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 const exitCode = await runCli(process.argv.slice(2), {
-  env: readEnvironment(),
+  env,
   stdout: process.stdout,
   stderr: process.stderr,
 });

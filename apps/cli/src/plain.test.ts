@@ -48,5 +48,6 @@ test("a number that JSON cannot hold exactly stays text, and what is not set sta
     total_images: String(2n ** 60n),
     total_embeddings: 0,
     unavailable: [],
+    databases: [],
   });
 });

@@ -11,10 +11,13 @@ import { addExplainCommand } from "./commands/explain.ts";
 import { addExportCommands } from "./commands/export.ts";
 import { addImportCommands } from "./commands/import.ts";
 import { addIndexCommands } from "./commands/indexes.ts";
+import { addModelCacheCommands } from "./commands/models-cache.ts";
+import { addMetricsCommands } from "./commands/metrics.ts";
 import { addModelCommands } from "./commands/models.ts";
 import { addOperationCommands } from "./commands/operations.ts";
 import { addRecallCommands } from "./commands/recall.ts";
 import { addSearchCommand } from "./commands/search.ts";
+import { addSessionCommands } from "./commands/sessions.ts";
 import { addSongsCommands } from "./commands/songs.ts";
 import { addStatsCommand } from "./commands/stats.ts";
 import { addVectorCommands } from "./commands/vectors.ts";
@@ -83,9 +86,12 @@ export function createProgram({ terminal, run }: ProgramDeps): Command {
     addModelCommands,
     addStatsCommand,
     addGenerationCommands,
+    addSessionCommands,
+    addModelCacheCommands,
     addIndexCommands,
     addRecallCommands,
     addOperationCommands,
+    addMetricsCommands,
     addHealthCommand,
     addDatabaseCommands,
   ];

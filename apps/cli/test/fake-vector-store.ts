@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { loadConfig } from "@kindred/config";
+import { OperationService as GenerationOperationService } from "@kindred/contracts/generation-tracking/v1";
 import {
   CollectionKind,
   CollectionSchema,
@@ -92,6 +93,8 @@ export async function fakeVectorStore(
     config: loadConfig(serverSettings({ grpcPort: 0, httpPort: 0 }), {}),
     logger: silentLogger(),
     routes: (router) => {
+      // What is long work to that service is listed with this one's.
+      router.service(GenerationOperationService, { listOperations: () => ({}) });
       for (const service of SERVICES) router.service(service, recorded(service.method) as Methods);
     },
   });

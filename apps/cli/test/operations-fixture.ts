@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { OperationKind, OperationState, type OperationSchema } from "@kindred/contracts/vector-store/v1";
+import { OperationKind, OperationState, type OperationSchema } from "@kindred/contracts/common/v1";
 
 export type OperationInit = MessageInitShape<typeof OperationSchema>;
 
@@ -7,7 +7,7 @@ export type OperationInit = MessageInitShape<typeof OperationSchema>;
 export const BUILD: OperationInit = {
   id: 17n,
   kind: OperationKind.INDEX_BUILD,
-  collection: "songs",
+  subject: { case: "collection", value: "songs" },
   state: OperationState.RUNNING,
   phase: "build: loading tuples",
   phaseNumber: 2,

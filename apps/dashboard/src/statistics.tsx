@@ -1,6 +1,7 @@
 import type { GetDatabaseStatsResponse } from "@kindred/contracts/metrics/v1";
 import type { GetStatisticsResponse } from "@kindred/contracts/vector-store/v1";
 import { explain, indexClient, metricsClient } from "./clients.ts";
+import { Databases } from "./databases.tsx";
 import { bytesText, countText, durationText } from "./format.ts";
 import { usePolled } from "./use-polled.ts";
 
@@ -52,6 +53,7 @@ export function Statistics() {
           {store.value.spaceId !== "" && <code title="Embedding space">{store.value.spaceId}</code>}
         </p>
       )}
+      {stats && <Databases databases={stats.databases} />}
       {stats?.unavailable.map(({ service, reason }) => (
         <p className="notice" key={service}>
           {service}: {reason}

@@ -108,6 +108,14 @@ inBrowser(
         .first()
         .waitFor();
       await page.locator(".service.up").nth(3).waitFor();
+      await page.locator(".databases summary").click();
+      const tables = page.locator(".databases table");
+      await expect(tables.locator("caption").allTextContents()).resolves.toEqual([
+        expect.stringMatching(/^generation-tracking \d+ of \d+ connections in use/),
+        expect.stringMatching(/^metrics \d/),
+        expect.stringMatching(/^vector-store \d/),
+      ]);
+      await tables.getByRole("rowheader", { name: "embeddings", exact: true }).waitFor();
       await page.emulateMedia({ colorScheme: "dark" });
       await page.goto(`${stack.originUrl}/?q=stormy+weather`);
       await page.locator(".grid > li").first().waitFor();

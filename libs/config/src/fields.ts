@@ -115,12 +115,12 @@ export function duration(options: Common & { default?: string; min: string; max:
 const BYTE_UNITS: Record<string, number> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 
 function parseBytes(raw: string): number {
-  const match = /^(\d+)\s*(B|KiB|MiB|GiB)?$/.exec(raw.trim());
+  const match = /^(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB)?$/.exec(raw.trim());
   if (!match) throw new Error(`must be a size such as 4MiB, is ${JSON.stringify(raw)}`);
-  return Number(match[1]) * (BYTE_UNITS[match[2] ?? "B"] as number);
+  return Math.round(Number(match[1]) * (BYTE_UNITS[match[2] ?? "B"] as number));
 }
 
-/** A size in bytes; written as 4MiB, 64KiB, 1GiB, or a bare number of bytes. */
+/** A size in whole bytes; written as 4MiB, 64KiB, 6.5GiB, or a bare number of bytes. */
 export function bytes(options: Common & { default?: string; min: string; max: string }): Field<number> {
   return measured(options, "size", parseBytes);
 }

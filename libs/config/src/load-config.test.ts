@@ -68,6 +68,21 @@ describe("loadConfig", () => {
     expect(config).toMatchObject({ PORT: 0, TIMEOUT: 250, ECHO: true, NAME: undefined, LIMIT: 2048 });
   });
 
+  test.each([
+    ["6.5MiB", 6.5 * 2 ** 20],
+    ["1.0001 KiB", 1024],
+    ["1023.5KiB", 1_048_064],
+    ["1024.4", 1024],
+  ])("a size may be a fraction of its unit, and is whole bytes: %s", (LIMIT, expected) => {
+    expect(loadConfig(schema, { ...minimal, LIMIT }).LIMIT).toBe(expected);
+  });
+
+  test.each(["6,5MiB", ".5MiB", "6.MiB", "1e6"])("%s is no size", (LIMIT) => {
+    expect(problemsOf({ ...minimal, LIMIT })).toEqual([
+      `LIMIT must be a size such as 4MiB, is ${JSON.stringify(LIMIT)}`,
+    ]);
+  });
+
   test("reports every problem at once, with the name and the remedy", () => {
     const problems = problemsOf({
       PORT: "70000",

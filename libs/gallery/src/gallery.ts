@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { HEIGHT, WIDTH, type Scene } from "./drawing/scene.ts";
-import { toSvg } from "./drawing/svg.ts";
+import { toSvg, type Drawing } from "./drawing/svg.ts";
 import { drawPng, shows } from "./png.ts";
 import { ballGames } from "./scenes/ball-games.ts";
 import { concerts } from "./scenes/concerts.ts";
@@ -81,6 +81,11 @@ const entries: readonly Entry[] = Object.entries(CATEGORIES).flatMap(([category,
 
 /** By category, in a fixed order. */
 export const pictures: readonly GalleryPicture[] = entries.map((entry) => entry.picture);
+
+/** What a picture of the gallery shows, in the gallery's size; undefined when the path is not of the gallery. */
+export function drawingOf(path: string): Drawing | undefined {
+  return entries.find(({ picture }) => picture.path === path)?.scene.draw();
+}
 
 export interface WriteGalleryOptions {
   /** Called after each picture, whether it had to be drawn or not. */

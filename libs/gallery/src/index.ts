@@ -1,1 +1,2 @@
+export { composePicture, type ComposeOptions } from "./compose.ts";
 export { pictures, writeGallery, type GalleryPicture, type WriteGalleryOptions } from "./gallery.ts";

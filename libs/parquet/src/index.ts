@@ -1,3 +1,4 @@
+export { createParquetStream, type ParquetSink } from "./encoder.ts";
 export { createParquetFile } from "./writer.ts";
 export { openParquetFile } from "./reader.ts";
 export type {

@@ -1,16 +1,9 @@
 import { open, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
-import { KindredError, invalidField, invalidFields, type FieldViolation } from "@kindred/errors";
-import { ByteWriter, ParquetWriter as FileEncoder } from "hyparquet-writer";
-import { compressors } from "./codecs.ts";
+import { KindredError } from "@kindred/errors";
+import { checkOptions, ParquetEncoder } from "./encoder.ts";
 import { fileError } from "./file-errors.ts";
-import { writeRowGroup } from "./row-group.ts";
-import { schemaOf } from "./schema.ts";
-import type { ParquetBatch, ParquetColumn, ParquetWriter, ParquetWriterOptions } from "./types.ts";
-import { physicalValues } from "./values.ts";
-
-const DEFAULT_GROUP_ROWS = 131_072;
-const DEFAULT_GROUP_BYTES = 16 * 1024 * 1024;
+import type { ParquetBatch, ParquetWriter, ParquetWriterOptions } from "./types.ts";
 
 /**
  * Begins a Parquet file (zstd) at `path`. It is written to `<path>.partial` and takes its name, and the place of a file
@@ -33,97 +26,32 @@ export async function createParquetFile(path: string, options: ParquetWriterOpti
   }
 }
 
-function checkOptions({ columns, rowGroupRows, rowGroupBytes }: ParquetWriterOptions): void {
-  const violations: FieldViolation[] = [];
-  if (columns.length === 0) violations.push({ field: "columns", description: "must be one or more" });
-  const names = new Set<string>();
-  for (const { name } of columns) {
-    if (name === "") violations.push({ field: "columns", description: "must have names" });
-    if (names.has(name)) violations.push({ field: "columns", description: `must differ, has ${name} twice` });
-    names.add(name);
-  }
-  for (const [field, value] of Object.entries({ rowGroupRows, rowGroupBytes })) {
-    if (value !== undefined && (!Number.isSafeInteger(value) || value < 1))
-      violations.push({ field, description: `must be a whole number from 1 on, is ${value}` });
-  }
-  if (violations.length > 0) throw invalidFields(violations);
-}
-
 class AtomicParquetWriter implements ParquetWriter {
   readonly #target: string;
   readonly #partial: string;
   readonly #file: FileHandle;
-  readonly #columns: readonly ParquetColumn[];
-  readonly #groupRows: number;
-  readonly #groupBytes: number;
-  readonly #buffer = new ByteWriter(1024 * 1024);
-  readonly #encoder: FileEncoder;
-  /** Of the row group that is being filled, in the order of the columns. */
-  #pending: unknown[][];
-  #pendingRows = 0;
-  #pendingBytes = 0;
-  #rows = 0;
-  #written = 0;
-  #groups = 0;
-  #state: "open" | "finished" | "broken" | "closed" = "open";
+  readonly #encoder: ParquetEncoder;
+  #isFinished = false;
+  #isClosed = false;
 
   constructor(target: string, partial: string, file: FileHandle, options: ParquetWriterOptions) {
     this.#target = target;
     this.#partial = partial;
     this.#file = file;
-    this.#columns = options.columns.map((column) => ({ ...column }));
-    this.#groupRows = options.rowGroupRows ?? DEFAULT_GROUP_ROWS;
-    this.#groupBytes = options.rowGroupBytes ?? DEFAULT_GROUP_BYTES;
-    this.#pending = this.#columns.map(() => []);
-    const texts = Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value }));
-    this.#encoder = new FileEncoder({
-      writer: this.#buffer,
-      schema: schemaOf(this.#columns),
-      codec: "ZSTD",
-      compressors,
-      createdBy: "kindred (hyparquet-writer)",
-      ...(texts.length > 0 ? { kvMetadata: texts } : {}),
-    });
+    this.#encoder = new ParquetEncoder((bytes) => this.#write(bytes), options, basename(target));
   }
 
   get rows(): number {
-    return this.#rows;
+    return this.#encoder.rows;
   }
 
-  async append(batch: ParquetBatch): Promise<void> {
-    this.#checkOpen();
-    const sizes = new Float64Array(batch.rows);
-    const converted = this.#columns.map((column) => {
-      const values = Object.hasOwn(batch.columns, column.name) ? batch.columns[column.name] : undefined;
-      if (values === undefined) throw invalidField(column.name, "is missing in the batch");
-      if (values.length !== batch.rows)
-        throw invalidField(column.name, `must have ${batch.rows} values, has ${values.length}`);
-      return physicalValues(column, values, sizes, this.#rows);
-    });
-    for (const name of Object.keys(batch.columns)) {
-      if (!this.#columns.some((column) => column.name === name))
-        throw invalidField(name, "is no column of the file");
-    }
-    this.#rows += batch.rows;
-    let from = 0;
-    for (let row = 0; row < batch.rows; row++) {
-      this.#pendingBytes += sizes[row] as number;
-      this.#pendingRows++;
-      if (this.#pendingRows < this.#groupRows && this.#pendingBytes < this.#groupBytes) continue;
-      this.#keep(converted, from, row + 1);
-      from = row + 1;
-      await this.#writeGroup();
-    }
-    this.#keep(converted, from, batch.rows);
+  append(batch: ParquetBatch): Promise<void> {
+    return this.#encoder.append(batch);
   }
 
   async finish(): Promise<{ rows: number; bytes: number; rowGroups: number }> {
-    this.#checkOpen();
-    // No list of the footer may be empty: hyparquet-writer gives such a list no type, at which readers in Rust stop.
-    if (this.#pendingRows > 0 || this.#groups === 0) await this.#writeGroup();
+    const written = await this.#encoder.finish();
     await this.#attempt(async () => {
-      await this.#encoder.finish();
-      await this.#drain();
       await this.#file.sync();
       const [mine, there] = await Promise.all([this.#file.stat(), stat(this.#partial)]);
       if (mine.ino !== there.ino) {
@@ -136,61 +64,34 @@ class AtomicParquetWriter implements ParquetWriter {
       await rename(this.#partial, this.#target);
       await syncFolder(dirname(this.#target));
     });
-    this.#state = "finished";
-    return { rows: this.#rows, bytes: this.#written, rowGroups: this.#groups };
+    this.#isFinished = true;
+    return written;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#state === "finished" || this.#state === "closed") return;
-    this.#state = "closed";
-    this.#pending = [];
+    if (this.#isFinished || this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#encoder[Symbol.asyncDispose]();
     const mine = await this.#file.stat().catch(() => undefined);
     await this.#file.close().catch(() => undefined);
     const there = await stat(this.#partial).catch(() => undefined);
     if (mine !== undefined && there?.ino === mine.ino) await rm(this.#partial, { force: true });
   }
 
-  #checkOpen(): void {
-    if (this.#state === "open") return;
-    throw new KindredError("failed-precondition", `${basename(this.#target)} is ${this.#state}`);
-  }
-
-  #keep(converted: readonly unknown[][], from: number, to: number): void {
-    if (from === to) return;
-    for (const [index, values] of converted.entries()) {
-      const column = this.#pending[index] as unknown[];
-      for (let row = from; row < to; row++) column.push(values[row]);
-    }
-  }
-
-  async #writeGroup(): Promise<void> {
-    await this.#attempt(async () => {
-      writeRowGroup(this.#encoder, this.#columns, this.#pending);
-      this.#pending = this.#columns.map(() => []);
-      this.#pendingRows = 0;
-      this.#pendingBytes = 0;
-      this.#groups++;
-      await this.#drain();
+  #write(bytes: Uint8Array): Promise<void> {
+    return this.#attempt(async () => {
+      let done = 0;
+      while (done < bytes.byteLength) {
+        const { bytesWritten } = await this.#file.write(bytes, done, bytes.byteLength - done);
+        done += bytesWritten;
+      }
     });
   }
 
-  async #drain(): Promise<void> {
-    const bytes = this.#buffer.getBytes();
-    let done = 0;
-    while (done < bytes.byteLength) {
-      const { bytesWritten } = await this.#file.write(bytes, done, bytes.byteLength - done);
-      done += bytesWritten;
-    }
-    this.#written += done;
-    this.#buffer.index = 0;
-  }
-
-  /** After a failure nothing more can be appended: what has reached the file is no longer known. */
   async #attempt(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      this.#state = "broken";
       throw fileError(`cannot write ${this.#target}`, error);
     }
   }

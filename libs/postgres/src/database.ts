@@ -8,7 +8,13 @@ import {
   type ServerCapabilities,
 } from "./capabilities.ts";
 import { breaksConnection, sqlStateOf, translatePgError } from "./pg-errors.ts";
-import { applySession, clientConfig, ConnectionPool, type ConnectionOptions } from "./pool.ts";
+import {
+  applySession,
+  clientConfig,
+  ConnectionPool,
+  type ConnectionOptions,
+  type PoolStats,
+} from "./pool.ts";
 import { prepareSchema } from "./schema.ts";
 import type { DatabaseConfig } from "./settings.ts";
 import { runSingleStatement, type SingleStatement } from "./single-statement.ts";
@@ -43,7 +49,7 @@ export interface Database extends AsyncDisposable {
   ): Promise<{ rows: R[]; rowCount: number }>;
   /** See runTransaction. */
   transaction<T>(work: (client: PoolClient) => Promise<T>, options?: TransactionOptions): Promise<T>;
-  poolStats(): { total: number; idle: number; waiting: number };
+  poolStats(): PoolStats;
   /**
    * A connection outside of the pool, with the settings of the pool's, for what lasts: listening, long builds. It is the caller's to end,
    * and its "error" events are logged. @throws KindredError
@@ -87,6 +93,9 @@ function sessionSettings(config: DatabaseConfig, schema: string): Record<string,
   return {
     search_path: [schema, "public"].map((name) => escapeIdentifier(name)).join(","),
     statement_timeout: String(Math.ceil(config.DB_STATEMENT_TIMEOUT)),
+    // Times that are read as text mean the same moment when they are written again, whatever style the role or the database has: 'IST' of India would
+    // be Israel's.
+    DateStyle: "ISO",
     // Statements here take milliseconds; compiling one takes longer than it could ever gain.
     jit: "off",
   };
@@ -216,7 +225,7 @@ class PooledDatabase implements Database {
     return { pool: this.pool, capabilities: this.#capabilities, logger: this.logger };
   }
 
-  poolStats(): { total: number; idle: number; waiting: number } {
+  poolStats(): PoolStats {
     return this.pool.stats();
   }
 

@@ -16,6 +16,18 @@ const PING_TIMEOUT_MS = 2000;
 /** How long a connection above the kept ones stays open when nobody wants it. */
 const OVERFLOW_IDLE_MS = 10_000;
 
+/** Connections of one pool at one moment. */
+export interface PoolStats {
+  /** Those that are open. */
+  total: number;
+  /** Those that nobody uses. */
+  idle: number;
+  /** Requests that wait for one. */
+  waiting: number;
+  /** How many there may be. */
+  max: number;
+}
+
 /** How a connection is made. */
 export interface ConnectionOptions {
   config: DatabaseConfig;
@@ -64,6 +76,7 @@ export async function applySession(
  */
 export class ConnectionPool implements AsyncDisposable {
   readonly #pool: Pool;
+  readonly #max: number;
   readonly #prePing: boolean;
   readonly #logger: Logger;
   readonly #lastUsed = new WeakMap<PoolClient, number>();
@@ -71,6 +84,7 @@ export class ConnectionPool implements AsyncDisposable {
   constructor(options: PoolOptions) {
     const { config } = options;
     const limits = poolLimits(config);
+    this.#max = limits.kept + limits.overflow;
     this.#prePing = config.DB_POOL_PRE_PING && !options.serial;
     this.#logger = options.logger;
     const poolConfig: PoolConfig & { onConnect?: (client: ClientBase) => Promise<void> } = {
@@ -79,7 +93,7 @@ export class ConnectionPool implements AsyncDisposable {
         ? { onConnect: (client) => applySession(client, options.session) }
         : {}),
       min: limits.kept,
-      max: limits.kept + limits.overflow,
+      max: this.#max,
       maxUses: limits.usesPerConnection,
       idleTimeoutMillis: OVERFLOW_IDLE_MS,
       maxLifetimeSeconds: Math.ceil(config.DB_POOL_RECYCLE / 1000),
@@ -106,8 +120,9 @@ export class ConnectionPool implements AsyncDisposable {
     }
   }
 
-  stats(): { total: number; idle: number; waiting: number } {
-    return { total: this.#pool.totalCount, idle: this.#pool.idleCount, waiting: this.#pool.waitingCount };
+  stats(): PoolStats {
+    const { totalCount, idleCount, waitingCount } = this.#pool;
+    return { total: totalCount, idle: idleCount, waiting: waitingCount, max: this.#max };
   }
 
   /** Waits for the connections that are in use, and closes all. */

@@ -31,6 +31,23 @@ async function backendPid(db: { query: <R>(sql: string) => Promise<{ rows: R[] }
   return rows[0]?.pid as number;
 }
 
+test("a time that was read as text is the same moment when it is written again, whatever the database's own style", async () => {
+  await withClient(url, async (client) => {
+    const name = `"${new URL(url).pathname.slice(1)}"`;
+    await client.query(`ALTER DATABASE ${name} SET DateStyle = 'SQL, DMY'`);
+    await client.query(`ALTER DATABASE ${name} SET TimeZone = 'Asia/Kolkata'`);
+  });
+  await using db = await open(url);
+  const { rows } = await db.query<{ text: string }>(
+    "SELECT TIMESTAMPTZ '2026-03-04 05:06:07+00' ::text AS text",
+  );
+  const { rows: again } = await db.query(
+    "SELECT $1::timestamptz = TIMESTAMPTZ '2026-03-04 05:06:07+00' AS same",
+    [rows[0]?.text],
+  );
+  expect(again).toEqual([{ same: true }]);
+});
+
 describe("what the server can do", () => {
   test("a real server can do everything", async () => {
     await using db = await open(url);

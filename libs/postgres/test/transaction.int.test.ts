@@ -161,6 +161,6 @@ describe("giving up", () => {
     await expect(waiting).rejects.toMatchObject({ kind: "deadline-exceeded" });
     await holding;
     expect((await small.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
-    expect(small.poolStats()).toEqual({ total: 1, idle: 1, waiting: 0 });
+    expect(small.poolStats()).toEqual({ total: 1, idle: 1, waiting: 0, max: 1 });
   });
 });

@@ -1,3 +1,4 @@
+export { callOptions } from "./call-options.ts";
 export { openChannel, type Channel, type ChannelOptions } from "./channel.ts";
 export { ERROR_DOMAIN, fromConnectError, toConnectError } from "./error-codes.ts";
 export {
@@ -9,6 +10,7 @@ export {
 export { MAX_TEXT_BYTES, startChecks, type FieldChecks } from "./field-checks.ts";
 export { createInMemoryTransport } from "./in-memory.ts";
 export {
+  metricsReporterOptions,
   metricsReporterSettings,
   startMetricsReporter,
   type DeliverSamples,
@@ -27,9 +29,11 @@ export {
   type ModelCacheState,
 } from "./model-cache-reporter.ts";
 export { packVectors, unpackVectors } from "./packed-vectors.ts";
+export { delayBefore, isPassing } from "./passing-errors.ts";
 export { followReadiness, type ReadinessOptions } from "./readiness.ts";
 export { retryable, type RetryPolicy } from "./retry.ts";
 export type { HttpRoutes } from "./http-server.ts";
 export { serve, type RpcServer, type ServeOptions } from "./serve.ts";
 export { serverSettings, type ServerConfig } from "./server-settings.ts";
+export { timestampOf } from "./timestamps.ts";
 export { tracingOptions, tracingSettings } from "./tracing-settings.ts";

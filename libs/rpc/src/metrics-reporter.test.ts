@@ -143,7 +143,7 @@ describe("with a metrics service", () => {
       setTimeout(() => {}, 1000);`;
     await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {
       cwd: fileURLToPath(new URL("..", import.meta.url)),
-      timeout: 20_000,
+      timeout: 120_000,
     });
     expect(server.received.length).toBeGreaterThan(0);
     expect(server.received[0]).toMatchObject({ component: "child" });

@@ -1,10 +1,6 @@
-import { isKindredError, messageOf, type KindredError } from "@kindred/errors";
+import { messageOf, type KindredError } from "@kindred/errors";
+import { delayBefore, isPassing } from "@kindred/rpc";
 import type { Progress } from "./progress.ts";
-
-/** A service that is restarted, or whose queue is full, takes the same call a moment later. */
-const PASSING = new Set(["unavailable", "resource-exhausted", "aborted", "deadline-exceeded"]);
-const FIRST_DELAY_MS = 200;
-const LONGEST_DELAY_MS = 5_000;
 
 export interface PatienceDeps {
   progress: Pick<Progress, "add" | "waiting">;
@@ -59,7 +55,7 @@ export class Patience {
     const asked = error.retryAfterMs;
     if (asked === undefined && this.#isOver()) throw error;
     stop.throwIfAborted();
-    const ms = Math.max(asked ?? 0, delayBefore(attempt));
+    const ms = delayBefore(attempt, error);
     this.#deps.progress.add({ retries: 1 });
     using _ = this.#deps.progress.waiting(reasonOf(error, ms), {
       rateLimit: error.kind === "resource-exhausted",
@@ -76,21 +72,6 @@ export class Patience {
     this.#awaySince ??= this.#deps.now();
     return this.#deps.now() - this.#awaySince >= this.#limitMs;
   }
-}
-
-/** An account that is used up is a provider's "resource-exhausted" without a time to come back: it does not pass by itself. */
-function isPassing(error: unknown): error is KindredError {
-  if (!isKindredError(error) || !PASSING.has(error.kind)) return false;
-  const isUsedUp =
-    error.kind === "resource-exhausted" &&
-    error.retryAfterMs === undefined &&
-    error.metadata["provider"] !== undefined;
-  return !isUsedUp;
-}
-
-/** Milliseconds before the call after `attempt` (from 0): doubling, with jitter. */
-function delayBefore(attempt: number): number {
-  return Math.min(FIRST_DELAY_MS * 2 ** Math.min(attempt, 10), LONGEST_DELAY_MS) * (0.5 + Math.random() / 2);
 }
 
 function reasonOf(error: KindredError, ms: number): string {

@@ -35,4 +35,12 @@ export {
   type LimitSource,
   type MemoryLimit,
 } from "./resource-limits.ts";
-export { createProcessSampler, type ProcessSample, type ProcessSampler } from "./process-sampler.ts";
+export type { GpuReading } from "./gpu-sampler.ts";
+export {
+  createProcessSampler,
+  type ProcessSample,
+  type ProcessSampler,
+  type SampledSource,
+  type SamplerOptions,
+} from "./process-sampler.ts";
+export type { UsageSource } from "./resource-usage.ts";

@@ -87,10 +87,11 @@ describe("collect", () => {
 
 test("a pool's connections are idle or in use", async () => {
   const metrics = start();
-  observePool(metrics, () => ({ total: 7, idle: 2, waiting: 3 }));
+  observePool(metrics, () => ({ total: 7, idle: 2, waiting: 3, max: 9 }));
   expect(await series(metrics, "kindred_db_")).toEqual({
     'kindred_db_pool_connections{state="idle",component="test"}': 2,
     'kindred_db_pool_connections{state="in_use",component="test"}': 5,
+    'kindred_db_pool_max_connections{component="test"}': 9,
     'kindred_db_pool_waiting{component="test"}': 3,
   });
 });

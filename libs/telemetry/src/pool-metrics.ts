@@ -3,7 +3,7 @@ import type { Metrics } from "./metrics.ts";
 /** Gauges of a database's pool, read when somebody looks. */
 export function observePool(
   metrics: Metrics,
-  stats: () => { total: number; idle: number; waiting: number },
+  stats: () => { total: number; idle: number; waiting: number; max: number },
 ): void {
   metrics.gauge({
     name: "kindred_db_pool_connections",
@@ -16,6 +16,11 @@ export function observePool(
         { labels: { state: "in_use" }, value: total - idle },
       ];
     },
+  });
+  metrics.gauge({
+    name: "kindred_db_pool_max_connections",
+    help: "Connections to the database that there may be.",
+    collect: () => stats().max,
   });
   metrics.gauge({
     name: "kindred_db_pool_waiting",

@@ -8,9 +8,8 @@ import {
 } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { LAG_EVERY_MS, watchEventLoop } from "./event-loop-lag.ts";
 
-/** How often the event loop is asked whether it is late. */
-const LAG_EVERY_MS = 20;
 const LAG_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 const GC_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 const GC_KINDS = new Map<number | undefined, string>([
@@ -132,13 +131,7 @@ function observeLag(registers: Registry[]): () => void {
     buckets: LAG_BUCKETS,
     registers,
   });
-  let before = performance.now();
-  const timer = setInterval(() => {
-    const now = performance.now();
-    lag.observe(Math.max(0, now - before - LAG_EVERY_MS) / 1000);
-    before = now;
-  }, LAG_EVERY_MS).unref();
-  return () => clearInterval(timer);
+  return watchEventLoop((lateMs) => lag.observe(lateMs / 1000));
 }
 
 function observeCollections(registers: Registry[]): () => void {

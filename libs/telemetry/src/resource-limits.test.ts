@@ -3,13 +3,8 @@ import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { cpuLimit, memoryLimit } from "./index.ts";
-import {
-  parseBytes,
-  parseCgroupMemberships,
-  parseCgroupMounts,
-  parseCpuMax,
-  type Machine,
-} from "./resource-limits.ts";
+import { allowedCores, parseCgroupMemberships, parseCgroupMounts, type Machine } from "./cgroups.ts";
+import { parseBytes, parseCpuMax } from "./resource-limits.ts";
 
 const GIB = 2 ** 30;
 const V2_MOUNT = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
@@ -146,6 +141,15 @@ test("this very process has limits within those of its machine", () => {
 });
 
 describe("parsing", () => {
+  test("the cores that the scheduler allows, which no quota makes fewer", () => {
+    const status = (list: string): string =>
+      `Cpus_allowed:\tff\nCpus_allowed_list:\t${list}\nMems_allowed:\t1\n`;
+    expect(allowedCores(status("0-3"))).toBe(4);
+    expect(allowedCores(status("5"))).toBe(1);
+    expect(allowedCores(status("0-1,4,8-11"))).toBe(7);
+    for (const text of ["", "Cpus_allowed_list:\n"]) expect(allowedCores(text)).toBeUndefined();
+  });
+
   test("cpu.max", () => {
     expect(parseCpuMax("50000 100000\n")).toBe(0.5);
     for (const text of ["max 100000", "", "0 100000", "5 0", "-1 100000", "a b"]) {

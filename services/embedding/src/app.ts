@@ -1,5 +1,6 @@
 import {
   serve,
+  metricsReporterOptions,
   startMetricsReporter,
   startModelCacheReporter,
   tracingOptions,
@@ -63,7 +64,7 @@ export async function createApp(config: EmbeddingConfig, overrides: Overrides = 
     startMetricsReporter({
       component: NAME,
       address: config.METRICS_ADDRESS,
-      sampleEveryMs: config.METRICS_SAMPLE_INTERVAL,
+      ...metricsReporterOptions(config),
       logger,
     }),
   );

@@ -1,24 +1,18 @@
 import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import {
   GenerationFieldsSchema,
   GenerationStatus,
+  OutputState,
   type Generation,
 } from "@kindred/contracts/generation-tracking/v1";
-import { isKindredError } from "@kindred/errors";
+import { errorOf } from "@kindred/testing";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
 type Fields = MessageInitShape<typeof GenerationFieldsSchema>;
 
-let fixture: Fixture;
-beforeAll(async () => {
-  fixture = await openFixture();
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(() => fixture.clear());
+const fixture = useFixture();
 
 const record = async (generation: Fields, idempotencyKey = ""): Promise<Generation> =>
   (await fixture.client.recordGeneration({ generation, idempotencyKey })).generation as Generation;
@@ -26,15 +20,6 @@ const record = async (generation: Fields, idempotencyKey = ""): Promise<Generati
 async function rowCount(): Promise<number> {
   const { rows } = await fixture.db.query<{ n: number }>("SELECT count(*)::int AS n FROM generations");
   return rows[0]?.n as number;
-}
-
-async function errorOf(call: Promise<unknown>) {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("the call did not fail with a KindredError", { cause: error });
-  return error;
 }
 
 const FULL: Fields = {
@@ -53,11 +38,43 @@ const FULL: Fields = {
       imagePath: "gallery/a.png",
       caption: "ein Tier",
       similarity: 0.87,
+      rank: 1,
     },
-    { imageId: 2n, imagePath: "gallery/b.png", caption: "", similarity: -0.1 },
+    { imageId: 2n, imagePath: "gallery/b.png", caption: "", similarity: -0.1, rank: 3 },
   ],
   status: GenerationStatus.FAILED,
   errorMessage: "out of memory",
+  negativePrompt: "Wolken",
+  sampler: "euler_a",
+  width: 65_536,
+  height: 1,
+  modelName: "Stable Diffusion",
+  modelHash: "e3b0c44298fc1c14",
+  batchId: "batch 7",
+  sessionId: "nobody's",
+  labels: ["zoo", "draft", "ä, b"],
+  rating: 5,
+  retrieval: {
+    query: "Känguru",
+    k: 5,
+    threshold: 0,
+    spaceId: "minilm",
+    method: "hnsw",
+    indexName: "images_hnsw",
+    efSearch: 200,
+    probes: 0,
+    expectedRecall: 0.953,
+  },
+  outputs: [
+    {
+      path: `out/${"🦘".repeat(496)}`,
+      sizeBytes: 9_223_372_036_854_775_807n,
+      sha256: new Uint8Array(32).fill(0xfe),
+      state: OutputState.CHANGED,
+      verifiedAt: { seconds: 1_700_000_000n, nanos: 123_456_000 },
+    },
+    { path: "out/2.png" },
+  ],
 };
 
 describe("recording", () => {
@@ -114,6 +131,124 @@ describe("recording", () => {
       const { generation } = await fixture.client.getGeneration({ id: reply.generation?.id ?? 0n });
       expect(generation).toEqual(reply.generation);
     }
+  });
+
+  test("it is over when it was recorded, whatever its time; the configuration names the model where nothing else does", async () => {
+    const createdAt = { seconds: 1_700_000_000n, nanos: 1_000 };
+    const { generation } = await fixture.client.recordGeneration({
+      generation: { prompt: "x", modelConfig: { name: "second", model: "first" } },
+      createdAt,
+    });
+    expect(generation).toMatchObject({ createdAt, finishedAt: createdAt, modelName: "first" });
+    expect(generation?.leaseExpiresAt).toBeUndefined();
+    expect(await record({ prompt: "x", modelConfig: { model: 3, name: "sd" } })).toMatchObject({
+      modelName: "sd",
+    });
+    const given = await record({ prompt: "x", modelName: "given", modelConfig: { model: "other" } });
+    expect(given.modelName).toBe("given");
+  });
+
+  test("a path is the first of the outputs, and the other way round; labels come once each; examples by rank", async () => {
+    const one = await record({ prompt: "x", outputPath: "a.png", labels: ["b", "a", "b"] });
+    expect(one.outputs).toMatchObject([{ path: "a.png", state: OutputState.UNSPECIFIED }]);
+    expect(one.labels).toEqual(["b", "a"]);
+    const two = await record({
+      prompt: "x",
+      outputs: [{ path: "b.png" }, { path: "c.png" }],
+      retrievedExamples: [
+        { imagePath: "second", rank: 2 },
+        { imagePath: "first", rank: 1 },
+      ],
+    });
+    expect(two.outputPath).toBe("b.png");
+    expect(two.retrievedExamples.map(({ imagePath }) => imagePath)).toEqual(["first", "second"]);
+  });
+
+  test("a variation needs its parent, which may be deleted afterwards", async () => {
+    const parent = await record({ prompt: "x" });
+    const varied = await record({ prompt: "y", parentId: parent.id }, "varied");
+    expect(varied.parentId).toBe(parent.id);
+    await fixture.client.deleteGenerations({ ids: [parent.id] });
+    const again = await record({ prompt: "y", parentId: parent.id }, "varied");
+    expect(again).toEqual(varied);
+    const error = await errorOf(record({ prompt: "y", parentId: parent.id }, "another"));
+    expect(error).toMatchObject({
+      kind: "not-found",
+      message: `parent_id: there is no generation with id ${parent.id}`,
+    });
+    // It would be its own parent: the id that comes next.
+    await expect(record({ prompt: "y", parentId: varied.id + 3n })).rejects.toMatchObject({
+      kind: "not-found",
+    });
+    expect(await rowCount()).toBe(1);
+  });
+
+  test("examples and outputs are found by their images and files, whoever wrote the generation", async () => {
+    const { id } = await record(FULL);
+    const { rows } = await fixture.db.query<{ id: string }>(`
+      INSERT INTO generations (prompt, output_path, retrieved_examples) VALUES
+        ('by hand', 'hand.png', '[7, {"image_path": "gallery/b.png", "image_id": 2, "similarity": 1e999}, {"image_id": "99999999999999999999"}]'),
+        ('nothing', '', 'null')
+      RETURNING id`);
+    const examples = await fixture.db.query(
+      `SELECT generation_id, position, rank, image_id, image_path, caption, similarity FROM generation_examples
+        ORDER BY generation_id, position`,
+    );
+    const own = String(id);
+    const hand = rows[0]?.id;
+    expect(examples.rows).toEqual([
+      {
+        generation_id: own,
+        position: 1,
+        rank: 1,
+        image_id: "9223372036854775807",
+        image_path: "gallery/a.png",
+        caption: "ein Tier",
+        similarity: 0.87,
+      },
+      {
+        generation_id: own,
+        position: 2,
+        rank: 3,
+        image_id: "2",
+        image_path: "gallery/b.png",
+        caption: "",
+        similarity: -0.1,
+      },
+      {
+        generation_id: hand,
+        position: 2,
+        rank: 2,
+        image_id: "2",
+        image_path: "gallery/b.png",
+        caption: "",
+        similarity: 0,
+      },
+      {
+        generation_id: hand,
+        position: 3,
+        rank: 3,
+        image_id: null,
+        image_path: "",
+        caption: "",
+        similarity: 0,
+      },
+    ]);
+    await fixture.db.query(
+      `UPDATE generations SET retrieved_examples = '[{"image_id": 5}]', output_path = 'other.png' WHERE id = $1`,
+      [hand],
+    );
+    const { generation } = await fixture.client.getGeneration({ id: BigInt(hand ?? 0) });
+    expect(generation).toMatchObject({ outputs: [{ path: "other.png" }], finishedAt: generation?.createdAt });
+    const uses = await fixture.db.query("SELECT image_id FROM generation_examples WHERE generation_id = $1", [
+      hand,
+    ]);
+    expect(uses.rows).toEqual([{ image_id: "5" }]);
+    await fixture.db.query("DELETE FROM generations");
+    const left = await fixture.db.query(
+      "SELECT (SELECT count(*) FROM generation_examples) + (SELECT count(*) FROM generation_outputs) AS n",
+    );
+    expect(left.rows).toEqual([{ n: "0" }]);
   });
 
   test("without a key every call stores a row", async () => {
@@ -239,6 +374,9 @@ test("the table refuses by itself what the contract refuses", async () => {
     ["prompt, guidance_scale", "'x', 'Infinity'"],
     ["prompt, error_message", "'x', 'but it completed'"],
     ["prompt, idempotency_key", "'x', 'a key without a digest'"],
+    ["prompt, status", "'x', 'running'"],
+    ["prompt, rating", "'x', 6"],
+    ["prompt, width", "'x', 0"],
   ]) {
     await expect(fixture.db.query(`INSERT INTO generations (${columns}) VALUES (${values})`)).rejects.toThrow(
       /check/i,

@@ -1,17 +1,14 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { GenerationStatus, type Generation } from "@kindred/contracts/generation-tracking/v1";
 import * as fc from "fast-check";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { generationLists } from "../src/adapters/postgres/generation-lists.ts";
+import { NEWEST_FIRST } from "../src/domain/generation-filter.ts";
+import { listGenerations } from "../src/domain/list-generations.ts";
+import type { Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
-let fixture: Fixture;
-beforeAll(async () => {
-  fixture = await openFixture();
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(() => fixture.clear());
+const fixture = useFixture();
 
 type ListRequest = Parameters<Fixture["client"]["listGenerations"]>[0];
 
@@ -72,17 +69,68 @@ describe("pages", () => {
     });
   });
 
+  test("go on behind what is deleted between finding and reading it, be it all of a page", async () => {
+    await insertSeries(20);
+    const doomed = [["20"], ["16", "15"], ["14", "13", "12"]];
+    const lists = generationLists({
+      db: fixture.db,
+      store: {
+        findMany: async (ids) => {
+          await fixture.db.query("DELETE FROM generations WHERE prompt = ANY ($1)", [doomed.shift() ?? []]);
+          return await fixture.store.findMany(ids);
+        },
+      },
+    });
+    const seen: string[] = [];
+    let pageToken = "";
+    do {
+      const request = { filters: [], order: NEWEST_FIRST, pageSize: 3, pageToken };
+      const page = await listGenerations({ lists }, request, {});
+      seen.push(...page.generations.map(({ prompt }) => prompt));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
+    const gone = new Set(["20", "16", "15", "14", "13", "12"]);
+    const all = Array.from({ length: 20 }, (_, i) => String(20 - i));
+    expect(seen).toEqual(all.filter((prompt) => !gone.has(prompt)));
+  });
+
+  test("and exports hold no more of what is long than memory and messages do", async () => {
+    await fixture.db.query(
+      `INSERT INTO generations (prompt, created_at)
+       SELECT i || repeat(' kite', 200000), TIMESTAMPTZ '2026-01-01' + i * INTERVAL '1 second' FROM generate_series(1, 40) i`,
+    );
+    const newestFirst = Array.from({ length: 40 }, (_, i) => 40 - i);
+    const parts: number[] = [];
+    const lists = generationLists({
+      db: fixture.db,
+      store: {
+        findMany: (ids) => {
+          parts.push(ids.length);
+          return fixture.store.findMany(ids);
+        },
+      },
+    });
+    const exported = await Array.fromAsync(lists.all({}, new AbortController().signal));
+    expect(exported.flat().map(({ prompt }) => Number.parseInt(prompt, 10))).toEqual(newestFirst);
+    expect(Math.max(...parts)).toBe(12);
+    const listed = await listAll({ pageSize: 1000 });
+    expect(listed.map(({ prompt }) => Number.parseInt(prompt, 10))).toEqual(newestFirst);
+    expect((await fixture.client.listGenerations({ pageSize: 1000 })).generations).toHaveLength(12);
+  }, 60_000);
+
   test("hold 50 when no size is given", async () => {
     await insertSeries(60);
     expect((await fixture.client.listGenerations({})).generations).toHaveLength(50);
   });
 
-  test("a token belongs to its filter", async () => {
+  test("a token belongs to its filter and order", async () => {
     await insertSeries(10);
     const { nextPageToken } = await fixture.client.listGenerations({ pageSize: 1, promptContains: "1" });
-    await expect(
-      fixture.client.listGenerations({ pageToken: nextPageToken, promptContains: "2" }),
-    ).rejects.toMatchObject({ kind: "invalid-argument", violations: [{ field: "page_token" }] });
+    for (const other of [{ promptContains: "2" }, { promptContains: "1", order: { ascending: true } }]) {
+      await expect(
+        fixture.client.listGenerations({ pageToken: nextPageToken, ...other }),
+      ).rejects.toMatchObject({ kind: "invalid-argument", violations: [{ field: "page_token" }] });
+    }
     // Another page size is fine.
     const rest = await fixture.client.listGenerations({
       pageToken: nextPageToken,

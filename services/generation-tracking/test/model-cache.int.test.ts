@@ -1,23 +1,16 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampDate, timestampFromDate, timestampMs } from "@bufbuild/protobuf/wkt";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { loadConfig } from "@kindred/config";
 import type { ModelCacheEntry, ModelCacheEventSchema } from "@kindred/contracts/generation-tracking/v1";
 import { databaseSettings, migrate, openDatabase } from "@kindred/postgres";
 import { silentLogger, testDatabase } from "@kindred/testing";
 import { DATABASE_SCHEMA, migrations } from "../src/adapters/postgres/migrations.ts";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
 type Event = MessageInitShape<typeof ModelCacheEventSchema>;
 
-let fixture: Fixture;
-beforeAll(async () => {
-  fixture = await openFixture();
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(() => fixture.clear());
+const fixture = useFixture();
 
 const at = (iso: string) => timestampFromDate(new Date(iso));
 const event = (fields: Partial<Event>): Event => ({

@@ -1,16 +1,9 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { GenerationStatus } from "@kindred/contracts/generation-tracking/v1";
 import * as fc from "fast-check";
-import { openFixture, type Fixture } from "./fixture.ts";
+import { useFixture } from "./use-fixture.ts";
 
-let fixture: Fixture;
-beforeAll(async () => {
-  fixture = await openFixture();
-}, 120_000);
-afterAll(async () => {
-  await fixture?.[Symbol.asyncDispose]();
-});
-beforeEach(() => fixture.clear());
+const fixture = useFixture();
 
 const STATUS = {
   completed: GenerationStatus.COMPLETED,
@@ -26,6 +19,7 @@ test("with nothing recorded everything is zero, and there is no average", async 
     [1, 0n],
     [2, 0n],
     [3, 0n],
+    [4, 0n],
   ]);
 });
 

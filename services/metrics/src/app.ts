@@ -1,8 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { ReportMetricsRequestSchema } from "@kindred/contracts/metrics/v1";
-import { migrate, openDatabase } from "@kindred/postgres";
+import { databaseUsage, migrate, openDatabase } from "@kindred/postgres";
 import {
   followReadiness,
+  metricsReporterOptions,
   openChannel,
   serve,
   startMetricsReporter,
@@ -12,15 +13,29 @@ import {
 import { createLogger, createMetrics, observePool, startTracing, type Logger } from "@kindred/telemetry";
 import { statisticsSources } from "./adapters/peers/statistics-sources.ts";
 import { DATABASE_SCHEMA, migrations } from "./adapters/postgres/migrations.ts";
+import { componentStore } from "./adapters/postgres/component-store.ts";
+import { historyStore } from "./adapters/postgres/history-store.ts";
+import { liveStore } from "./adapters/postgres/live-store.ts";
+import { rollupStore } from "./adapters/postgres/rollup-store.ts";
 import { sampleStore } from "./adapters/postgres/sample-store.ts";
+import { storage } from "./adapters/postgres/storage.ts";
+import { roundMetrics } from "./adapters/telemetry/round-metrics.ts";
 import type { MetricsConfig } from "./config.ts";
-import { startRetention } from "./domain/retention.ts";
+import type { CallLimits } from "./domain/database-stats.ts";
+import { createLiveSamples } from "./domain/live-samples.ts";
+import { keepStorage } from "./domain/retention.ts";
+import { computeRollups } from "./domain/rollups.ts";
+import { startRounds } from "./domain/rounds.ts";
+import { createSampleWriter } from "./domain/sample-writer.ts";
 import { reportMetricsRpc } from "./rpc/report-metrics.ts";
 import { metricsRoutes } from "./rpc/routes.ts";
 
 const NAME = "metrics";
 const RETENTION_EVERY_MS = 10 * 60_000;
 const RETENTION_BATCH = 5000;
+const ROLLUPS_EVERY_MS = 10_000;
+const LIVE_EVERY_MS = 500;
+const LIVE_MAX_WAITING = 10_000;
 /** Who looks at statistics wants to see soon that a service is away, rather than to wait until it is back. */
 const PEER_RETRY = { attempts: 3, initialBackoffMs: 50, maxBackoffMs: 200 };
 
@@ -33,6 +48,10 @@ export interface Overrides {
   logger?: Logger;
   /** How often old samples are deleted. */
   retentionEveryMs?: number;
+  /** How often minutes and hours are computed. */
+  rollupsEveryMs?: number;
+  /** How often one looks for samples while somebody watches. */
+  liveEveryMs?: number;
   /** How often the database is probed. */
   readinessEveryMs?: number;
 }
@@ -58,32 +77,76 @@ export async function createApp(config: MetricsConfig, overrides: Overrides = {}
   const generationTracking = opening.use(
     openChannel({ address: config.GENERATION_TRACKING_ADDRESS, retry: PEER_RETRY, metrics }),
   );
-  const sources = statisticsSources({
+  const peers = statisticsSources({
     vectorStore: vectorStore.transport,
     generationTracking: generationTracking.transport,
   });
+  const sources = {
+    ...peers,
+    databases: { ...peers.databases, [NAME]: (limits: CallLimits) => databaseUsage(database, limits) },
+  };
+  const countRounds = roundMetrics(metrics);
+  const keeping = {
+    storage: storage(database),
+    keepMs: {
+      raw: config.METRICS_RETENTION,
+      minute: config.METRICS_MINUTE_RETENTION,
+      hour: config.METRICS_HOUR_RETENTION,
+    },
+    batchSize: RETENTION_BATCH,
+    log: logger,
+  };
   opening.use(
-    startRetention({
-      store,
-      keepMs: config.METRICS_RETENTION,
+    startRounds({
+      failure: "partitions could not be made, or old samples not deleted",
       everyMs: overrides.retentionEveryMs ?? RETENTION_EVERY_MS,
-      batchSize: RETENTION_BATCH,
+      atOnce: true,
+      round: (signal) => keepStorage(keeping, signal),
+      log: logger,
+      onEnd: countRounds("retention"),
+    }),
+  );
+  const rollups = rollupStore(database);
+  opening.use(
+    startRounds({
+      failure: "minutes and hours could not be computed",
+      everyMs: overrides.rollupsEveryMs ?? ROLLUPS_EVERY_MS,
+      atOnce: true,
+      round: (signal) => computeRollups({ rollups }, signal),
+      log: logger,
+      onEnd: countRounds("rollups"),
+    }),
+  );
+  const live = opening.use(
+    createLiveSamples({
+      store: liveStore(database),
+      everyMs: overrides.liveEveryMs ?? LIVE_EVERY_MS,
+      maxWaiting: LIVE_MAX_WAITING,
       log: logger,
     }),
   );
+  const writer = createSampleWriter({ store });
   // This process's own samples go the way of everybody else's, without the network.
-  const report = reportMetricsRpc({ store });
+  const report = reportMetricsRpc({ writer });
   opening.use(
     startMetricsReporter({
       component: NAME,
       deliver: (samples) => report(create(ReportMetricsRequestSchema, { samples })),
-      sampleEveryMs: config.METRICS_SAMPLE_INTERVAL,
+      ...metricsReporterOptions(config),
       activeConnections: () => database.poolStats().total,
       logger,
     }),
   );
+  const routes = metricsRoutes({
+    store,
+    writer,
+    history: historyStore(database),
+    live,
+    components: componentStore(database),
+    sources,
+  });
   const server = opening.use(
-    await serve({ config, routes: metricsRoutes({ store, sources }), logger, metrics, tracing }),
+    await serve({ config, routes, logger, metrics, tracing, onDrain: () => live.end() }),
   );
   opening.use(
     followReadiness({

@@ -91,7 +91,10 @@ const runMigrations = async (): Promise<string[]> => {
 };
 
 test("migrate.ts names each migration that it applied, and then has nothing to do", async () => {
-  expect(await runMigrations()).toEqual(["metrics: CreateSystemMetrics1763683200000"]);
+  expect(await runMigrations()).toEqual([
+    "metrics: CreateSystemMetrics1763683200000",
+    "metrics: PartitionSystemMetrics1765065600000",
+  ]);
   expect(await runMigrations()).toEqual([]);
 });
 
@@ -124,21 +127,43 @@ test("the overall statistics come from the services that own them", async () => 
     VECTOR_STORE_ADDRESS: await startPeer((router) =>
       router.service(IndexService, {
         getStatistics: () => ({ totalImages: 5000n, totalEmbeddings: 25_014n }),
+        getDatabaseUsage: () => ({
+          usage: {
+            schema: "vector_store",
+            tables: [{ name: "images", estimatedRows: 5000n, tableBytes: 1_000_000n, indexBytes: 2n ** 42n }],
+            pool: { total: 3, idle: 1, waiting: 0, max: 15 },
+            serverVersion: "17.9",
+          },
+        }),
       }),
     ),
     GENERATION_TRACKING_ADDRESS: await startPeer((router) =>
       router.service(GenerationService, {
         getStatistics: () => ({ totalGenerations: 12n, recentGenerations: 2n, avgGenerationTimeMs: 1830.5 }),
+        // It has no answer, as one that has just begun may have none.
+        getDatabaseUsage: () => ({}),
       }),
     ),
   });
-  expect(await client.getDatabaseStats({})).toMatchObject({
+  const stats = await client.getDatabaseStats({});
+  expect(stats).toMatchObject({
     totalImages: 5000n,
     totalEmbeddings: 25_014n,
     totalGenerations: 12n,
     recentGenerations: 2n,
     avgGenerationTimeMs: 1830.5,
     unavailable: [],
+  });
+  expect(stats.databases.map(({ service }) => service)).toEqual(["metrics", "vector-store"]);
+  const [own, store] = stats.databases;
+  expect(own?.usage).toMatchObject({ schema: "metrics", pool: { max: expect.any(Number) } });
+  const samples = own?.usage?.tables.find(({ name }) => name === "system_metrics");
+  expect(samples?.indexBytes).toBeGreaterThan(0n);
+  expect(store?.usage).toMatchObject({
+    schema: "vector_store",
+    tables: [{ name: "images", estimatedRows: 5000n, tableBytes: 1_000_000n, indexBytes: 2n ** 42n }],
+    pool: { total: 3, idle: 1, waiting: 0, max: 15 },
+    serverVersion: "17.9",
   });
 });
 
@@ -163,7 +188,7 @@ test("old samples go away by themselves", async () => {
   const seconds = BigInt(Math.floor(Date.now() / 1000));
   await client.reportMetrics({
     samples: [
-      { component: "old", timestamp: { seconds: seconds - 7200n } },
+      { component: "old", timestamp: { seconds: seconds - 14_400n } },
       { component: "old", timestamp: { seconds: seconds - 60n } },
     ],
   });

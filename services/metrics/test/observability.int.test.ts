@@ -51,6 +51,14 @@ test("the service shows its calls and its pool at /metrics, and its spans reach 
     const [, idle] =
       /^kindred_db_pool_connections\{state="idle",component="metrics"\} (\d+)$/m.exec(shown) ?? [];
     expect(Number(idle)).toBeGreaterThanOrEqual(1);
+    for (const round of ["rollups", "retention"]) {
+      expect(shown).toMatch(
+        new RegExp(
+          `^kindred_metrics_rounds_total\\{round="${round}",outcome="failed",component="metrics"\\} 0$`,
+          "m",
+        ),
+      );
+    }
   } finally {
     collector.close();
   }

@@ -1,7 +1,16 @@
 import { isKindredError } from "@kindred/errors";
+import { OperationRunner } from "@kindred/operations";
+import {
+  OperationChanges,
+  operationClaims,
+  operationStore,
+  type PostgresOperationStore,
+} from "@kindred/operations/postgres";
+import { operationMetrics } from "@kindred/operations/telemetry";
 import { migrate, openDatabase, openDataSource, type Database } from "@kindred/postgres";
 import {
   followReadiness,
+  metricsReporterOptions,
   openChannel,
   serve,
   startMetricsReporter,
@@ -29,6 +38,7 @@ import {
   searchOfCurrent,
   textsOfCurrent,
 } from "./adapters/postgres/current-collections.ts";
+import { usageReader } from "./adapters/postgres/database-usage.ts";
 import { namingDocuments } from "./adapters/postgres/document-limit.ts";
 import { entities } from "./adapters/postgres/entities.ts";
 import { imageRepository } from "./adapters/postgres/image-repository.ts";
@@ -40,9 +50,7 @@ import { ReadReplicas } from "./adapters/postgres/read-replicas.ts";
 import { itemSearch } from "./adapters/postgres/item-search.ts";
 import { itemStore } from "./adapters/postgres/item-store.ts";
 import { spaceMoves } from "./adapters/postgres/reembedding/space-moves.ts";
-import { operationClaims } from "./adapters/postgres/operation-claims.ts";
-import { OperationChanges } from "./adapters/postgres/operation-changes.ts";
-import { operationStore, type PostgresOperationStore } from "./adapters/postgres/operation-store.ts";
+import { OPERATION_TABLE } from "./adapters/postgres/operation-table.ts";
 import { recallProbe } from "./adapters/postgres/recall-probe.ts";
 import { QueryRecorder } from "./adapters/postgres/recall-recorder.ts";
 import { querySamples } from "./adapters/postgres/recall-samples.ts";
@@ -51,7 +59,6 @@ import { statisticsReader } from "./adapters/postgres/statistics.ts";
 import { searchStates } from "./adapters/postgres/search-state.ts";
 import { textSearch } from "./adapters/postgres/text-search.ts";
 import { observeReplicas } from "./adapters/telemetry/replica-metrics.ts";
-import { operationMetrics } from "./adapters/telemetry/operation-metrics.ts";
 import { recallMetrics } from "./adapters/telemetry/recall-metrics.ts";
 import type { VectorStoreConfig } from "./config.ts";
 import { COLLECTION } from "./domain/collection.ts";
@@ -63,8 +70,7 @@ import { keepReconciled } from "./domain/indexes/reconcile-indexes.ts";
 import { indexAdvisor } from "./domain/indexes/index-advisor.ts";
 import { IndexKeeper } from "./domain/indexes/index-keeper.ts";
 import { indexPlanner } from "./domain/indexes/plan-index.ts";
-import type { OperationHandler } from "./domain/operations/operation.ts";
-import { OperationRunner } from "./domain/operations/operation-runner.ts";
+import { OPERATION_TERMS, type OperationHandler, type OperationKind } from "./domain/operations/operation.ts";
 import { measureRecall, oneAtATime } from "./domain/recall/measure-recall.ts";
 import { recallTuner } from "./domain/recall/tune-index.ts";
 import { recallTuningHandler } from "./domain/recall/tuning-operation.ts";
@@ -130,7 +136,7 @@ export async function createApp(
     startMetricsReporter({
       component: NAME,
       address: config.METRICS_ADDRESS,
-      sampleEveryMs: config.METRICS_SAMPLE_INTERVAL,
+      ...metricsReporterOptions(config),
       activeConnections: () => db.poolStats().total,
       logger,
     }),
@@ -156,7 +162,7 @@ export async function createApp(
 
 export interface Store extends Omit<VectorStoreDeps, "embedding">, AsyncDisposable {
   recent: QueryRecorder;
-  operations: PostgresOperationStore;
+  operations: PostgresOperationStore<OperationKind>;
   /** For who changes the catalogue by other ways than this: what was cached of it is read again. */
   forgetState(): void;
 }
@@ -184,15 +190,13 @@ export async function openStore(
     opened.destroy(),
   );
   const changes = opening.use(new OperationChanges(db));
-  const operations = operationStore(db, changes);
+  const operations = operationStore(db, OPERATION_TABLE, changes);
   opening.defer(() => operations.endWatches());
   const collections = collectionRepository(db, dataSource, (name, limits) =>
     operations.cancelAll(name, "its collection was deleted", limits),
   );
-  const recallObserver = options.metrics && recallMetrics(options.metrics);
-  const recall = recallStore(db, (measurement, event) =>
-    watchRecall({ log: db.logger, observer: recallObserver }, measurement, event),
-  );
+  const recall = recallStore(db, (measurement, event) => watchRecall({ log: db.logger }, measurement, event));
+  if (options.metrics) recallMetrics(options.metrics, recall);
   const states = searchStates(db, recall);
   const onCurrent = onCurrentCollections(collections);
   const indexes = indexBuilding({ db, memoryBytes: options.memoryBytes, onChange: states.forget });
@@ -235,10 +239,11 @@ export async function openStore(
   }
   const runner = opening.use(
     new OperationRunner({
-      claims: operationClaims(db, changes),
+      terms: OPERATION_TERMS,
+      claims: operationClaims(db, OPERATION_TABLE, changes),
       handlers,
       log: db.logger,
-      observer: options.metrics && operationMetrics(options.metrics),
+      observer: options.metrics && operationMetrics(options.metrics, "vector_store"),
     }),
   );
   opening.use(keepReconciled({ collections, indexes, log: db.logger }));
@@ -273,6 +278,7 @@ export async function openStore(
     advisor: indexAdvisor(looking),
     log: db.logger,
     statistics: statisticsReader(db),
+    usage: usageReader(db),
     collections,
     moves,
     forgetState: () => {

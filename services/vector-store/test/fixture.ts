@@ -19,7 +19,7 @@ import { COLLECTION } from "../src/domain/collection.ts";
 import { vectorStoreRoutes } from "../src/rpc/routes.ts";
 import { fakeEmbedding, type FakeEmbedding } from "./fake-embedding.ts";
 
-export { errorOf } from "./error-of.ts";
+export { errorOf } from "@kindred/testing";
 
 export interface Fixture extends AsyncDisposable {
   url: string;

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { OperationState } from "@kindred/contracts/common/v1";
 import {
   AdviceSeverity,
   IndexKind,
   IndexMaintenance,
   IndexQuantization,
   Metric,
-  OperationState,
   type IndexAdvice,
 } from "@kindred/contracts/vector-store/v1";
 import { indexFacts } from "../src/adapters/postgres/index-facts.ts";
@@ -312,7 +312,7 @@ describe("a pass of the automatic policy", () => {
     whereOnline(async () => {
       await fill({ minRows: 1000n, indexName: "kept_idx" });
       const build = await begun();
-      expect(build).toMatchObject({ kind: "index-build", collection: "songs", automatic: true });
+      expect(build).toMatchObject({ kind: "index-build", subject: "songs", automatic: true });
       expect(await finished(build)).toMatchObject({ state: "succeeded" });
       const [index] = (await fixture.index.listIndexes({ collection: "songs" })).indexes;
       expect(index).toMatchObject({ name: "kept_idx", valid: true, owned: true, method: "hnsw" });

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { createClient, type Client } from "@connectrpc/connect";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { readEnvironment } from "@kindred/config";
+import { OperationState, type Operation } from "@kindred/contracts/common/v1";
 import {
   CollectionService,
   IndexKind,
@@ -15,9 +16,7 @@ import {
   IndexQuantization,
   IndexService,
   OperationService,
-  OperationState,
   SearchService,
-  type Operation,
 } from "@kindred/contracts/vector-store/v1";
 import { isKindredError } from "@kindred/errors";
 import { startEmbeddedServer, type EmbeddedServer } from "@kindred/postgres";

@@ -1,13 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { OperationState, type Operation } from "@kindred/contracts/common/v1";
 import {
   ElementType,
   IndexKind,
   IndexMaintenance,
   IndexQuantization,
   Metric,
-  OperationState,
   type IndexPolicySchema,
-  type Operation,
   type StartIndexBuildRequestSchema,
 } from "@kindred/contracts/vector-store/v1";
 import type { MessageInitShape } from "@bufbuild/protobuf";

@@ -1,18 +1,26 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { loadConfig } from "@kindred/config";
+import { OperationRunner, type RunnerDeps } from "@kindred/operations";
+import {
+  OperationChanges,
+  operationClaims,
+  operationStore,
+  type PostgresOperationStore,
+} from "@kindred/operations/postgres";
 import { databaseSettings, openDatabase, type Database } from "@kindred/postgres";
 import { silentLogger } from "@kindred/testing";
-import { operationClaims } from "../src/adapters/postgres/operation-claims.ts";
-import { OperationChanges } from "../src/adapters/postgres/operation-changes.ts";
-import { operationStore, type PostgresOperationStore } from "../src/adapters/postgres/operation-store.ts";
+import { OPERATION_TABLE } from "../src/adapters/postgres/operation-table.ts";
 import { DATABASE_SCHEMA } from "../src/adapters/postgres/migrations.ts";
-import type { OperationHandler, OperationKind } from "../src/domain/operations/operation.ts";
-import { OperationRunner, type RunnerDeps } from "../src/domain/operations/operation-runner.ts";
+import {
+  OPERATION_TERMS,
+  type OperationHandler,
+  type OperationKind,
+} from "../src/domain/operations/operation.ts";
 
 /** What a process of the service has of operations: connections of its own, a store, and a runner with these handlers. */
 export interface Worker extends AsyncDisposable {
   db: Database;
-  store: PostgresOperationStore;
+  store: PostgresOperationStore<OperationKind>;
 }
 
 export async function openWorker(
@@ -30,11 +38,12 @@ export async function openWorker(
     }),
   );
   const changes = opening.use(new OperationChanges(db));
-  const store = operationStore(db, changes);
+  const store = operationStore(db, OPERATION_TABLE, changes);
   opening.defer(() => store.endWatches());
   const runner = opening.use(
     new OperationRunner({
-      claims: operationClaims(db, changes),
+      terms: OPERATION_TERMS,
+      claims: operationClaims(db, OPERATION_TABLE, changes),
       handlers,
       log: db.logger,
       times: options.times,

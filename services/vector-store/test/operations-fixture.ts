@@ -50,7 +50,7 @@ export async function openOperations(): Promise<Operations> {
       idle.store.start(
         {
           kind: "index-drop",
-          collection: "images",
+          subject: "images",
           spec: { steps: 3, ms: 5 },
           automatic: false,
           requestId: undefined,

@@ -1,13 +1,13 @@
 import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { loadConfig } from "@kindred/config";
-import { CollectionService, OperationService, OperationState } from "@kindred/contracts/vector-store/v1";
+import { OperationState } from "@kindred/contracts/common/v1";
+import { CollectionService, OperationService } from "@kindred/contracts/vector-store/v1";
 import { openChannel, type Channel } from "@kindred/rpc";
-import { silentLogger, testDatabase } from "@kindred/testing";
+import { errorOf, silentLogger, testDatabase } from "@kindred/testing";
 import pg from "pg";
 import { createApp, type App } from "../src/app.ts";
 import { configSchema } from "../src/config.ts";
-import { errorOf } from "./error-of.ts";
 import { fakeEmbedding } from "./fake-embedding.ts";
 
 const closing = new AsyncDisposableStack();

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { KindredError } from "@kindred/errors";
+import { errorOf } from "@kindred/testing";
 import type { Operation, OperationHandler, OperationKind } from "../src/domain/operations/operation.ts";
-import { errorOf } from "./error-of.ts";
 import { openWorker, stepping, type Worker } from "./operation-workers.ts";
 import { aborted, COLLECTIONS, handler, openOperations, type Operations } from "./operations-fixture.ts";
 
@@ -26,7 +26,7 @@ describe("an operation that is asked for", () => {
     });
     expect(operation).toMatchObject({
       kind: "index-drop",
-      collection: "images",
+      subject: "images",
       state: "queued",
       attempts: 0,
       automatic: false,
@@ -39,7 +39,7 @@ describe("an operation that is asked for", () => {
       finishedAt: undefined,
     });
     expect(await operations.start({ requestId })).toEqual(operation);
-    const other = await errorOf(operations.start({ requestId, collection: "c0" }));
+    const other = await errorOf(operations.start({ requestId, subject: "c0" }));
     expect(other.kind).toBe("already-exists");
     expect(other.message).toContain(
       `is that of operation ${operation.id} (index drop) of the collection "images"`,
@@ -49,7 +49,7 @@ describe("an operation that is asked for", () => {
   });
 
   test("needs a collection, and that no other one changes it", async () => {
-    expect(await errorOf(operations.start({ collection: "nothing" }))).toMatchObject({
+    expect(await errorOf(operations.start({ subject: "nothing" }))).toMatchObject({
       kind: "not-found",
       message: 'there is no collection "nothing"',
     });
@@ -74,11 +74,11 @@ describe("an operation that is asked for", () => {
     );
     expect(new Set(many.map(({ id }) => id)).size).toBe(1);
     const others = await Promise.allSettled(
-      Array.from({ length: 8 }, () => operations.start({ collection: "c0" })),
+      Array.from({ length: 8 }, () => operations.start({ subject: "c0" })),
     );
     expect(others.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
     for (const { id } of await idle.store.list(
-      { collection: undefined, active: true, beforeId: undefined, limit: 9 },
+      { subject: undefined, active: true, beforeId: undefined, limit: 9 },
       {},
     ))
       await idle.store.cancel(id, {});
@@ -117,7 +117,7 @@ test("several processes do each operation one at a time, each step of it, while 
   const workers = [await open(), await open()];
   const asked: Operation[] = [];
   for (const collection of COLLECTIONS)
-    asked.push(await operations.start({ collection, spec: { steps: 10, ms: 20 } }));
+    asked.push(await operations.start({ subject: collection, spec: { steps: 10, ms: 20 } }));
   for (let i = 0; i < 3; i++) {
     await delay(100);
     workers.push(await open());
@@ -158,7 +158,7 @@ test("of index builds, one goes on at a time in all processes together", async (
   running.use(await openWorker(url, [build("index-build"), build("index-rebuild")]));
   const asked = await Promise.all(
     COLLECTIONS.map((collection, i) =>
-      operations.start({ collection, kind: i % 2 ? "index-build" : "index-rebuild" }),
+      operations.start({ subject: collection, kind: i % 2 ? "index-build" : "index-rebuild" }),
     ),
   );
   for (const operation of asked) expect((await operations.ended(operation)).state).toBe("succeeded");
@@ -231,10 +231,10 @@ describe("an operation that is cancelled", () => {
     });
     await using running = new AsyncDisposableStack();
     running.use(await openWorker(url, [looking]));
-    const told = await operations.start({ collection: "c6" });
+    const told = await operations.start({ subject: "c6" });
     await operations.until(told, ({ state }) => state === "running");
     await idle.store.cancelAll("c6", "its collection was deleted", {});
-    const noticed = await operations.start({ collection: "c7", spec: { notices: true } });
+    const noticed = await operations.start({ subject: "c7", spec: { notices: true } });
     for (const operation of [told, noticed]) {
       expect(await operations.ended(operation)).toMatchObject({
         state: "cancelled",

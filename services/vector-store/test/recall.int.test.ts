@@ -1,12 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import {
-  ElementType,
-  Metric,
-  OperationState,
-  QuerySource,
-  SearchMethod,
-} from "@kindred/contracts/vector-store/v1";
+import { OperationState } from "@kindred/contracts/common/v1";
+import { ElementType, Metric, QuerySource, SearchMethod } from "@kindred/contracts/vector-store/v1";
 import { QueryRecorder } from "../src/adapters/postgres/recall-recorder.ts";
 import { measureRecall, type MeasurementWish } from "../src/domain/recall/measure-recall.ts";
 import type { RecallMeasurement } from "../src/domain/recall/recall.ts";

@@ -1,5 +1,6 @@
 import { isKindredError } from "@kindred/errors";
-import { delayBefore, isPassing, Patience, type PatienceDeps } from "../patience.ts";
+import { delayBefore, isPassing } from "@kindred/rpc";
+import { Patience, type PatienceDeps } from "../patience.ts";
 import type { Batch } from "./batches.ts";
 
 /** What storing one batch did, or what all of them did. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { OperationKind } from "@kindred/contracts/common/v1";
 import {
   ElementType,
   IndexKind,
@@ -6,7 +7,6 @@ import {
   IndexQuantization,
   KeyType,
   Metric,
-  OperationKind,
 } from "@kindred/contracts/vector-store/v1";
 import { KindredError } from "@kindred/errors";
 import { COLLECTION, fakeVectorStore, type FakeVectorStore } from "../../test/fake-vector-store.ts";

@@ -5,7 +5,7 @@ import { exportGenerations, exportImages, type ExportImagesOptions } from "../tr
 import { FILTER_HELP } from "../vectors/filter-option.ts";
 import { runExport, type ExportCommandOptions } from "../vectors/run-export.ts";
 import type { AddCommand } from "./command.ts";
-import { STATUSES } from "./generations.ts";
+import { STATUSES } from "../generations/status.ts";
 import { dateOption, integerOption, repeatable } from "./parse.ts";
 
 interface GenerationOptions {

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { OperationKind } from "@kindred/contracts/common/v1";
 import {
   AdviceSeverity,
   IndexKind,
   IndexMaintenance,
   IndexQuantization,
   Metric,
-  OperationKind,
   PreflightOutcome,
 } from "@kindred/contracts/vector-store/v1";
 import { KindredError } from "@kindred/errors";

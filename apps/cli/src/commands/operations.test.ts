@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { OperationState } from "@kindred/contracts/vector-store/v1";
+import { OperationState } from "@kindred/contracts/common/v1";
 import { KindredError } from "@kindred/errors";
 import { fakeVectorStore, type FakeVectorStore } from "../../test/fake-vector-store.ts";
 import { BUILD, BUILT, FAILED, type OperationInit } from "../../test/operations-fixture.ts";
@@ -42,7 +42,17 @@ describe("list", () => {
     expect(out).toContain("there are more: --limit");
     expect(at.asked("listOperations")).toMatchObject([{ collection: "songs", active: true, pageSize: 2 }]);
     expect(JSON.parse((await operations(at, "list", "--json")).out)).toMatchObject({
-      operations: [{ id: 17, state: "OPERATION_STATE_RUNNING", done: 1_200 }, {}],
+      operations: [
+        {
+          service: "vector-store",
+          id: 17,
+          kind: "OPERATION_KIND_INDEX_BUILD",
+          collection: "songs",
+          state: "OPERATION_STATE_RUNNING",
+          done: 1_200,
+        },
+        {},
+      ],
     });
   });
 

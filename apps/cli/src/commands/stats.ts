@@ -3,6 +3,7 @@ import { GetStatisticsResponseSchema, type GetStatisticsResponse } from "@kindre
 import { openClients } from "../clients.ts";
 import type { Context } from "../context.ts";
 import { toPlain } from "../plain.ts";
+import { renderDatabases } from "../statistics/render-databases.ts";
 import type { AddCommand } from "./command.ts";
 import { formatBytes, formatCount, formatMs } from "../terminal/format.ts";
 import { renderPairs } from "../terminal/table.ts";
@@ -10,12 +11,27 @@ import { renderPairs } from "../terminal/table.ts";
 export const addStatsCommand: AddCommand = (program, run) => {
   program
     .command("stats")
-    .description("how much there is: images, embeddings, generations, sizes, indexes")
-    .addHelpText("after", "\nExamples:\n  kindred stats\n  kindred stats --json | jq .total_images")
-    .action((_options, command) => run(command, stats));
+    .description("how much there is: images, embeddings, generations, sizes, indexes, tables")
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Examples:",
+        "  kindred stats",
+        "  kindred stats --tables             # every table, also those that are all but empty",
+        "  kindred stats --json | jq .total_images",
+        "  kindred stats --json | jq '.databases[] | {service, pool: .usage.pool}'",
+      ].join("\n"),
+    )
+    .option("--tables", "all tables of every service, not only the largest")
+    .action((options: StatsOptions, command) => run(command, (context) => stats(context, options)));
 };
 
-async function stats(context: Context): Promise<void> {
+interface StatsOptions {
+  tables?: boolean;
+}
+
+async function stats(context: Context, options: StatsOptions): Promise<void> {
   const { terminal } = context;
   const { metrics, indexes } = openClients(context);
   const [overall, catalogue] = await Promise.all([
@@ -31,6 +47,8 @@ async function stats(context: Context): Promise<void> {
     return;
   }
   terminal.result(renderPairs(terminal, [...overallPairs(overall), ...cataloguePairs(catalogue)]));
+  const databases = renderDatabases(terminal, overall.databases, { all: options.tables ?? false });
+  if (databases !== "") terminal.result(`\n${databases}`);
   for (const { service, reason } of overall.unavailable)
     terminal.note(` ${service} did not answer: ${reason}`);
 }

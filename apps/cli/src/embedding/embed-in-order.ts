@@ -1,5 +1,6 @@
 import { KindredError } from "@kindred/errors";
-import { delayBefore, isPassing, Patience, type PatienceDeps } from "../patience.ts";
+import { delayBefore, isPassing } from "@kindred/rpc";
+import { Patience, type PatienceDeps } from "../patience.ts";
 import type { Embedded } from "./embed-call.ts";
 import type { TextBatch } from "./text-batches.ts";
 

@@ -67,7 +67,7 @@ export function renderModels(
 }
 
 /** One model after it was pulled: where what lies. */
-export function renderPulled(terminal: Pick<Terminal, "colors">, model: Model): string {
+export function renderPulled(terminal: Pick<Terminal, "colors" | "width">, model: Model): string {
   const where: Pair[] =
     model.cachePath === ""
       ? [["compiled form", "none: the provider has the model"]]
@@ -85,7 +85,7 @@ export function renderPulled(terminal: Pick<Terminal, "colors">, model: Model): 
 }
 
 /** Everything that Info says. */
-export function renderInfo(terminal: Pick<Terminal, "colors">, info: InfoResponse): string {
+export function renderInfo(terminal: Pick<Terminal, "colors" | "width">, info: InfoResponse): string {
   const { space, limits } = info;
   const isRemote = info.effectiveExecutionProvider === "remote";
   const pairs: Pair[] = [

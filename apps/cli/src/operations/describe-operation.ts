@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
-import { OperationKind, OperationState, type Operation } from "@kindred/contracts/vector-store/v1";
+import { OperationState, type Operation } from "@kindred/contracts/common/v1";
 import {
   formatBytes,
   formatCount,
@@ -9,15 +9,7 @@ import {
   formatShare,
   millisecondsOf,
 } from "../terminal/format.ts";
-
-const KINDS: Record<OperationKind, string> = {
-  [OperationKind.UNSPECIFIED]: "operation",
-  [OperationKind.INDEX_BUILD]: "index build",
-  [OperationKind.INDEX_REBUILD]: "index rebuild",
-  [OperationKind.INDEX_DROP]: "index drop",
-  [OperationKind.RECALL_TUNING]: "recall tuning",
-  [OperationKind.REEMBEDDING]: "re-embedding",
-};
+import { idTextOf, kindOf, subjectOf } from "./any-operation.ts";
 
 const STATES: Record<OperationState, string> = {
   [OperationState.UNSPECIFIED]: "unknown",
@@ -29,7 +21,7 @@ const STATES: Record<OperationState, string> = {
   [OperationState.CANCELLED]: "cancelled",
 };
 
-const ENDED: ReadonlySet<OperationState> = new Set([
+const ENDED: ReadonlySet<Operation["state"]> = new Set([
   OperationState.SUCCEEDED,
   OperationState.FAILED,
   OperationState.CANCELLED,
@@ -39,18 +31,13 @@ export function isOver({ state }: Pick<Operation, "state">): boolean {
   return ENDED.has(state);
 }
 
-/** A number that a later version of the contract may have added is shown as it is. */
-export function kindOf({ kind }: Pick<Operation, "kind">): string {
-  return KINDS[kind] ?? String(kind);
-}
-
 export function stateOf({ state }: Pick<Operation, "state">): string {
   return STATES[state] ?? String(state);
 }
 
 /** "index build 17 of songs" */
 export function titleOf(operation: Operation): string {
-  return `${kindOf(operation)} ${operation.id} of ${operation.collection}`;
+  return `${kindOf(operation)} ${idTextOf(operation)} of ${subjectOf(operation)}`;
 }
 
 /** What it is at: "2/5 build: loading tuples"; nothing before it says so. */

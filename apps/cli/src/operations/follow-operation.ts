@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { OperationSchema, OperationState, type Operation } from "@kindred/contracts/vector-store/v1";
+import { OperationState, type Operation } from "@kindred/contracts/common/v1";
 import type { Command } from "commander";
-import { openClients } from "../clients.ts";
 import { integerOption } from "../commands/parse.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
 import { interruption } from "../interruption.ts";
-import { toPlain } from "../plain.ts";
 import { formatMs } from "../terminal/format.ts";
+import { idTextOf, operationCalls, plainOperation, serviceOf } from "./any-operation.ts";
 import { elapsedMs, titleOf } from "./describe-operation.ts";
 import { lineView, movingView, silentView, type OperationView } from "./operation-view.ts";
 import { watchOperation } from "./watch-operation.ts";
@@ -54,9 +53,11 @@ export async function awaitOperation(
   if (!begun) throw new Failure("The service began nothing.", { remedy: "Is it of this version?" });
   const { terminal } = context;
   if (wait) return await followOperation(context, begun, { patience });
-  if (context.json) terminal.json(toPlain(OperationSchema, begun));
+  if (context.json) terminal.json(plainOperation(begun));
   else
-    terminal.result(` ${titleOf(begun)} is under way; watch it with\n kindred operations watch ${begun.id}`);
+    terminal.result(
+      ` ${titleOf(begun)} is under way; watch it with\n kindred operations watch ${idTextOf(begun)}`,
+    );
   return undefined;
 }
 
@@ -79,7 +80,7 @@ export async function followOperation(
   try {
     return await view.run(async (show, note) => {
       const deps = {
-        operations: openClients(context).operations,
+        operations: operationCalls(context, serviceOf(begun)),
         sleep: (ms: number, until: AbortSignal) => sleep(ms, undefined, { signal: until }),
         now: () => performance.now(),
         onWaiting: (reason: string) =>
@@ -90,7 +91,7 @@ export async function followOperation(
         last = operation;
         show(operation);
       }
-      if (context.json && !everyChange) terminal.json(toPlain(OperationSchema, last));
+      if (context.json && !everyChange) terminal.json(plainOperation(last));
       if (last.state !== OperationState.SUCCEEDED) throw unsuccessful(last);
       return last;
     });
@@ -98,28 +99,35 @@ export async function followOperation(
     if (!signal.aborted || error instanceof Failure) throw error;
     throw new Failure(`Stopped watching; the ${titleOf(last)} goes on.`, {
       exitCode: EXIT.interrupted,
-      remedy: `Watch it: kindred operations watch ${id}   End it: kindred operations cancel ${id}`,
+      remedy: `Watch it: kindred operations watch ${idTextOf(last)}   End it: kindred operations cancel ${idTextOf(last)}`,
       cause: error,
     });
   }
 }
 
-function viewFor({ json, terminal }: Context, { kind }: Operation, everyChange: boolean): OperationView {
+function viewFor({ json, terminal }: Context, begun: Operation, everyChange: boolean): OperationView {
   if (json) {
     return silentView((operation) => {
-      if (everyChange) terminal.result(JSON.stringify(toPlain(OperationSchema, operation)));
+      if (everyChange) terminal.result(JSON.stringify(plainOperation(operation)));
     });
   }
-  return terminal.interactive ? movingView(terminal, kind) : lineView(terminal);
+  return terminal.interactive ? movingView(terminal, begun) : lineView(terminal);
 }
+
+const LEFT_BEHIND = {
+  "vector-store": "what it had made is removed",
+  "generation-tracking": "what it had deleted stays deleted",
+};
 
 function unsuccessful(operation: Operation): Failure {
   const took = elapsedMs(operation, new Date());
   const after = took === undefined ? "" : ` after ${formatMs(took)}`;
   if (operation.state === OperationState.CANCELLED)
-    return new Failure(`The ${titleOf(operation)} was cancelled${after}; what it had made is removed.`);
+    return new Failure(
+      `The ${titleOf(operation)} was cancelled${after}; ${LEFT_BEHIND[serviceOf(operation)]}.`,
+    );
   return new Failure(
     `The ${titleOf(operation)} failed${after}: ${operation.failure?.message || "it does not say why"}`,
-    { remedy: `kindred operations show ${operation.id}` },
+    { remedy: `kindred operations show ${idTextOf(operation)}` },
   );
 }

@@ -1,7 +1,8 @@
-import { OperationKind, OperationState, type Operation } from "@kindred/contracts/vector-store/v1";
+import { OperationState, type Operation } from "@kindred/contracts/common/v1";
 import { formatMs } from "../terminal/format.ts";
 import { createSteps } from "../terminal/steps.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { kindOf } from "./any-operation.ts";
 import { elapsedMs, isOver, phaseOf, progressOf, shareOf, stateOf, titleOf } from "./describe-operation.ts";
 
 type Show = (operation: Operation) => void;
@@ -52,14 +53,14 @@ export function lineView(terminal: Terminal): OperationView {
 const TICK_MS = 1_000;
 
 /** One line that moves, with the time that goes by also while nothing else is said. */
-export function movingView(terminal: Terminal, kind: OperationKind): OperationView {
+export function movingView(terminal: Terminal, begun: Operation): OperationView {
   return {
     run: async (watch) => {
       const steps = createSteps(terminal);
       const notes = newNotes((text) => steps.note(text));
       let last: Operation | undefined;
       let receivedAt = 0;
-      const { end } = await steps.run(NAMES[kind] ?? "operation", async (step) => {
+      const { end } = await steps.run(shortName(begun), async (step) => {
         step.progress("asking the service");
         const show = (): void => {
           if (!last) return;
@@ -102,18 +103,23 @@ function newNotes(note: Note): Show {
   };
 }
 
-const NAMES: Partial<Record<OperationKind, string>> = {
-  [OperationKind.INDEX_BUILD]: "build",
-  [OperationKind.INDEX_REBUILD]: "rebuild",
-  [OperationKind.INDEX_DROP]: "drop",
-  [OperationKind.RECALL_TUNING]: "tuning",
-  [OperationKind.REEMBEDDING]: "re-embed",
+const SHORT_NAMES: Readonly<Record<string, string>> = {
+  "index build": "build",
+  "index rebuild": "rebuild",
+  "index drop": "drop",
+  "recall tuning": "tuning",
+  "re-embedding": "re-embed",
+  retention: "delete",
 };
+
+function shortName(operation: Operation): string {
+  return SHORT_NAMES[kindOf(operation)] ?? "operation";
+}
 
 const NAME_WIDTH = 8;
 
-function nameOf({ kind }: Operation): string {
-  return (NAMES[kind] ?? "operation").padEnd(NAME_WIDTH);
+function nameOf(operation: Operation): string {
+  return shortName(operation).padEnd(NAME_WIDTH);
 }
 
 function atOf(operation: Operation): string {

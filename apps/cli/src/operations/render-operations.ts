@@ -1,18 +1,10 @@
 import { timestampDate, type Timestamp } from "@bufbuild/protobuf/wkt";
-import { OperationState, type Operation } from "@kindred/contracts/vector-store/v1";
+import { OperationState, type Operation } from "@kindred/contracts/common/v1";
 import { formatAgo, formatMs, plural } from "../terminal/format.ts";
 import { renderPairs, renderTableOrBlocks, type Pair } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import {
-  elapsedMs,
-  isOver,
-  kindOf,
-  pairsOf,
-  phaseOf,
-  progressOf,
-  shareOf,
-  stateOf,
-} from "./describe-operation.ts";
+import { idTextOf, kindOf, subjectOf } from "./any-operation.ts";
+import { elapsedMs, isOver, pairsOf, phaseOf, progressOf, shareOf, stateOf } from "./describe-operation.ts";
 
 /** One a line. */
 export function renderOperations(
@@ -25,7 +17,7 @@ export function renderOperations(
     [
       { title: "id", align: "right" },
       { title: "what" },
-      { title: "collection" },
+      { title: "of" },
       { title: "state" },
       { title: "at", shrinks: true },
       { title: "asked for", align: "right" },
@@ -34,9 +26,9 @@ export function renderOperations(
     operations.map((operation) => {
       const took = elapsedMs(operation, now);
       return [
-        String(operation.id),
+        idTextOf(operation),
         `${kindOf(operation)}${operation.automatic ? " (automatic)" : ""}`,
-        operation.collection,
+        subjectOf(operation),
         stateOf(operation),
         isOver(operation) ? (operation.failure?.message ?? "") : atOf(operation),
         operation.createdAt ? formatAgo(timestampDate(operation.createdAt), now) : "",
@@ -54,17 +46,21 @@ function atOf(operation: Operation): string {
 }
 
 /** Everything that there is to say of one. */
-export function renderOperation(terminal: Pick<Terminal, "colors">, operation: Operation, now: Date): string {
+export function renderOperation(
+  terminal: Pick<Terminal, "colors" | "width">,
+  operation: Operation,
+  now: Date,
+): string {
   const { colors } = terminal;
-  const { state, failure, attempts, notes, automatic, spec, result } = operation;
+  const { subject, state, failure, attempts, notes, automatic, spec, result } = operation;
   const paint = { [OperationState.FAILED]: colors.red, [OperationState.SUCCEEDED]: colors.green }[
     state as number
   ];
   const took = elapsedMs(operation, now);
   const pairs: Pair[] = [
-    ["operation", String(operation.id)],
-    ["what", `${kindOf(operation)}${automatic ? ", begun by the store itself" : ""}`],
-    ["collection", operation.collection],
+    ["operation", idTextOf(operation)],
+    ["what", `${kindOf(operation)}${automatic ? ", begun by the service itself" : ""}`],
+    ...(subject.case ? [[subject.case, subject.value] as const] : []),
     paint ? ["state", stateOf(operation), paint] : ["state", stateOf(operation)],
     ...(isOver(operation) || operation.phase === ""
       ? []
@@ -87,18 +83,22 @@ export function renderOperation(terminal: Pick<Terminal, "colors">, operation: O
 }
 
 /** What came of an operation, in pairs; nothing where it says nothing. */
-export function renderResult(terminal: Pick<Terminal, "colors">, operation: Operation): string | undefined {
+export function renderResult(
+  terminal: Pick<Terminal, "colors" | "width">,
+  operation: Operation,
+): string | undefined {
   const pairs = pairsOf(operation.result);
   return pairs.length === 0 ? undefined : renderPairs(terminal, pairs);
 }
 
 function section(
-  terminal: Pick<Terminal, "colors">,
+  terminal: Pick<Terminal, "colors" | "width">,
   title: string,
   pairs: readonly [string, string][],
 ): string[] {
   if (pairs.length === 0) return [];
-  const lines = renderPairs(terminal, pairs)
+  const { colors, width } = terminal;
+  const lines = renderPairs({ colors, width: width === undefined ? undefined : width - 2 }, pairs)
     .split("\n")
     .map((line) => `  ${line}`);
   return [[` ${terminal.colors.bold(title)}`, ...lines].join("\n")];

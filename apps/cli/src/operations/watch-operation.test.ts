@@ -32,8 +32,9 @@ function depsOf(streams: Update[][]): WatchDeps & { calls: () => number } {
       },
     });
   });
+  const client = createClient(OperationService, transport);
   return {
-    operations: createClient(OperationService, transport),
+    operations: { watch: (id, options) => client.watchOperation({ id }, options) },
     sleep: async (ms) => void (now += ms),
     now: () => now,
     onWaiting: (reason) => said.push(`waiting: ${reason}`),

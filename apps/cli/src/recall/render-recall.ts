@@ -16,7 +16,10 @@ recall@k is the share of the true k nearest that a search through the index find
 the search looks: hnsw.ef_search, ivfflat.probes, diskann.query_search_list_size. More effort finds more, and takes longer.`;
 
 /** One measurement, with what it means against the target. */
-export function renderMeasurement(terminal: Pick<Terminal, "colors">, measured: RecallMeasurement): string {
+export function renderMeasurement(
+  terminal: Pick<Terminal, "colors" | "width">,
+  measured: RecallMeasurement,
+): string {
   const { indexName, effort, queries, recentQueries, rows, indexTime, exactTime } = measured;
   const times = [
     ...(indexTime ? [`index ${formatMs(millisecondsOf(indexTime))}`] : []),
@@ -107,7 +110,7 @@ export function renderHistory(
 
 /** The latest first. */
 export function renderEvents(
-  terminal: Pick<Terminal, "colors">,
+  terminal: Pick<Terminal, "colors" | "width">,
   events: readonly RecallEvent[],
   now: Date,
 ): string {

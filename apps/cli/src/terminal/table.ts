@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import Table from "cli-table3";
+import stringWidth from "string-width";
 import type { Terminal } from "./terminal.ts";
 
 export interface Column {
@@ -24,7 +25,7 @@ export function renderTable(
   const shrinking = columns.findIndex((column) => column.shrinks);
   if (width !== undefined && shrinking >= 0) {
     const widths = columns.map((column, i) =>
-      Math.max(column.title.length, ...cells.map((row) => row[i]?.length ?? 0)),
+      Math.max(column.title.length, ...cells.map((row) => stringWidth(row[i] ?? ""))),
     );
     const others = widths.reduce((sum, w, i) => (i === shrinking ? sum : sum + w + GAP.length), 1);
     const room = Math.max(width - others - 1, NARROWEST);
@@ -68,8 +69,7 @@ export function renderTableOrBlocks(
 ): string {
   const { width } = terminal;
   const table = renderTable(terminal, columns, rows);
-  const fits =
-    width === undefined || table.split("\n").every((line) => stripVTControlCharacters(line).length <= width);
+  const fits = width === undefined || table.split("\n").every((line) => stringWidth(line) <= width);
   return fits
     ? table
     : rows
@@ -85,12 +85,15 @@ export function renderTableOrBlocks(
 /** A name, its value, and how the value is coloured. */
 export type Pair = readonly [name: string, value: string, paint?: (text: string) => string];
 
-/** Names and values, one a line. */
-export function renderPairs(terminal: Pick<Terminal, "colors">, pairs: readonly Pair[]): string {
+/** Names and values, one a line; in a terminal a value that is too long goes on below itself. */
+export function renderPairs(terminal: Pick<Terminal, "colors" | "width">, pairs: readonly Pair[]): string {
   const width = Math.max(...pairs.map(([name]) => name.length));
+  const indent = 1 + width + GAP.length;
+  const room = Math.max((terminal.width ?? Infinity) - indent, NARROWEST);
   return pairs
     .map(([name, value, paint = (text) => text]) => {
-      return ` ${terminal.colors.bold(name.padEnd(width))}${GAP}${paint(oneLine(value))}`;
+      const lines = wrap(oneLine(value), room).map(paint);
+      return ` ${terminal.colors.bold(name.padEnd(width))}${GAP}${lines.join(`\n${" ".repeat(indent)}`)}`;
     })
     .join("\n");
 }
@@ -111,6 +114,47 @@ export function severalLines(text: string): string[] {
     .map((line) => line.replaceAll("\t", "  ").replace(/\p{Cc}/gu, ""));
 }
 
-function shorten(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+const CHARACTERS = new Intl.Segmenter();
+
+/** To so many columns of a terminal: characters as people count them stay whole, and some take two columns. */
+export function shorten(text: string, columns: number): string {
+  if (stringWidth(text) <= columns) return text;
+  let [shown, room] = ["", columns - 1];
+  for (const { segment } of CHARACTERS.segment(text)) {
+    room -= stringWidth(segment);
+    if (room < 0) break;
+    shown += segment;
+  }
+  return `${shown}…`;
+}
+
+/** In lines of so many columns, at words; a word that is longer than a line is cut between characters. One empty line for an empty text. */
+function wrap(text: string, columns: number): string[] {
+  if (stringWidth(text) <= columns) return [text];
+  const lines: string[] = [];
+  let line = "";
+  let taken = 0;
+  const put = (part: string, width: number): void => {
+    line += part;
+    taken += width;
+  };
+  const end = (): void => {
+    lines.push(line.trimEnd());
+    [line, taken] = ["", 0];
+  };
+  for (const [word] of text.matchAll(/\S+|\s+/g)) {
+    const width = stringWidth(word);
+    if (taken > 0 && taken + width > columns) end();
+    if (taken === 0 && word.trim() === "") continue;
+    if (width <= columns) put(word, width);
+    else {
+      for (const { segment } of CHARACTERS.segment(word)) {
+        const each = stringWidth(segment);
+        if (taken > 0 && taken + each > columns) end();
+        put(segment, each);
+      }
+    }
+  }
+  if (taken > 0) end();
+  return lines;
 }

@@ -29,7 +29,57 @@ const ROWS = [
   ["10", "folder/b.png", "Rain."],
 ];
 
+describe("names and values", () => {
+  const PAIRS: [string, string][] = [
+    ["id", "1"],
+    ["prompt", "a red kite over 子猫がソファの上で and abcdefghijklmnopqrstuvwxyz"],
+  ];
+
+  test("go on below themselves in a terminal, at words, by the columns that characters take", () => {
+    const { terminal: narrow } = terminal({ NO_COLOR: "1" }, 25);
+    expect(renderPairs(narrow, PAIRS)).toBe(
+      [
+        " id      1",
+        " prompt  a red kite over",
+        "         子猫がソファの上",
+        "         で and",
+        "         abcdefghijklmnop",
+        "         qrstuvwxyz",
+      ].join("\n"),
+    );
+  });
+
+  test("are a line each where nobody watches, and a value without text is one, too", () => {
+    expect(renderPairs(terminal().terminal, PAIRS).split("\n")).toHaveLength(2);
+    expect(renderPairs(terminal({ NO_COLOR: "1" }, 25).terminal, [["t", ""]])).toBe(" t  ");
+  });
+
+  test("each line of a painted value is painted, and the names' column is not", () => {
+    const { terminal: narrow } = terminal({ NO_COLOR: "1" }, 20);
+    expect(renderPairs(narrow, [["t", "one two three four five", (line) => `<${line}>`]])).toBe(
+      " t  <one two three>\n    <four five>",
+    );
+  });
+});
+
 describe("a table", () => {
+  test("counts the columns that wide characters take, and keeps characters whole where it cuts", () => {
+    const { terminal: narrow } = terminal({ NO_COLOR: "1" }, 24);
+    const rows = [
+      ["1", "a.png", "子猫がソファの上で"],
+      ["2", "b.png", "🐎🐎🐎🐎🐎🐎🐎🐎"],
+      ["3", "c.png", "cafe\u0301 au lait"],
+    ];
+    expect(renderTable(narrow, COLUMNS, rows)).toBe(
+      [
+        " #  path   caption",
+        " 1  a.png  子猫がソフ…",
+        " 2  b.png  🐎🐎🐎🐎🐎…",
+        " 3  c.png  cafe\u0301 au lait",
+      ].join("\n"),
+    );
+  });
+
   test("aligned columns without a frame, and nothing is cut where nobody watches", () => {
     expect(renderTable(terminal().terminal, COLUMNS, ROWS)).toBe(
       [

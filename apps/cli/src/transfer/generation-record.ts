@@ -25,6 +25,8 @@ export interface GenerationRecord {
 }
 
 const MEMBERS = new Set([...GenerationSchema.fields.map(({ name }) => name), "idempotency_key"]);
+/** What a Kindred says of its generations and nobody else can: its ids, and what only happens there. */
+const ITS_OWN = ["id", "parent_id", "progress", "lease_expires_at", "finished_at"];
 const EXAMPLE = '{"prompt": "a red kite"}';
 
 /** Reads a generation as `export` and `generations list --json` write it. @throws Error that says what is wrong with the line. */
@@ -35,7 +37,8 @@ export function parseGenerationLine(line: string): GenerationRecord {
 /** @throws Error that says what is wrong. */
 export function generationRecord(object: JsonObject): GenerationRecord {
   requireMembers(object, MEMBERS, "a generation");
-  const { id: _id, created_at: createdAt, idempotency_key: key, ...members } = object;
+  const { created_at: createdAt, idempotency_key: key, ...others } = object;
+  const members = Object.fromEntries(Object.entries(others).filter(([name]) => !ITS_OWN.includes(name)));
   if (key !== undefined && key !== null && (typeof key !== "string" || key === ""))
     throw new Error('"idempotency_key" has to be a text that is not empty');
   const fields = messageFromJson(GenerationFieldsSchema, {
@@ -84,18 +87,32 @@ const COLUMNS: readonly ParquetColumn[] = [
   { name: "id", type: "int64", nullable: true },
   { name: "idempotency_key", type: "string", nullable: true },
   { name: "created_at", type: "timestamp", nullable: true },
+  { name: "finished_at", type: "timestamp", nullable: true },
   { name: "status", type: "string", nullable: true },
   { name: "prompt", type: "string", nullable: false },
   { name: "augmented_prompt", type: "string", nullable: true },
+  { name: "negative_prompt", type: "string", nullable: true },
   { name: "output_path", type: "string", nullable: true },
   { name: "seed", type: "int64", nullable: true },
   { name: "num_inference_steps", type: "int32", nullable: true },
   { name: "guidance_scale", type: "double", nullable: true },
+  { name: "sampler", type: "string", nullable: true },
+  { name: "width", type: "int32", nullable: true },
+  { name: "height", type: "int32", nullable: true },
+  { name: "model_name", type: "string", nullable: true },
+  { name: "model_hash", type: "string", nullable: true },
   { name: "generation_time_ms", type: "int32", nullable: true },
   { name: "memory_usage_mb", type: "double", nullable: true },
   { name: "model_config", type: "json", nullable: true },
   { name: "retrieved_examples", type: "json", nullable: true },
   { name: "error_message", type: "string", nullable: true },
+  { name: "batch_id", type: "string", nullable: true },
+  { name: "parent_id", type: "int64", nullable: true },
+  { name: "session_id", type: "string", nullable: true },
+  { name: "labels", type: "json", nullable: true },
+  { name: "rating", type: "int32", nullable: true },
+  { name: "retrieval", type: "json", nullable: true },
+  { name: "outputs", type: "json", nullable: true },
 ];
 
 export const GENERATION_COLUMNS: KnownColumns = {
@@ -114,20 +131,38 @@ export function generationParquet(): ParquetFormat<readonly Generation[]> {
         id: ({ id }) => id,
         idempotency_key: exportKey,
         created_at: ({ createdAt }) => createdAt && timestampDate(createdAt),
-        status: (generation) => toPlain(GenerationSchema, generation)["status"],
+        finished_at: ({ finishedAt }) => finishedAt && timestampDate(finishedAt),
+        status: (generation) => memberOf(generation, "status"),
         prompt: ({ prompt }) => prompt,
         augmented_prompt: ({ augmentedPrompt }) => augmentedPrompt,
+        negative_prompt: ({ negativePrompt }) => negativePrompt,
         output_path: ({ outputPath }) => outputPath,
         seed: ({ seed }) => seed,
         num_inference_steps: ({ numInferenceSteps }) => numInferenceSteps,
         guidance_scale: ({ guidanceScale }) => guidanceScale,
+        sampler: ({ sampler }) => sampler,
+        width: ({ width }) => width,
+        height: ({ height }) => height,
+        model_name: ({ modelName }) => modelName,
+        model_hash: ({ modelHash }) => modelHash,
         generation_time_ms: ({ generationTimeMs }) => generationTimeMs,
         memory_usage_mb: ({ memoryUsageMb }) => memoryUsageMb,
         model_config: ({ modelConfig }) => modelConfig,
-        retrieved_examples: (generation) => toPlain(GenerationSchema, generation)["retrieved_examples"],
+        retrieved_examples: (generation) => memberOf(generation, "retrieved_examples"),
         error_message: ({ errorMessage }) => errorMessage,
+        batch_id: ({ batchId }) => batchId,
+        parent_id: ({ parentId }) => parentId,
+        session_id: ({ sessionId }) => sessionId,
+        labels: (generation) => memberOf(generation, "labels"),
+        rating: ({ rating }) => rating,
+        retrieval: (generation) => memberOf(generation, "retrieval"),
+        outputs: (generation) => memberOf(generation, "outputs"),
       }),
   };
+}
+
+function memberOf(generation: Generation, name: string): JsonValue | undefined {
+  return toPlain(GenerationSchema, generation)[name];
 }
 
 /** @throws Error that says what is wrong with the row. */
@@ -140,15 +175,27 @@ export function readGenerationRow(row: RowValues): GenerationRecord {
     status: textValue(row, "status"),
     prompt: textValue(row, "prompt"),
     augmented_prompt: textValue(row, "augmented_prompt"),
+    negative_prompt: textValue(row, "negative_prompt"),
     output_path: textValue(row, "output_path"),
     seed: integerValue(row, "seed"),
     num_inference_steps: integerValue(row, "num_inference_steps"),
     guidance_scale: numberValue(row, "guidance_scale"),
+    sampler: textValue(row, "sampler"),
+    width: integerValue(row, "width"),
+    height: integerValue(row, "height"),
+    model_name: textValue(row, "model_name"),
+    model_hash: textValue(row, "model_hash"),
     generation_time_ms: integerValue(row, "generation_time_ms"),
     memory_usage_mb: numberValue(row, "memory_usage_mb"),
     model_config: objectValue(row, "model_config"),
     retrieved_examples: jsonValue(row, "retrieved_examples"),
     error_message: textValue(row, "error_message"),
+    batch_id: textValue(row, "batch_id"),
+    session_id: textValue(row, "session_id"),
+    labels: jsonValue(row, "labels"),
+    rating: integerValue(row, "rating"),
+    retrieval: objectValue(row, "retrieval"),
+    outputs: jsonValue(row, "outputs"),
   };
   return generationRecord(
     Object.fromEntries(

@@ -1,7 +1,8 @@
 import type { Embedding, Image } from "@kindred/contracts/vector-store/v1";
 import { isKindredError, KindredError } from "@kindred/errors";
+import { delayBefore, isPassing } from "@kindred/rpc";
 import { translated, type Clients } from "../clients.ts";
-import { delayBefore, isPassing, Patience, type PatienceDeps } from "../patience.ts";
+import { Patience, type PatienceDeps } from "../patience.ts";
 import type { ExportedImage } from "./image-record.ts";
 
 export interface ReadDeps extends PatienceDeps {

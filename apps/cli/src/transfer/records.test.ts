@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "@jest/globals";
 import { GenerationSchema, GenerationStatus } from "@kindred/contracts/generation-tracking/v1";
 import { EmbeddingSchema, ImageSchema } from "@kindred/contracts/vector-store/v1";
@@ -90,7 +90,7 @@ describe("an image's line", () => {
 });
 
 describe("a generation's line", () => {
-  const full = create(GenerationSchema, {
+  const init = {
     id: 7n,
     prompt: "a kite",
     seed: -(2n ** 63n),
@@ -100,7 +100,8 @@ describe("a generation's line", () => {
     status: GenerationStatus.FAILED,
     errorMessage: "no",
     createdAt: { seconds: 1_700_000_000n, nanos: 123_456_000 },
-  });
+  } satisfies MessageInitShape<typeof GenerationSchema>;
+  const full = create(GenerationSchema, init);
 
   test("is read as it was written", () => {
     const { fields, createdAt, idempotencyKey } = parseGenerationLine(generationLine(full));
@@ -116,6 +117,25 @@ describe("a generation's line", () => {
     expect(fields.generationTimeMs).toBeUndefined();
     expect(createdAt).toMatchObject({ seconds: 1_700_000_000n, nanos: 123_456_000 });
     expect(idempotencyKey).toBe(exportKey(full));
+  });
+
+  test("leaves out what only the Kindred can say that exported it", () => {
+    const { fields } = parseGenerationLine(
+      generationLine(
+        create(GenerationSchema, {
+          ...init,
+          parentId: 3n,
+          labels: ["a"],
+          rating: 5,
+          modelName: "sd",
+          outputs: [{ path: "1.png", sha256: new Uint8Array(32).fill(1) }],
+          progress: { done: 3 },
+          finishedAt: { seconds: 1_700_000_001n },
+        }),
+      ),
+    );
+    expect(fields.parentId).toBeUndefined();
+    expect(fields).toMatchObject({ labels: ["a"], rating: 5, modelName: "sd", outputs: [{ path: "1.png" }] });
   });
 
   test("without a key is known by what it says, with one by that", () => {

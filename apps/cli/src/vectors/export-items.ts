@@ -1,7 +1,8 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ExportRequestSchema, ItemBatch } from "@kindred/contracts/vector-store/v1";
-import { translated, type Clients } from "../clients.ts";
-import { delayBefore, isPassing, Patience, type PatienceDeps } from "../patience.ts";
+import { delayBefore, isPassing } from "@kindred/rpc";
+import { letGo, translated, type Clients } from "../clients.ts";
+import { Patience, type PatienceDeps } from "../patience.ts";
 
 export interface ExportDeps extends PatienceDeps {
   client: Pick<Clients["vectors"], "export">;
@@ -24,7 +25,6 @@ export async function* exportItems(
   let afterKey = "";
   let attempt = 0;
   for (;;) {
-    // Whoever leaves early gives the stream up: otherwise it would keep its connection, and this process with it.
     const over = new AbortController();
     const signal = AbortSignal.any([options.signal, over.signal]);
     const stream = deps.client.export({ ...request, afterKey }, { signal, timeoutMs: EXPORT_TIMEOUT_MS });
@@ -46,7 +46,7 @@ export async function* exportItems(
       await deps.sleep(delayBefore(attempt, error), options.signal);
       attempt += 1;
     } finally {
-      over.abort();
+      letGo(over, replies);
     }
   }
 }

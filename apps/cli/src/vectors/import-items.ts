@@ -1,5 +1,6 @@
 import { isKindredError, KindredError } from "@kindred/errors";
-import { delayBefore, isPassing, Patience, type PatienceDeps } from "../patience.ts";
+import { delayBefore, isPassing } from "@kindred/rpc";
+import { Patience, type PatienceDeps } from "../patience.ts";
 import type { BadRow, RowBatch } from "./item-batches.ts";
 import type { ItemRow } from "./item-line.ts";
 import type { Position } from "./item-source.ts";

@@ -22,6 +22,27 @@ export interface ModelCacheEntry {
   lastAccessedMicros: bigint | undefined;
   accessCount: bigint;
   createdAtMicros: bigint;
+  /** Whether its path was there when somebody looked the last time; undefined before the first time. */
+  present: boolean | undefined;
+  /** When that was. */
+  verifiedAtMicros: bigint | undefined;
+}
+
+/** A model that somebody puts into a cache. */
+export interface RegisteredModel {
+  modelType: string;
+  modelName: string;
+  cachePath: string;
+  /** undefined when it is not known: a size that is there stays. */
+  sizeBytes: bigint | undefined;
+}
+
+/** What is at the path of an entry. */
+export interface PathFinding {
+  id: bigint;
+  present: boolean;
+  /** undefined when it is not known: a size that is there stays. */
+  sizeBytes: bigint | undefined;
 }
 
 /** Where the account of the caches is kept. Errors are KindredErrors. */
@@ -30,4 +51,15 @@ export interface ModelCacheStore {
   add(events: readonly ModelCacheEvent[]): Promise<void>;
   /** The latest used first; those that never were last. */
   list(): Promise<ModelCacheEntry[]>;
+  /**
+   * Makes an entry that was not used yet, or gives the one with the same type, name and path its size; that it is missing is not taken for
+   * true any more.
+   */
+  register(model: RegisteredModel): Promise<{ entry: ModelCacheEntry; existing: boolean }>;
+  /** Counts uses, of this moment. Concurrent ones all count. @returns undefined when there is no such entry */
+  touch(id: bigint, accesses: number): Promise<ModelCacheEntry | undefined>;
+  /** @returns how many of them were there */
+  remove(ids: readonly bigint[]): Promise<number>;
+  /** Takes findings about different entries, of this moment. @returns how many of the entries were there */
+  reportPaths(findings: readonly PathFinding[]): Promise<number>;
 }

@@ -1,22 +1,21 @@
 import { KindredError } from "@kindred/errors";
 import type { Generation, GenerationFields } from "./generation.ts";
-import type { GenerationStore } from "./generation-store.ts";
+import type { GenerationStore, InsertOptions } from "./generation-store.ts";
 import { requestDigest } from "./request-digest.ts";
 
 /**
  * Stores a generation once per idempotency key, however often and concurrently it is asked to.
  * @param idempotencyKey empty: every call stores a generation
- * @param createdAtMicros when it was recorded elsewhere, in microseconds since 1970; undefined: now
- * @throws KindredError already-exists when the key was used to record something else.
+ * @throws KindredError already-exists when the key was used to record something else; not-found when its parent is not there.
  */
 export async function recordGeneration(
-  deps: { store: GenerationStore },
+  deps: { store: Pick<GenerationStore, "insert" | "findByIdempotencyKey"> },
   fields: GenerationFields,
   idempotencyKey: string,
-  createdAtMicros?: bigint,
+  options: Omit<InsertOptions, "idempotency"> = {},
 ): Promise<{ generation: Generation; existing: boolean }> {
   const idempotency = idempotencyKey ? { key: idempotencyKey, digest: requestDigest(fields) } : undefined;
-  const stored = await deps.store.insert(fields, idempotency, createdAtMicros);
+  const stored = await deps.store.insert(fields, { ...options, idempotency });
   if (stored) return { generation: stored, existing: false };
   const earlier = await deps.store.findByIdempotencyKey(idempotencyKey);
   if (!earlier || !idempotency) {

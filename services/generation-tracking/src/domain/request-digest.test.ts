@@ -1,22 +1,35 @@
 import { expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import type { GenerationFields, JsonObject } from "./generation.ts";
+import { plainFields } from "./generation-fixture.ts";
+import type { GenerationFields, JsonObject, OutputFile, Retrieval } from "./generation.ts";
 import { requestDigest } from "./request-digest.ts";
 
-const FIELDS: GenerationFields = {
-  prompt: "a cat",
-  augmentedPrompt: "",
-  outputPath: "",
+const FIELDS = plainFields({
   seed: 1n,
-  numInferenceSteps: undefined,
   guidanceScale: 7.5,
-  generationTimeMs: undefined,
-  memoryUsageMb: undefined,
   modelConfig: { model: "sd", options: { a: 1, b: [1, 2] } },
-  retrievedExamples: [{ imageId: 1n, imagePath: "a", caption: "", similarity: 0.5 }],
-  status: "completed",
-  errorMessage: "",
+  retrievedExamples: [{ imageId: 1n, imagePath: "a", caption: "", similarity: 0.5, rank: 1 }],
+});
+
+const RETRIEVAL: Retrieval = {
+  query: "",
+  k: 3,
+  threshold: undefined,
+  spaceId: "s",
+  method: "hnsw",
+  indexName: "",
+  efSearch: 0,
+  probes: 0,
+  expectedRecall: 0,
 };
+
+const outputOf = (path: string): OutputFile => ({
+  path,
+  sizeBytes: undefined,
+  sha256: undefined,
+  state: "unknown",
+  verifiedAtMicros: undefined,
+});
 
 const hex = (fields: GenerationFields): string => Buffer.from(requestDigest(fields)).toString("hex");
 
@@ -58,9 +71,26 @@ test("every field counts", () => {
     { modelConfig: { model: "sd", options: { a: 1, b: [2, 1] } } },
     { modelConfig: { model: "sd", options: { a: "1", b: [1, 2] } } },
     { retrievedExamples: [] },
-    { retrievedExamples: [{ imageId: 1n, imagePath: "a", caption: "", similarity: 0.25 }] },
+    { retrievedExamples: [{ imageId: 1n, imagePath: "a", caption: "", similarity: 0.25, rank: 1 }] },
     { status: "cancelled" },
     { errorMessage: "x" },
+    { retrievedExamples: [{ imageId: 1n, imagePath: "a", caption: "", similarity: 0.5, rank: 2 }] },
+    { negativePrompt: "x" },
+    { sampler: "x" },
+    { width: 1 },
+    { height: 1 },
+    { modelName: "x" },
+    { modelHash: "x" },
+    { batchId: "x" },
+    { parentId: 1n },
+    { sessionId: "x" },
+    { labels: ["x"] },
+    { rating: 1 },
+    { retrieval: RETRIEVAL },
+    { retrieval: { ...RETRIEVAL, threshold: 0 } },
+    { outputPath: "y", outputs: [{ ...outputOf("y"), sizeBytes: 1n }] },
+    { outputPath: "y", outputs: [{ ...outputOf("y"), sha256: new Uint8Array(32) }] },
+    { outputPath: "y", outputs: [outputOf("y"), outputOf("z")] },
   ];
   const digests = [FIELDS, ...others.map((other) => ({ ...FIELDS, ...other }))].map(hex);
   expect(new Set(digests).size).toBe(others.length + 1);
@@ -69,5 +99,12 @@ test("every field counts", () => {
 test("what looks alike in different fields is told apart", () => {
   expect(hex({ ...FIELDS, augmentedPrompt: "x", outputPath: "" })).not.toBe(
     hex({ ...FIELDS, augmentedPrompt: "", outputPath: "x" }),
+  );
+});
+
+test("digests that were stored before there were more fields are still those of the same requests", () => {
+  expect(hex(FIELDS)).toBe("52e863f039545e9503c69103e50e4a72780c1b72275e2e819bb90e8652f1d19c");
+  expect(hex({ ...FIELDS, outputPath: "out/1.png", outputs: [outputOf("out/1.png")] })).toBe(
+    "c1a3d20d576eb0a31626294f13c00270c0885cc556e0cef2761e98bb0b923ca7",
   );
 });

@@ -9,32 +9,79 @@ import {
   type ListGenerationsRequestSchema,
   type ModelCacheEventSchema,
 } from "@kindred/contracts/generation-tracking/v1";
-import { isKindredError, type FieldViolation } from "@kindred/errors";
+import type { FieldViolation } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { errorOf, silentLogger, untouchable } from "@kindred/testing";
+import type { GenerationLists } from "../domain/generation-lists.ts";
+import type { GenerationLives } from "../domain/generation-lives.ts";
+import type { GenerationWatches } from "../domain/generation-watches.ts";
 import type { GenerationStore } from "../domain/generation-store.ts";
 import type { ModelCacheStore } from "../domain/model-cache.ts";
+import type { ExampleSource, LineageStore } from "../domain/lineage/ports.ts";
+import type { Outbox } from "../domain/outbox/outbox.ts";
+import type { PromptCollection } from "../domain/prompts/prompt-collection.ts";
+import type { FilteredIds } from "../domain/prompts/search-prompts.ts";
+import type { SessionStore } from "../domain/sessions/session.ts";
+import type { ExportDeps } from "./export-generations.ts";
+import type { UsageDeps } from "./get-database-usage.ts";
+import type { RetentionDeps } from "./retention/routes.ts";
 import { generationRoutes } from "./routes.ts";
 
+type PromptPorts = PromptCollection & Outbox & FilteredIds;
 /** Bad input is refused before a store is asked: these fail the test when they are. */
-const untouchable = new Proxy({} as GenerationStore & ModelCacheStore, {
-  get: (_, method) => () => {
-    throw new Error(`the store was asked: ${String(method)}`);
-  },
-});
+type Everything = GenerationStore &
+  GenerationLives &
+  Pick<GenerationWatches, "watch"> &
+  GenerationLists &
+  ExportDeps["encoders"] &
+  ModelCacheStore &
+  SessionStore &
+  UsageDeps &
+  LineageStore &
+  ExampleSource &
+  PromptPorts &
+  RetentionDeps["operations"] &
+  RetentionDeps["policies"] &
+  RetentionDeps["runs"] &
+  Pick<RetentionDeps, "cancelOperations">;
+/** Bad input is refused before a store is asked. */
+const store = untouchable<Everything>("the store");
 
-const transport = createInMemoryTransport(generationRoutes({ store: untouchable, modelCache: untouchable }), {
-  logger: silentLogger(),
-});
+const transport = createInMemoryTransport(
+  generationRoutes({
+    store,
+    lives: store,
+    watches: store,
+    lists: store,
+    encoders: store,
+    exportsAtOnce: 1,
+    modelCache: store,
+    lineage: store,
+    examples: store,
+    prompts: {
+      collection: store,
+      outbox: store,
+      store,
+      filtered: store,
+      onMissing: () => {},
+    },
+    retention: {
+      operations: store,
+      policies: store,
+      runs: store,
+      cancelOperations: store.cancelOperations,
+    },
+    sessions: store,
+    idleTimeoutMs: 1,
+    usage: store.usage,
+  }),
+  { logger: silentLogger() },
+);
 const client = createClient(GenerationService, transport);
 const modelCache = createClient(ModelCacheService, transport);
 
 async function violationsOf(call: Promise<unknown>): Promise<readonly FieldViolation[]> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
+  const error = await errorOf(call);
   expect(error.kind).toBe("invalid-argument");
   for (const { field } of error.violations) expect(error.message).toContain(field);
   return error.violations;
@@ -159,7 +206,11 @@ describe("RecordGeneration refuses", () => {
       { seconds: BigInt(Math.ceil(Date.now() / 1_000)) + 3_600n, nanos: 0 },
       "must not be in the future",
     ],
-    ["of no year", { seconds: -(2n ** 62n), nanos: 0 }, "must be a time of the years 1 to 9999"],
+    [
+      "of no year",
+      { seconds: -(2n ** 62n), nanos: 0 },
+      "must be a time of the years 1 to 9999 with 0 to 999999999 nanos",
+    ],
   ])("a time that is %s", async (_, createdAt, description) => {
     expect(
       await violationsOf(client.recordGeneration({ generation: { prompt: "fine" }, createdAt })),
@@ -272,5 +323,22 @@ describe("ReportModelCache refuses", () => {
     expect(await violationsOf(call)).toEqual([
       { field: "events", description: `must be 1 to 1000, are ${count}` },
     ]);
+  });
+});
+
+describe("SearchPrompts refuses", () => {
+  test.each([
+    ["no query", {}, ["query"]],
+    ["a query with NUL", { query: "a\0b" }, ["query"]],
+    ["a k that is negative", { query: "a", k: -1 }, ["k"]],
+    ["a k above 1,000", { query: "a", k: 1001 }, ["k"]],
+    [
+      "a threshold that is no number, and a bad filter",
+      { query: "a", threshold: NaN, filter: { parentId: 0n } },
+      ["threshold", "filter.parent_id"],
+    ],
+  ])("%s", async (_, request, fields) => {
+    const violations = await violationsOf(client.searchPrompts(request));
+    expect(violations.map(({ field }) => field).toSorted()).toEqual(fields.toSorted());
   });
 });

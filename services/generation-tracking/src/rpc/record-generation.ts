@@ -4,10 +4,10 @@ import { startChecks, type FieldChecks } from "@kindred/rpc";
 import type { GenerationStore } from "../domain/generation-store.ts";
 import { recordGeneration } from "../domain/record-generation.ts";
 import { readGenerationFields } from "./generation-fields.ts";
-import { isValidTimestamp, microsOf } from "./timestamps.ts";
+import { microsOf } from "./timestamps.ts";
 import { toGenerationMessage } from "./messages.ts";
 
-const MAX_KEY_CHARACTERS = 200;
+export const MAX_KEY_CHARACTERS = 200;
 /** Clocks of two machines differ. */
 const TOLERATED_AHEAD_MICROS = 60_000_000n;
 
@@ -21,22 +21,15 @@ export function recordGenerationRpc(deps: { store: GenerationStore }) {
     const fields = readGenerationFields(request.generation, "generation", checks);
     const createdAtMicros = readCreatedAt(request, checks);
     checks.throwIfAny();
-    const { generation, existing } = await recordGeneration(
-      deps,
-      fields,
-      request.idempotencyKey,
+    const { generation, existing } = await recordGeneration(deps, fields, request.idempotencyKey, {
       createdAtMicros,
-    );
+    });
     return { generation: toGenerationMessage(generation), existing };
   };
 }
 
 function readCreatedAt({ createdAt }: RecordGenerationRequest, checks: FieldChecks): bigint | undefined {
-  if (!createdAt) return undefined;
-  if (!isValidTimestamp(createdAt)) {
-    checks.add("created_at", "must be a time of the years 1 to 9999");
-    return undefined;
-  }
+  if (!createdAt || !checks.time("created_at", createdAt)) return undefined;
   const micros = microsOf(createdAt);
   if (micros > BigInt(Date.now()) * 1_000n + TOLERATED_AHEAD_MICROS)
     checks.add("created_at", "must not be in the future");

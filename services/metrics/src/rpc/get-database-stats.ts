@@ -12,7 +12,7 @@ export function getDatabaseStatsRpc(deps: { sources: StatisticsSources }) {
     const left = context.timeoutMs();
     const timeoutMs =
       left === undefined ? SOURCE_TIMEOUT_MS : Math.min(SOURCE_TIMEOUT_MS, left * SHARE_OF_DEADLINE);
-    const { catalogue, generations, unavailable } = await gatherDatabaseStats(deps.sources, {
+    const { catalogue, generations, databases, unavailable } = await gatherDatabaseStats(deps.sources, {
       timeoutMs: Math.max(1, timeoutMs),
       signal: context.signal,
     });
@@ -21,6 +21,7 @@ export function getDatabaseStatsRpc(deps: { sources: StatisticsSources }) {
       ...catalogue,
       ...counts,
       ...(avgGenerationTimeMs === undefined ? {} : { avgGenerationTimeMs }),
+      databases,
       unavailable,
     };
   };

@@ -1,14 +1,9 @@
-import { create } from "@bufbuild/protobuf";
-import {
-  MetricSampleSchema,
-  type GetMetricsHistoryRequest,
-  type MetricSample,
-} from "@kindred/contracts/metrics/v1";
+import type { GetMetricsHistoryRequest } from "@kindred/contracts/metrics/v1";
 import { startChecks } from "@kindred/rpc";
 import { metricsHistory } from "../domain/history.ts";
-import type { Sample, SampleStore } from "../domain/sample.ts";
-import { MAX_COMPONENT_CHARACTERS } from "./report-metrics.ts";
-import { timestampOf } from "./timestamps.ts";
+import type { SampleStore } from "../domain/sample.ts";
+import { MAX_COMPONENT_CHARACTERS } from "./read-samples.ts";
+import { toSampleMessage } from "./sample-messages.ts";
 
 const DEFAULT_HOURS = 24;
 const MAX_HOURS = 8760;
@@ -31,19 +26,6 @@ export function getMetricsHistoryRpc(deps: { store: SampleStore }) {
     checks.throwIfAny();
     const component = request.component || undefined;
     const { samples, truncated } = await metricsHistory(deps, { hours, component, limit });
-    return { samples: samples.map(toMessage), truncated };
+    return { samples: samples.map(toSampleMessage), truncated };
   };
-}
-
-function toMessage(sample: Sample): MetricSample {
-  const { cpuUsage, memoryUsageMb, diskUsageMb, gpuMemoryMb, activeConnections } = sample;
-  return create(MetricSampleSchema, {
-    component: sample.component,
-    timestamp: timestampOf(sample.timestampMicros),
-    ...(cpuUsage === undefined ? {} : { cpuUsage }),
-    ...(memoryUsageMb === undefined ? {} : { memoryUsageMb }),
-    ...(diskUsageMb === undefined ? {} : { diskUsageMb }),
-    ...(gpuMemoryMb === undefined ? {} : { gpuMemoryMb }),
-    ...(activeConnections === undefined ? {} : { activeConnections }),
-  });
 }

@@ -1,19 +1,6 @@
-import { create } from "@bufbuild/protobuf";
-import { TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
-
-/** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, the range of google.protobuf.Timestamp. */
-const [FIRST_SECOND, LAST_SECOND] = [-62_135_596_800n, 253_402_300_799n];
-
-export function isValidTimestamp({ seconds, nanos }: Timestamp): boolean {
-  return seconds >= FIRST_SECOND && seconds <= LAST_SECOND && nanos >= 0 && nanos <= 999_999_999;
-}
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /** Whole microseconds since 1970; what is finer is cut off. */
 export function microsOf({ seconds, nanos }: Timestamp): bigint {
   return seconds * 1_000_000n + BigInt(Math.floor(nanos / 1000));
-}
-
-export function timestampOf(micros: bigint): Timestamp {
-  const rest = ((micros % 1_000_000n) + 1_000_000n) % 1_000_000n;
-  return create(TimestampSchema, { seconds: (micros - rest) / 1_000_000n, nanos: Number(rest) * 1000 });
 }

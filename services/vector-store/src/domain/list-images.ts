@@ -1,6 +1,8 @@
+import { pageTokens } from "@kindred/page-tokens";
 import type { Image, ImageFilter } from "./image.ts";
-import { decodePageToken, encodePageToken } from "./page-token.ts";
 import type { CallLimits, ImageRepository } from "./ports.ts";
+
+const tokens = pageTokens({ name: "images", position: ["integer"] });
 
 /**
  * One page of images by ascending id. What is added meanwhile appears on later pages; nothing appears twice.
@@ -13,10 +15,10 @@ export async function listImages(
   limits: CallLimits,
 ): Promise<{ images: Image[]; nextPageToken: string }> {
   const { filter, pageSize } = request;
-  const afterId = decodePageToken(filter, request.pageToken);
+  const [afterId] = tokens.open(filter, request.pageToken) ?? [0n];
   // One more than asked for: it tells whether there is a next page.
   const found = await deps.images.list({ filter, afterId, limit: pageSize + 1 }, limits);
   const images = found.slice(0, pageSize);
   const last = images.at(-1);
-  return { images, nextPageToken: found.length > pageSize && last ? encodePageToken(filter, last.id) : "" };
+  return { images, nextPageToken: found.length > pageSize && last ? tokens.seal(filter, [last.id]) : "" };
 }

@@ -1,22 +1,13 @@
 import { createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "@jest/globals";
 import { ImageService, IndexService, SearchService, type Metric } from "@kindred/contracts/vector-store/v1";
-import { isKindredError } from "@kindred/errors";
 import { createInMemoryTransport, packVectors } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { problemsOf, silentLogger, untouchable } from "@kindred/testing";
 import type { Collection } from "../domain/collection.ts";
 import type { CollectionRepository } from "../domain/item-ports.ts";
 import { imagesLayout } from "../domain/layout.ts";
 import { vectorStoreRoutes, type VectorStoreDeps } from "./routes.ts";
 import { AUTO_POLICY } from "../domain/index-policy.ts";
-
-/** Bad input is refused before anything is asked: each of these fails the test when it is. */
-const untouchable = <T>(name: string): T =>
-  new Proxy({} as never, {
-    get: (_, method) => () => {
-      throw new Error(`${name} was asked: ${String(method)}`);
-    },
-  });
 
 /** What a query's vector is held against. */
 const IMAGES: Collection = {
@@ -45,7 +36,10 @@ const deps: VectorStoreDeps = {
   advisor: untouchable("the advisor"),
   operations: untouchable("the operations"),
   statistics: untouchable("the statistics"),
-  collections: { ...untouchable<CollectionRepository>("the collections"), get: async () => IMAGES },
+  usage: async () => {
+    throw new Error("the sizes were asked for");
+  },
+  collections: untouchable<CollectionRepository>("the collections", { get: async () => IMAGES }),
   items: untouchable("the items"),
   search: untouchable("the search"),
   texts: untouchable("the documents"),
@@ -60,17 +54,6 @@ const transport = createInMemoryTransport(vectorStoreRoutes(deps), { logger: sil
 const images = createClient(ImageService, transport);
 const searches = createClient(SearchService, transport);
 const indexes = createClient(IndexService, transport);
-
-/** What is wrong with a request, as "field description". */
-async function problemsOf(call: Promise<unknown>): Promise<string[]> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
-  expect(error.kind).toBe("invalid-argument");
-  return error.violations.map(({ field, description }) => `${field} ${description}`);
-}
 
 const DIMENSIONS = 384;
 const unit = Float32Array.from({ length: DIMENSIONS }, (_, i) => (i === 0 ? 1 : 0));

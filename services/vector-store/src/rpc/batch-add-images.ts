@@ -41,8 +41,7 @@ async function* batchesOf(requests: AsyncIterable<BatchAddImagesRequest>): Async
 
 function readBatch(request: BatchAddImagesRequest): ImageBatch {
   const checks = startChecks();
-  const { length } = request.images;
-  if (length < 1 || length > MAX_IMAGES) checks.add("images", `must be 1 to ${MAX_IMAGES}, are ${length}`);
+  checks.size("images", request.images, { max: MAX_IMAGES });
   const onConflict = CONFLICTS[request.onConflict] as ImageBatch["onConflict"] | undefined;
   if (onConflict === undefined) {
     checks.add("on_conflict", `must be a known OnConflict, is ${request.onConflict}`);

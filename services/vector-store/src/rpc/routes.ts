@@ -24,6 +24,7 @@ import { batchAddImagesRpc } from "./batch-add-images.ts";
 import { collectionRoutes } from "./collections/routes.ts";
 import { deleteImageRpc } from "./delete-image.ts";
 import { getImageRpc } from "./get-image.ts";
+import { getDatabaseUsageRpc, type UsageDeps } from "./get-database-usage.ts";
 import { getStatisticsRpc } from "./get-statistics.ts";
 import { itemRoutes } from "./items/routes.ts";
 import { listImagesRpc } from "./list-images.ts";
@@ -41,7 +42,7 @@ import { searchBatchRpc } from "./search/search-batch.ts";
 import { searchRpc } from "./search/search.ts";
 import { updateImageRpc } from "./update-image.ts";
 
-export interface VectorStoreDeps extends RecallDeps {
+export interface VectorStoreDeps extends RecallDeps, UsageDeps {
   embedding: EmbeddingPort;
   images: ImageRepository;
   catalogue: CatalogueWriter;
@@ -92,6 +93,7 @@ export function vectorStoreRoutes(deps: VectorStoreDeps): (router: ConnectRouter
       ensureIndex: ensureIndexRpc(deps),
       listIndexes: listIndexesRpc(deps),
       getStatistics: getStatisticsRpc(deps),
+      getDatabaseUsage: getDatabaseUsageRpc(deps),
     });
   };
 }

@@ -1,4 +1,4 @@
-import { EntitySchema } from "typeorm";
+import { EntitySchema, type EntitySchemaColumnOptions } from "typeorm";
 
 /** A row of `generations` as `pg` gives it: 64-bit integers are text. */
 export interface GenerationRow {
@@ -15,15 +15,59 @@ export interface GenerationRow {
   retrievedExamples: object | null;
   status: string;
   errorMessage: string | null;
-  /** For conditions and order only: a Date would lose the microseconds. */
+  /** For conditions and order only, as leaseExpiresAt is: a Date would lose the microseconds. */
   createdAt: Date;
   createdAtMicros: string;
   idempotencyKey: string | null;
   requestDigest: Buffer | null;
+  negativePrompt: string | null;
+  sampler: string | null;
+  width: number | null;
+  height: number | null;
+  modelName: string | null;
+  modelHash: string | null;
+  batchId: string | null;
+  parentId: string | null;
+  sessionId: string | null;
+  labels: string[];
+  rating: number | null;
+  retrieval: object | null;
+  progressDone: number | null;
+  progressTotal: number | null;
+  progressMessage: string | null;
+  progressAtMicros: string | null;
+  leaseMs: number | null;
+  leaseExpiresAt: Date | null;
+  leaseExpiresAtMicros: string | null;
+  finishedAtMicros: string | null;
+  /** By position; null when there is none. */
+  outputs: OutputJson[] | null;
+}
+
+/** An output as the entity's subselect gives it: 64-bit integers are text, bytes are hexadecimal. */
+export interface OutputJson {
+  path: string;
+  size_bytes: string | null;
+  sha256: string | null;
+  state: string;
+  verified_at_micros: string | null;
 }
 
 /** The expression for whole microseconds since 1970; exact, because extract() returns numeric. */
 export const epochMicros = (column: string): string => `(extract(epoch FROM ${column}) * 1000000)::bigint`;
+
+const OUTPUTS_JSON = `json_agg(json_build_object(
+  'path', o.path, 'size_bytes', o.size_bytes::text, 'sha256', encode(o.sha256, 'hex'), 'state', o.state,
+  'verified_at_micros', ${epochMicros("o.verified_at")}::text) ORDER BY o.position)`;
+
+/** Read only; whole microseconds since 1970. */
+function microsColumn(column: string): EntitySchemaColumnOptions {
+  return {
+    type: "bigint",
+    virtualProperty: true,
+    query: (alias) => `SELECT ${epochMicros(`${alias}.${column}`)}`,
+  };
+}
 
 export const GenerationEntity = new EntitySchema<GenerationRow>({
   name: "Generation",
@@ -43,12 +87,34 @@ export const GenerationEntity = new EntitySchema<GenerationRow>({
     status: { type: "varchar", length: 20 },
     errorMessage: { name: "error_message", type: "text", nullable: true },
     createdAt: { name: "created_at", type: "timestamptz", select: false, update: false },
-    createdAtMicros: {
-      type: "bigint",
-      virtualProperty: true,
-      query: (alias) => `SELECT ${epochMicros(`${alias}.created_at`)}`,
-    },
+    createdAtMicros: microsColumn("created_at"),
     idempotencyKey: { name: "idempotency_key", type: "varchar", length: 200, nullable: true, unique: true },
     requestDigest: { name: "request_digest", type: "bytea", nullable: true, select: false },
+    negativePrompt: { name: "negative_prompt", type: "text", nullable: true },
+    sampler: { type: "varchar", length: 100, nullable: true },
+    width: { type: "integer", nullable: true },
+    height: { type: "integer", nullable: true },
+    modelName: { name: "model_name", type: "varchar", length: 200, nullable: true },
+    modelHash: { name: "model_hash", type: "varchar", length: 128, nullable: true },
+    batchId: { name: "batch_id", type: "varchar", length: 100, nullable: true },
+    parentId: { name: "parent_id", type: "bigint", nullable: true },
+    sessionId: { name: "session_id", type: "varchar", length: 100, nullable: true },
+    labels: { type: "text", array: true },
+    rating: { type: "smallint", nullable: true },
+    retrieval: { type: "jsonb", nullable: true },
+    progressDone: { name: "progress_done", type: "integer", nullable: true },
+    progressTotal: { name: "progress_total", type: "integer", nullable: true },
+    progressMessage: { name: "progress_message", type: "varchar", length: 200, nullable: true },
+    progressAtMicros: microsColumn("progress_at"),
+    leaseMs: { name: "lease_ms", type: "integer", nullable: true },
+    leaseExpiresAt: { name: "lease_expires_at", type: "timestamptz", nullable: true, select: false },
+    leaseExpiresAtMicros: microsColumn("lease_expires_at"),
+    finishedAtMicros: microsColumn("finished_at"),
+    outputs: {
+      type: "json",
+      virtualProperty: true,
+      query: (alias) =>
+        `SELECT ${OUTPUTS_JSON} FROM generation_outputs o WHERE o.generation_id = ${alias}.id`,
+    },
   },
 });

@@ -12,6 +12,8 @@ interface ModelCacheRow {
   last_accessed_micros: string | null;
   access_count: string | null;
   created_at_micros: string;
+  present: boolean | null;
+  verified_at_micros: string | null;
 }
 
 const BYTES_PER_MIB = 2 ** 20;
@@ -33,12 +35,44 @@ const ADD = `
          last_accessed = GREATEST(entry.last_accessed, excluded.last_accessed),
          access_count = COALESCE(entry.access_count, 0) + excluded.access_count`;
 
-const LIST = `
-  SELECT id, model_type, model_name, cache_path, size_mb, access_count,
-         ${epochMicros("last_accessed")} AS last_accessed_micros,
-         ${epochMicros("created_at")} AS created_at_micros
-    FROM model_cache
-   ORDER BY last_accessed DESC NULLS LAST, id DESC`;
+const COLUMNS = `
+  id, model_type, model_name, cache_path, size_mb, access_count, present,
+  ${epochMicros("last_accessed")} AS last_accessed_micros,
+  ${epochMicros("created_at")} AS created_at_micros,
+  ${epochMicros("verified_at")} AS verified_at_micros`;
+
+const LIST = `SELECT ${COLUMNS} FROM model_cache ORDER BY last_accessed DESC NULLS LAST, id DESC`;
+
+// A row that was inserted has no transaction that deleted or locked it: xmax is 0.
+const REGISTER = `
+  INSERT INTO model_cache AS entry (model_type, model_name, cache_path, size_mb, access_count)
+  VALUES ($1, $2, $3, $4::float8, 0)
+  ON CONFLICT (model_type, model_name, cache_path) DO UPDATE
+     SET size_mb = COALESCE(excluded.size_mb, entry.size_mb),
+         present = CASE WHEN entry.present THEN true END,
+         verified_at = CASE WHEN entry.present THEN entry.verified_at END
+  RETURNING ${COLUMNS}, xmax <> 0 AS existing`;
+
+const TOUCH = `
+  UPDATE model_cache
+     SET access_count = COALESCE(access_count, 0) + $2::bigint, last_accessed = GREATEST(last_accessed, now())
+   WHERE id = $1::bigint
+  RETURNING ${COLUMNS}`;
+
+/** Rows are locked in the order in which events are added, so that no two calls wait for each other's rows. */
+const LOCKED = `
+  locked AS MATERIALIZED (
+    SELECT id FROM model_cache WHERE id = ANY ($1::bigint[])
+     ORDER BY model_type, model_name, cache_path, id FOR UPDATE)`;
+
+const REMOVE = `WITH ${LOCKED} DELETE FROM model_cache AS entry USING locked WHERE entry.id = locked.id`;
+
+const REPORT_PATHS = `
+  WITH ${LOCKED}
+  UPDATE model_cache AS entry
+     SET present = finding.present, verified_at = now(), size_mb = COALESCE(finding.size_mb, entry.size_mb)
+    FROM locked JOIN unnest($1::bigint[], $2::boolean[], $3::float8[]) AS finding (id, present, size_mb) USING (id)
+   WHERE entry.id = locked.id`;
 
 /** The store over this service's schema. The database stays the caller's. */
 export function modelCacheStore(db: Pick<Database, "query">): ModelCacheStore {
@@ -48,7 +82,7 @@ export function modelCacheStore(db: Pick<Database, "query">): ModelCacheStore {
         events.map((event) => event.modelType),
         events.map((event) => event.modelName),
         events.map((event) => event.cachePath),
-        events.map(({ sizeBytes }) => (sizeBytes === undefined ? null : Number(sizeBytes) / BYTES_PER_MIB)),
+        events.map(({ sizeBytes }) => mibOf(sizeBytes)),
         events.map((event) => event.lastAccessedMicros?.toString() ?? null),
         events.map((event) => event.accesses),
       ]);
@@ -57,7 +91,37 @@ export function modelCacheStore(db: Pick<Database, "query">): ModelCacheStore {
       const { rows } = await db.query<ModelCacheRow>(LIST);
       return rows.map(toEntry);
     },
+    async register({ modelType, modelName, cachePath, sizeBytes }) {
+      const { rows } = await db.query<ModelCacheRow & { existing: boolean }>(REGISTER, [
+        modelType,
+        modelName,
+        cachePath,
+        mibOf(sizeBytes),
+      ]);
+      // ON CONFLICT DO UPDATE returns a row always.
+      const row = rows[0] as ModelCacheRow & { existing: boolean };
+      return { entry: toEntry(row), existing: row.existing };
+    },
+    async touch(id, accesses) {
+      const { rows } = await db.query<ModelCacheRow>(TOUCH, [String(id), accesses]);
+      return rows[0] && toEntry(rows[0]);
+    },
+    async remove(ids) {
+      return (await db.query(REMOVE, [ids.map(String)])).rowCount;
+    },
+    async reportPaths(findings) {
+      const { rowCount } = await db.query(REPORT_PATHS, [
+        findings.map(({ id }) => String(id)),
+        findings.map(({ present }) => present),
+        findings.map(({ sizeBytes }) => mibOf(sizeBytes)),
+      ]);
+      return rowCount;
+    },
   };
+}
+
+function mibOf(bytes: bigint | undefined): number | null {
+  return bytes === undefined ? null : Number(bytes) / BYTES_PER_MIB;
 }
 
 function toEntry(row: ModelCacheRow): ModelCacheEntry {
@@ -70,5 +134,7 @@ function toEntry(row: ModelCacheRow): ModelCacheEntry {
     lastAccessedMicros: row.last_accessed_micros === null ? undefined : BigInt(row.last_accessed_micros),
     accessCount: BigInt(row.access_count ?? 0),
     createdAtMicros: BigInt(row.created_at_micros),
+    present: row.present ?? undefined,
+    verifiedAtMicros: row.verified_at_micros === null ? undefined : BigInt(row.verified_at_micros),
   };
 }

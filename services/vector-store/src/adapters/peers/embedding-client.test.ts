@@ -1,9 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { EmbeddingService, Priority } from "@kindred/contracts/embedding/v1";
-import { isKindredError, KindredError } from "@kindred/errors";
+import { KindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { errorOf, silentLogger } from "@kindred/testing";
 import { embeddingClient } from "./embedding-client.ts";
 
 const SPACE = {
@@ -28,15 +28,6 @@ function clientOf(embed: ServiceImpl<typeof EmbeddingService>["embed"]) {
 const vectorsFor = (texts: readonly string[]): Uint8Array =>
   Uint8Array.from({ length: texts.length * 1536 }, (_, i) => i % 251);
 const interactive = { priority: "interactive" as const, expectedSpaceId: undefined };
-
-async function errorOf(call: Promise<unknown>): Promise<KindredError> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
-  return error;
-}
 
 describe("embed", () => {
   test("passes on texts, priority and space, and gives back packed vectors", async () => {

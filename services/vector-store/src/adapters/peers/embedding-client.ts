@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createClient, type Client, type Transport } from "@connectrpc/connect";
+import { createClient, type Transport } from "@connectrpc/connect";
 import type { EmbeddingSpace as SpaceMessage } from "@kindred/contracts/common/v1";
 import { EmbeddingService, Priority } from "@kindred/contracts/embedding/v1";
 import { isKindredError, KindredError } from "@kindred/errors";
+import { callOptions } from "@kindred/rpc";
 import { countDown } from "../../domain/call-limits.ts";
 import { spaceMismatch, type EmbeddingSpace } from "../../domain/embedding-space.ts";
 import type { CallLimits, EmbeddingPort } from "../../domain/ports.ts";
@@ -61,12 +62,6 @@ export function embeddingClient(transport: Transport): EmbeddingPort {
       }
     },
   };
-}
-
-type CallOptions = NonNullable<Parameters<Client<typeof EmbeddingService>["embed"]>[1]>;
-
-function callOptions({ signal, timeoutMs }: CallLimits): CallOptions {
-  return { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
 }
 
 /** Bulk work waits while the service's queue is full: that is how it is held back. */

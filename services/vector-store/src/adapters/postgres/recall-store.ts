@@ -123,6 +123,20 @@ export function recallStore(db: Database, onMeasurement: OnMeasurement = () => {
       return rows.map(toMeasurement);
     },
 
+    async latest(limits) {
+      const { rows } = await db.statement<{ collection: string; index_name: string; recall: number }>(
+        {
+          text: `SELECT DISTINCT ON (m.collection, m.index_oid) m.collection, i.relname AS index_name, m.recall
+                   FROM recall_measurements m JOIN pg_class i ON i.oid = m.index_oid::oid AND i.relkind IN ('i', 'I')
+                  WHERE m.recall_target IS NOT NULL AND m.selectivity = 1
+                  ORDER BY m.collection, m.index_oid, m.id DESC`,
+          values: [],
+        },
+        { ...limits, readOnly: true },
+      );
+      return rows.map(({ collection, index_name: indexName, recall }) => ({ collection, indexName, recall }));
+    },
+
     async events({ collection, beforeId, limit }, limits) {
       const { rows } = await db.statement<
         MeasurementRow & { event_id: string; met: boolean; event_target: number; created_at: Date }

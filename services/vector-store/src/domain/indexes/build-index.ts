@@ -53,7 +53,7 @@ export function buildIndexHandler(deps: IndexOperationDeps): OperationHandler {
     kind: "index-build",
     async run(context) {
       const { operation } = context;
-      const collection = await deps.collections.get(operation.collection);
+      const collection = await deps.collections.get(operation.subject);
       const request = readBuildRequest(operation.spec);
       const phase = phasesOf(context, PHASES);
       const state = readCheckpoint(operation.checkpoint) ?? (await plan(deps, context, collection, request));
@@ -62,7 +62,7 @@ export function buildIndexHandler(deps: IndexOperationDeps): OperationHandler {
     async cleanUp({ operation, signal }) {
       const state = readCheckpoint(operation.checkpoint);
       if (!state) return;
-      const collection = await deps.collections.get(operation.collection);
+      const collection = await deps.collections.get(operation.subject);
       // Once it serves it stays, whatever becomes of the steps after that.
       await deps.indexes.drop(collection, buildingName(state.index_name), signal);
       if (state.swapped) await deps.indexes.drop(collection, retiredName(state.index_name), signal);

@@ -56,7 +56,7 @@ export async function ensureIndex(
   const { id } = await operations.start(
     {
       kind: "index-build",
-      collection: COLLECTION,
+      subject: COLLECTION,
       spec: buildOperationSpec({
         wish: { ...ANY_INDEX, ...PLAIN, ...withDefaults(wanted) },
         indexName: undefined,

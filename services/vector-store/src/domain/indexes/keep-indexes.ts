@@ -73,14 +73,14 @@ export async function keepIndexes(
   signal: AbortSignal,
 ): Promise<Operation | undefined> {
   const active = await deps.operations.list(
-    { collection: undefined, active: true, beforeId: undefined, limit: 100 },
+    { subject: undefined, active: true, beforeId: undefined, limit: 100 },
     { signal },
   );
   const collections = await deps.collections.list();
   forgetOthers(activity, collections);
   for (const collection of collections) {
     signal.throwIfAborted();
-    if (!isKept(collection) || active.some((each) => each.collection === collection.name)) continue;
+    if (!isKept(collection) || active.some((each) => each.subject === collection.name)) continue;
     try {
       const begun = await keepCollection(deps, activity, collection, {
         free: !active.some(({ automatic }) => automatic),
@@ -184,7 +184,7 @@ function operation(
 ): Task {
   return {
     kind: "operation",
-    operation: { kind, collection: collection.name, spec, automatic: true, requestId: undefined },
+    operation: { kind, subject: collection.name, spec, automatic: true, requestId: undefined },
     why,
   };
 }
@@ -253,7 +253,7 @@ function measuringTask(state: CollectionState, now: number): Task | undefined {
 /** What has failed is tried again after five minutes, then ten, up to a day. */
 async function mayRetry(deps: KeepIndexesDeps, wanted: NewOperation, signal: AbortSignal): Promise<boolean> {
   const query = {
-    collection: wanted.collection,
+    subject: wanted.subject,
     active: false,
     beforeId: undefined,
     limit: REMEMBERED_OPERATIONS,
@@ -276,7 +276,7 @@ async function begin(
 ): Promise<Operation> {
   const begun = await operations.start(wanted, { signal });
   log.info(
-    { collection: wanted.collection, kind: wanted.kind, id: String(begun.id), why },
+    { collection: wanted.subject, kind: wanted.kind, id: String(begun.id), why },
     "began an operation by itself",
   );
   return begun;

@@ -15,7 +15,7 @@ export function rebuildIndexHandler(deps: IndexOperationDeps): OperationHandler 
     async run(context) {
       const { operation, signal } = context;
       const phase = phasesOf(context, ["plan", "build", "analyze", "tune"]);
-      const collection = await deps.collections.get(operation.collection);
+      const collection = await deps.collections.get(operation.subject);
       phase("plan");
       const name = String(operation.spec["index_name"]);
       const index = await namedIndex(deps, collection, name, { signal });
@@ -53,7 +53,7 @@ export function dropIndexHandler(
     async run(context) {
       const { operation, signal } = context;
       const phase = phasesOf(context, ["drop"]);
-      const collection = await deps.collections.get(operation.collection);
+      const collection = await deps.collections.get(operation.subject);
       const name = String(operation.spec["index_name"]);
       phase("drop");
       await deps.indexes.drop(collection, name, signal);

@@ -1,6 +1,6 @@
 import { isKindredError } from "@kindred/errors";
+import { pause } from "@kindred/operations";
 import type { CollectionRepository } from "../item-ports.ts";
-import { pause } from "../operations/pause.ts";
 import type { IndexUpkeep } from "./index-upkeep.ts";
 
 export interface ReconcileDeps {

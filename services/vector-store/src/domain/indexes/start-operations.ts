@@ -44,7 +44,7 @@ export async function startIndexBuild(
   return await deps.operations.start(
     {
       kind: "index-build",
-      collection: collection.name,
+      subject: collection.name,
       spec: buildOperationSpec({ wish, indexName, keepOnMiss, keepOthers, tuningMs: undefined }),
       automatic: false,
       requestId,
@@ -84,7 +84,7 @@ export async function startIndexRebuild(
   return await deps.operations.start(
     {
       kind: "index-rebuild",
-      collection: collection.name,
+      subject: collection.name,
       spec: { index_name: name },
       automatic: false,
       requestId: request.requestId,
@@ -113,7 +113,7 @@ export async function startIndexDrop(
   return await deps.operations.start(
     {
       kind: "index-drop",
-      collection: collection.name,
+      subject: collection.name,
       spec: { index_name: request.indexName },
       automatic: false,
       requestId: request.requestId,

@@ -1,10 +1,10 @@
 import { invalidField, invalidFields, type FieldViolation } from "@kindred/errors";
+import { pageTokens } from "@kindred/page-tokens";
 import { countDown } from "../call-limits.ts";
 import type { Collection } from "../collection.ts";
 import type { Filter } from "../filter.ts";
 import type { CollectionRepository, ItemStore } from "../item-ports.ts";
 import type { Item, Projection } from "../item.ts";
-import { decodeKeyToken, encodeKeyToken } from "../page-token.ts";
 import type { CallLimits } from "../ports.ts";
 import { retryAborted } from "../retry-aborted.ts";
 import { readKey } from "./key-form.ts";
@@ -13,6 +13,8 @@ export interface ReadItemsDeps {
   collections: Pick<CollectionRepository, "get">;
   items: Pick<ItemStore, "get" | "list" | "export">;
 }
+
+const tokens = pageTokens({ name: "items", position: ["text"] });
 
 /** At most so many items are in one message of an export, … */
 const EXPORT_ROWS = 1000;
@@ -67,7 +69,8 @@ export async function scrollItems(
   limits: CallLimits,
 ): Promise<{ items: Item[]; nextPageToken: string }> {
   const { filter, pageSize, projection } = request;
-  const afterKey = decodeKeyToken(request, request.pageToken);
+  const list = { collection: request.collection, filter };
+  const [afterKey] = tokens.open(list, request.pageToken) ?? [];
   const found = await retryAborted(async () => {
     const collection = await deps.collections.get(request.collection);
     // One more than asked for: it tells whether there is a next page.
@@ -75,7 +78,7 @@ export async function scrollItems(
   });
   const items = found.slice(0, pageSize);
   const last = items.at(-1);
-  return { items, nextPageToken: found.length > pageSize && last ? encodeKeyToken(request, last.key) : "" };
+  return { items, nextPageToken: found.length > pageSize && last ? tokens.seal(list, [last.key]) : "" };
 }
 
 /** All items, or those that pass the filter, by ascending key, some at a time. */

@@ -1,118 +1,22 @@
-import type { ErrorKind } from "@kindred/errors";
-import type { JsonObject } from "../image.ts";
-import type { CallLimits } from "../ports.ts";
+import type * as operations from "@kindred/operations";
 
+/** What this service does for long. What it is about is a collection. */
 export type OperationKind = "index-build" | "index-rebuild" | "index-drop" | "recall-tuning" | "reembedding";
 
-export type OperationState = "queued" | "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
+export type Operation = operations.Operation<OperationKind>;
+export type NewOperation = operations.NewOperation<OperationKind>;
+export type OperationContext = operations.OperationContext<OperationKind>;
+export type OperationHandler = operations.OperationHandler<OperationKind>;
+export type OperationStore = operations.OperationStore<OperationKind>;
+export type { OperationProgress, OperationState } from "@kindred/operations";
 
-export const ACTIVE_STATES: readonly OperationState[] = ["queued", "running", "cancelling"];
-
-/** Long work, as it stands in the database. */
-export interface Operation {
-  id: bigint;
-  kind: OperationKind;
-  collection: string;
-  state: OperationState;
-  progress: OperationProgress;
-  /** Units a second over the phase; undefined where that is not known. */
-  rate: number | undefined;
-  /** Until the phase's end, in milliseconds; undefined where that is not known. */
-  remainingMs: number | undefined;
-  /** What was asked for; the handler of its kind reads it. */
-  spec: JsonObject;
-  /** What the handler needs to go on after a crash; {} before it wrote something. */
-  checkpoint: JsonObject;
-  /** What came of it; undefined before its end. */
-  result: JsonObject | undefined;
-  failure: { kind: ErrorKind; message: string } | undefined;
-  notes: readonly string[];
-  /** Whether the store began it by itself. */
-  automatic: boolean;
-  /** How often it was begun. */
-  attempts: number;
-  createdAt: Date;
-  startedAt: Date | undefined;
-  updatedAt: Date;
-  finishedAt: Date | undefined;
-}
-
-/** What an operation is doing at the moment. */
-export interface OperationProgress {
-  /** For people, e.g. "build: loading tuples". */
-  phase: string;
-  /** From 1; 0 before the first. */
-  phaseNumber: number;
-  phaseCount: number;
-  done: number;
-  /** 0 where that is not known. */
-  total: number;
-  /** What is counted, e.g. "rows". */
-  unit: string;
-}
-
-export interface NewOperation {
-  kind: OperationKind;
-  collection: string;
-  spec: JsonObject;
-  automatic: boolean;
-  /** Unique; undefined: none. */
-  requestId: string | undefined;
-}
-
-/** What a handler is given of its operation. */
-export interface OperationContext {
-  operation: Operation;
-  /**
-   * Aborted when the operation is cancelled (the reason is a KindredError of kind "cancelled"), when this process shuts down, and when
-   * its lease is lost (kind "aborted"): in the last two cases another process, or the next one, goes on, so nothing is to be undone.
-   * While it cleans up, it is aborted in those two cases only.
-   */
-  signal: AbortSignal;
-  /** Written down at most some times a second; never rejects. */
-  report(progress: OperationProgress): void;
-  /** Something to know, for whoever looks at the operation. Never rejects. */
-  note(text: string): void;
-  /**
-   * Written down before it resolves, with what was said before. Trouble is counted anew from here, so it should mean that the operation
-   * got further. @throws KindredError aborted when the lease is lost
-   */
-  checkpoint(state: JsonObject): Promise<void>;
-}
-
-/**
- * Does the work of one kind of operation. It may be run again after any crash, from the last checkpoint: every step is either known to be
- * done from what is in the database, or can be done again.
- */
-export interface OperationHandler {
-  kind: OperationKind;
-  /**
-   * @returns what came of it. @throws KindredError: the operation has failed, unless the signal says otherwise. What passes (unavailable,
-   *   aborted, deadline-exceeded; resource-exhausted with a retry delay) is tried again first, some times in a row, from the last checkpoint.
-   */
-  run(context: OperationContext): Promise<JsonObject>;
-  /** Removes what a cancelled or failed operation has made. May be run again after a crash; its failure is only logged. */
-  cleanUp(context: OperationContext): Promise<void>;
-}
-
-/** Operations in the database. */
-export interface OperationStore {
-  /**
-   * Writes an operation down; whoever is free takes it.
-   * @returns the operation that was begun with this request id, where there is one.
-   * @throws KindredError not-found when there is no such collection; aborted, with a retry delay, while another operation of the collection
-   *   is active, which the message names.
-   */
-  start(operation: NewOperation, limits: CallLimits): Promise<Operation>;
-  /** @throws KindredError not-found */
-  get(id: bigint, limits: CallLimits): Promise<Operation>;
-  /** By descending id, below `beforeId`. */
-  list(
-    query: { collection: string | undefined; active: boolean; beforeId: bigint | undefined; limit: number },
-    limits: CallLimits,
-  ): Promise<Operation[]>;
-  /** @throws KindredError not-found; failed-precondition when it has ended */
-  cancel(id: bigint, limits: CallLimits): Promise<Operation>;
-  /** The operation as it is, then whenever it changes, until it has ended or the signal is aborted. */
-  watch(id: bigint, limits: CallLimits): AsyncIterable<Operation>;
-}
+export const OPERATION_TERMS: operations.OperationTerms<OperationKind> = {
+  subject: "collection",
+  kinds: {
+    "index-build": "index build",
+    "index-rebuild": "index rebuild",
+    "index-drop": "index drop",
+    "recall-tuning": "recall tuning",
+    reembedding: "re-embedding",
+  },
+};

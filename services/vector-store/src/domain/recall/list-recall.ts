@@ -1,6 +1,15 @@
-import { decodeRecallToken, encodeRecallToken, type RecallList } from "../page-token.ts";
+import { pageTokens } from "@kindred/page-tokens";
 import type { CallLimits } from "../ports.ts";
 import type { RecallEvent, RecallMeasurement, RecallStore } from "./recall.ts";
+
+/** Which of the lists about recall. */
+interface RecallList {
+  of: "measurements" | "events";
+  collection: string | undefined;
+  indexName: string | undefined;
+}
+
+const tokens = pageTokens({ name: "recall", position: ["integer"] });
 
 interface Page<T> {
   found: T[];
@@ -42,13 +51,13 @@ async function readPage<T extends { id: bigint }>(
   { pageSize, pageToken }: PageRequest,
   read: (range: { beforeId: bigint | undefined; limit: number }) => Promise<T[]>,
 ): Promise<Page<T>> {
-  const beforeId = decodeRecallToken(list, pageToken);
+  const [beforeId] = tokens.open(list, pageToken) ?? [];
   // One more than asked for: it tells whether there is a next page.
   const rows = await read({ beforeId, limit: pageSize + 1 });
   const found = rows.slice(0, pageSize);
   const last = found.at(-1);
   return {
     found,
-    nextPageToken: rows.length > pageSize && last ? encodeRecallToken(list, last.id) : "",
+    nextPageToken: rows.length > pageSize && last ? tokens.seal(list, [last.id]) : "",
   };
 }

@@ -92,6 +92,8 @@ export interface RecallStore {
     query: { collection: string; indexName: string | undefined; beforeId: bigint | undefined; limit: number },
     limits: CallLimits,
   ): Promise<RecallMeasurement[]>;
+  /** Of each index that there is, as it is now: the last measurement for a target, of searches without a filter. */
+  latest(limits: CallLimits): Promise<Pick<RecallMeasurement, "collection" | "indexName" | "recall">[]>;
   events(
     query: { collection: string | undefined; beforeId: bigint | undefined; limit: number },
     limits: CallLimits,

@@ -54,7 +54,7 @@ export function recallTuningHandler(deps: {
     kind: "recall-tuning",
     async run({ operation, signal, report, note }) {
       const { indexName, ...wish } = readSpec(operation.spec);
-      const collection = await deps.collections.get(operation.collection);
+      const collection = await deps.collections.get(operation.subject);
       const { recallTarget } = collection;
       const index = await deps.probe.index(collection, indexName, { signal });
       const tuned = await deps.tuner.tune(

@@ -17,23 +17,17 @@ export function eventOf(
   return below && recall >= recallTarget ? { met: true } : undefined;
 }
 
-/** Whoever wants to hear of measurements. */
-export interface RecallObserver {
-  measured(measurement: RecallMeasurement): void;
-}
-
 interface RecallLog {
   warn(fields: object, message: string): void;
   info(fields: object, message: string): void;
 }
 
-/** Tells people and metrics what was measured. */
+/** Tells people when the target is not met any more, and when it is again. */
 export function watchRecall(
-  { log, observer }: { log: RecallLog; observer: RecallObserver | undefined },
+  { log }: { log: RecallLog },
   measurement: RecallMeasurement,
   event: { met: boolean } | undefined,
 ): void {
-  observer?.measured(measurement);
   if (!event) return;
   const { collection, indexName, k, effort, recall, lower, upper, recallTarget } = measurement;
   const fields = { collection, index: indexName, k, effort, recall, lower, upper, target: recallTarget };

@@ -84,7 +84,7 @@ async function openMove(
   const target = parseSpaceId(String(operation.spec["space_id"]));
   if (!target) throw new TypeError("the operation does not say which space");
   collections.forget();
-  const now = await collections.get(operation.collection);
+  const now = await collections.get(operation.subject);
   const began = operation.checkpoint["from"] as { table: string; space_id: string } | undefined;
   const done = began !== undefined && now.space?.id === target.id;
   if (!began && now.space?.id === target.id) {

@@ -46,7 +46,7 @@ export async function startReembedding(
   return await deps.operations.start(
     {
       kind: "reembedding",
-      collection: name,
+      subject: name,
       spec: {
         space_id: space.id,
         previous_space_id: collection.space?.id ?? "",

@@ -8,19 +8,12 @@ import {
   IndexQuantization,
   Metric,
 } from "@kindred/contracts/vector-store/v1";
-import { isKindredError } from "@kindred/errors";
+import { KindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { problemsOf, silentLogger, untouchable } from "@kindred/testing";
+import { parseSpaceId } from "../../domain/embedding-space.ts";
 import { collectionRoutes } from "./routes.ts";
 
-/** Bad input is refused before anything is asked. */
-function untouchable<T extends object>(what: string): T {
-  return new Proxy({} as T, {
-    get: (_, method) => () => {
-      throw new Error(`${what} were asked: ${String(method)}`);
-    },
-  });
-}
 const deps: Parameters<typeof collectionRoutes>[0] = {
   collections: untouchable("the collections"),
   embedding: untouchable("the embeddings"),
@@ -32,17 +25,6 @@ const transport = createInMemoryTransport(
   { logger: silentLogger() },
 );
 const client = createClient(CollectionService, transport);
-
-/** What is wrong with a request, as "field description". */
-async function problemsOf(call: Promise<unknown>): Promise<string[]> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
-  expect(error.kind).toBe("invalid-argument");
-  return error.violations.map(({ field, description }) => `${field} ${description}`);
-}
 
 const NAME_RULE = "must be 1 to 63 of a-z, 0-9 and _, beginning with a letter";
 const PARTITIONS_RULE = "must be 2 to 256, or 0 for one table";
@@ -90,6 +72,16 @@ describe("a new collection", () => {
       "a space that is none",
       { dimensions: 0, spaceId: "minilm" },
       ["space_id must have the form provider:model@revision:dimensions:pooling:normalization:max_tokens"],
+    ],
+    [
+      "dimensions and the served space",
+      { servedSpace: true },
+      ["served_space cannot be given together with dimensions"],
+    ],
+    [
+      "a space and the served one",
+      { dimensions: 0, spaceId: SPACE, servedSpace: true },
+      ["served_space cannot be given together with space_id"],
     ],
     ["an unknown element type", { elementType: 9 }, ["element_type must be a known ElementType, is 9"]],
     ["an unknown metric", { metric: 77 }, ["metric must be a known Metric, is 77"]],
@@ -344,4 +336,28 @@ describe("a move into another embedding space", () => {
     const good = { collection: "songs", spaceId: SPACE };
     expect(await problemsOf(client.startReembedding({ ...good, ...bad }))).toEqual(problems);
   });
+});
+
+test("the served space gives a new collection its id and dimensions", async () => {
+  const created: unknown[] = [];
+  const space = parseSpaceId(SPACE);
+  const routes = collectionRoutes({
+    ...deps,
+    embedding: { servedSpace: async () => space, spaceOf: async () => space } as never,
+    collections: {
+      create: async (collection: unknown) => {
+        created.push(collection);
+        throw new KindredError("already-exists", "the name is taken");
+      },
+    } as never,
+  });
+  const served = createClient(
+    CollectionService,
+    createInMemoryTransport((router) => router.service(CollectionService, routes), {
+      logger: silentLogger(),
+    }),
+  );
+  const call = served.createCollection({ name: "prompts", servedSpace: true });
+  await expect(call).rejects.toMatchObject({ kind: "already-exists" });
+  expect(created).toMatchObject([{ name: "prompts", dimensions: 384, space: { id: SPACE } }]);
 });

@@ -1,6 +1,8 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import type { CreateCollectionRequest } from "@kindred/contracts/vector-store/v1";
+import { invalidField } from "@kindred/errors";
 import { startChecks, type FieldChecks } from "@kindred/rpc";
+import { countDown } from "../../domain/call-limits.ts";
 import {
   MAX_DIMENSIONS,
   MAX_HASH_PARTITIONS,
@@ -11,6 +13,7 @@ import {
 import type { EmbeddingSpace } from "../../domain/embedding-space.ts";
 import { unfittingPolicy } from "../../domain/index-policy.ts";
 import type { CollectionRepository, NewCollection } from "../../domain/item-ports.ts";
+import type { EmbeddingPort } from "../../domain/ports.ts";
 import { limitsOf } from "../limits.ts";
 import {
   DEFAULT_RECALL_TARGET,
@@ -24,11 +27,28 @@ import {
 import { ELEMENT_TYPES } from "./enums.ts";
 import { toCollectionMessage } from "./messages.ts";
 
-export function createCollectionRpc({ collections }: { collections: Pick<CollectionRepository, "create"> }) {
+export interface CreateCollectionDeps {
+  collections: Pick<CollectionRepository, "create">;
+  embedding: Pick<EmbeddingPort, "servedSpace">;
+}
+
+export function createCollectionRpc({ collections, embedding }: CreateCollectionDeps) {
   return async (request: CreateCollectionRequest, context: HandlerContext) => {
-    const collection = await collections.create(readNewCollection(request), limitsOf(context));
+    const left = countDown(limitsOf(context));
+    requireOneSource(request);
+    const served = request.servedSpace ? await embedding.servedSpace(left()) : undefined;
+    const collection = await collections.create(
+      readNewCollection(served ? { ...request, spaceId: served.id } : request),
+      left(),
+    );
     return { collection: toCollectionMessage(collection) };
   };
+}
+
+function requireOneSource({ servedSpace, dimensions, spaceId }: CreateCollectionRequest): void {
+  if (!servedSpace || (dimensions === 0 && spaceId === "")) return;
+  const other = spaceId === "" ? "dimensions" : "space_id";
+  throw invalidField("served_space", `cannot be given together with ${other}`);
 }
 
 function readNewCollection(request: CreateCollectionRequest): NewCollection {

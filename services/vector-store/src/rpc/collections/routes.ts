@@ -2,7 +2,7 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import type { CollectionService } from "@kindred/contracts/vector-store/v1";
 import type { CollectionRepository } from "../../domain/item-ports.ts";
 import type { StartReembeddingDeps } from "../../domain/reembedding/start-reembedding.ts";
-import { createCollectionRpc } from "./create-collection.ts";
+import { createCollectionRpc, type CreateCollectionDeps } from "./create-collection.ts";
 import { deleteCollectionRpc } from "./delete-collection.ts";
 import { getCollectionRpc } from "./get-collection.ts";
 import { getCollectionStatisticsRpc } from "./get-collection-statistics.ts";
@@ -12,7 +12,7 @@ import { startReembeddingRpc } from "./start-reembedding.ts";
 import { updateCollectionRpc } from "./update-collection.ts";
 
 export function collectionRoutes(
-  deps: StartReembeddingDeps & { collections: CollectionRepository },
+  deps: StartReembeddingDeps & CreateCollectionDeps & { collections: CollectionRepository },
 ): ServiceImpl<typeof CollectionService> {
   return {
     createCollection: createCollectionRpc(deps),

@@ -7,7 +7,7 @@ import {
   StartIndexDropRequestSchema,
   StartIndexRebuildRequestSchema,
 } from "@kindred/contracts/vector-store/v1";
-import { isKindredError } from "@kindred/errors";
+import { badFieldsOf } from "@kindred/testing";
 import { listIndexesRpc } from "./list-indexes.ts";
 import { startIndexBuildRpc } from "./start-index-build.ts";
 import { startIndexDropRpc } from "./start-index-drop.ts";
@@ -24,20 +24,13 @@ const untouchable = new Proxy(
 ) as never;
 const context = untouchable as HandlerContext;
 
-async function badFields(call: Promise<unknown>): Promise<string[]> {
-  const error: unknown = await call.catch((thrown: unknown) => thrown);
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
-  expect(error.kind).toBe("invalid-argument");
-  return error.violations.map(({ field }) => field);
-}
-
 test("a build with everything wrong is told all of it", async () => {
   const request = create(StartIndexBuildRequestSchema, {
     collection: "No",
     spec: { m: 1, efConstruction: 5000 },
     requestId: "x".repeat(201),
   });
-  expect(await badFields(startIndexBuildRpc(untouchable)(request, context))).toEqual([
+  expect(await badFieldsOf(startIndexBuildRpc(untouchable)(request, context))).toEqual([
     "collection",
     "spec.m",
     "spec.ef_construction",
@@ -49,12 +42,12 @@ test("a rebuild and a drop with everything wrong are told all of it", async () =
   const bad = { collection: "No", indexName: "a\0", requestId: "\0" };
   const rebuild = create(StartIndexRebuildRequestSchema, bad);
   const fields = ["collection", "index_name", "request_id"];
-  expect(await badFields(startIndexRebuildRpc(untouchable)(rebuild, context))).toEqual(fields);
+  expect(await badFieldsOf(startIndexRebuildRpc(untouchable)(rebuild, context))).toEqual(fields);
   const drop = create(StartIndexDropRequestSchema, { ...bad, indexName: "" });
-  expect(await badFields(startIndexDropRpc(untouchable)(drop, context))).toEqual(fields);
+  expect(await badFieldsOf(startIndexDropRpc(untouchable)(drop, context))).toEqual(fields);
 });
 
 test("a list is of one collection or of all", async () => {
   const both = create(ListIndexesRequestSchema, { collection: "things", allCollections: true });
-  expect(await badFields(listIndexesRpc(untouchable)(both, context))).toEqual(["collection"]);
+  expect(await badFieldsOf(listIndexesRpc(untouchable)(both, context))).toEqual(["collection"]);
 });

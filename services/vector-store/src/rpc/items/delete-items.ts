@@ -6,7 +6,7 @@ import { MAX_ITEMS } from "../../domain/items/new-items.ts";
 import type { Filter } from "../../domain/filter.ts";
 import { limitsOf } from "../limits.ts";
 import { readFilter } from "../read-filter.ts";
-import { checkCount, readCollection } from "./read-items.ts";
+import { readCollection } from "./read-items.ts";
 
 export function deleteItemsRpc(deps: ChangeItemsDeps) {
   return async (request: DeleteItemsRequest, context: HandlerContext) => {
@@ -26,7 +26,7 @@ function readWhich(
 ): { keys: readonly string[] } | { filter: Filter } | undefined {
   switch (which.case) {
     case "keys":
-      checkCount("keys.keys", which.value.keys, MAX_ITEMS, checks);
+      checks.size("keys.keys", which.value.keys, { max: MAX_ITEMS });
       return { keys: which.value.keys };
     case "filter": {
       const filter = readFilter(which.value, "filter", checks);

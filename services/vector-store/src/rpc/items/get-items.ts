@@ -5,7 +5,7 @@ import { getItems, type ReadItemsDeps } from "../../domain/items/read-items.ts";
 import { limitsOf } from "../limits.ts";
 import { readProjection } from "../search/read-query.ts";
 import { toItemMessage } from "./messages.ts";
-import { checkCount, readCollection } from "./read-items.ts";
+import { readCollection } from "./read-items.ts";
 
 const MAX_KEYS = 1000;
 
@@ -13,7 +13,7 @@ export function getItemsRpc(deps: ReadItemsDeps) {
   return async (request: GetItemsRequest, context: HandlerContext) => {
     const checks = startChecks();
     const collection = readCollection(request.collection, "collection", checks);
-    checkCount("keys", request.keys, MAX_KEYS, checks);
+    checks.size("keys", request.keys, { max: MAX_KEYS });
     const projection = readProjection(request.projection, "projection", checks);
     checks.throwIfAny();
     const items = await getItems(deps, { collection, keys: request.keys, projection }, limitsOf(context));

@@ -74,15 +74,6 @@ export function readBadRowPolicy(policy: BadRowMessage, path: string, checks: Fi
   return known ?? "reject-batch";
 }
 
-export function checkCount(
-  field: string,
-  { length }: { length: number },
-  max: number,
-  checks: FieldChecks,
-): void {
-  if (length < 1 || length > max) checks.add(field, `must be 1 to ${max}, are ${length}`);
-}
-
 export function readWriteMethod(method: WriteMethodMessage, path: string, checks: FieldChecks): WriteMethod {
   const known = WRITE_METHODS[method] as WriteMethod | undefined;
   if (!known) checks.add(path, `must be a known WriteMethod, is ${method}`);

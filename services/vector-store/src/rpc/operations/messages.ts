@@ -1,66 +1,18 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
-import {
-  OperationKind as KindMessage,
-  OperationState as StateMessage,
-  type OperationSchema,
-} from "@kindred/contracts/vector-store/v1";
-import { KindredError } from "@kindred/errors";
-import { toConnectError } from "@kindred/rpc";
-import type { Operation, OperationKind, OperationState } from "../../domain/operations/operation.ts";
+import { OperationKind as KindMessage } from "@kindred/contracts/common/v1";
+import { toOperationMessage as toMessage, type OperationContract } from "@kindred/operations/rpc";
+import type { Operation, OperationKind } from "../../domain/operations/operation.ts";
 
-const KIND_MESSAGES: Record<OperationKind, KindMessage> = {
-  "index-build": KindMessage.INDEX_BUILD,
-  "index-rebuild": KindMessage.INDEX_REBUILD,
-  "index-drop": KindMessage.INDEX_DROP,
-  "recall-tuning": KindMessage.RECALL_TUNING,
-  reembedding: KindMessage.REEMBEDDING,
+export const OPERATION_CONTRACT: OperationContract<OperationKind, "collection"> = {
+  subject: "collection",
+  kinds: {
+    "index-build": KindMessage.INDEX_BUILD,
+    "index-rebuild": KindMessage.INDEX_REBUILD,
+    "index-drop": KindMessage.INDEX_DROP,
+    "recall-tuning": KindMessage.RECALL_TUNING,
+    reembedding: KindMessage.REEMBEDDING,
+  },
 };
 
-const STATE_MESSAGES: Record<OperationState, StateMessage> = {
-  queued: StateMessage.QUEUED,
-  running: StateMessage.RUNNING,
-  cancelling: StateMessage.CANCELLING,
-  succeeded: StateMessage.SUCCEEDED,
-  failed: StateMessage.FAILED,
-  cancelled: StateMessage.CANCELLED,
-};
-
-/** What google.protobuf.Duration holds: 10,000 years, which an estimate at the first row may pass. */
-const LONGEST_MS = 315_576_000_000_000;
-
-export function toOperationMessage(operation: Operation): MessageInitShape<typeof OperationSchema> {
-  const { progress, failure, startedAt, finishedAt } = operation;
-  return {
-    id: operation.id,
-    kind: KIND_MESSAGES[operation.kind],
-    collection: operation.collection,
-    state: STATE_MESSAGES[operation.state],
-    phase: progress.phase,
-    phaseNumber: progress.phaseNumber,
-    phaseCount: progress.phaseCount,
-    done: BigInt(progress.done),
-    total: BigInt(progress.total),
-    unit: progress.unit,
-    rate: operation.rate ?? 0,
-    ...(operation.remainingMs !== undefined && {
-      remaining: durationFromMs(Math.min(LONGEST_MS, Math.round(operation.remainingMs))),
-    }),
-    spec: operation.spec,
-    ...(operation.result && { result: operation.result }),
-    ...(failure && {
-      failure: {
-        // The one table from kinds to codes is that of errors on the wire.
-        code: toConnectError(new KindredError(failure.kind, failure.message)).code,
-        message: failure.message,
-      },
-    }),
-    notes: [...operation.notes],
-    automatic: operation.automatic,
-    attempts: operation.attempts,
-    createdAt: timestampFromDate(operation.createdAt),
-    ...(startedAt && { startedAt: timestampFromDate(startedAt) }),
-    updatedAt: timestampFromDate(operation.updatedAt),
-    ...(finishedAt && { finishedAt: timestampFromDate(finishedAt) }),
-  };
+export function toOperationMessage(operation: Operation): ReturnType<typeof toMessage> {
+  return toMessage(OPERATION_CONTRACT, operation);
 }

@@ -1,25 +1,16 @@
 import { createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "@jest/globals";
 import { RecallService, type QuerySource } from "@kindred/contracts/vector-store/v1";
-import { isKindredError } from "@kindred/errors";
 import { createInMemoryTransport } from "@kindred/rpc";
-import { silentLogger } from "@kindred/testing";
+import { problemsOf, silentLogger, untouchable } from "@kindred/testing";
 import type { Collection } from "../../domain/collection.ts";
 import { recallRoutes, type RecallDeps } from "./routes.ts";
 
-/** Bad input is refused before anything is asked: each of these fails the test when it is. */
-const untouchable = <T>(name: string): T =>
-  new Proxy({} as never, {
-    get: (_, method) => () => {
-      throw new Error(`${name} was asked: ${String(method)}`);
-    },
-  });
 const deps: RecallDeps = {
   // Lists look whether it is there before they read their tokens.
-  collections: {
-    ...untouchable<RecallDeps["collections"]>("the collections"),
+  collections: untouchable<RecallDeps["collections"]>("the collections", {
     get: async () => ({}) as Collection,
-  },
+  }),
   operations: untouchable("the operations"),
   recall: untouchable("recall"),
   recallProbe: untouchable("the probe"),
@@ -34,17 +25,6 @@ const transport = createInMemoryTransport(
   },
 );
 const recall = createClient(RecallService, transport);
-
-/** What is wrong with a request, as "field description". */
-async function problemsOf(call: Promise<unknown>): Promise<string[]> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isKindredError(error)) throw new Error("no KindredError", { cause: error });
-  expect(error.kind).toBe("invalid-argument");
-  return error.violations.map(({ field, description }) => `${field} ${description}`);
-}
 
 describe("recall", () => {
   test.each<[string, object, string]>([

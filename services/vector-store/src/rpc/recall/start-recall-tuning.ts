@@ -47,7 +47,7 @@ export function startRecallTuningRpc({
     const operation = await operations.start(
       {
         kind: "recall-tuning",
-        collection: name,
+        subject: name,
         spec: tuningSpec(wish),
         automatic: false,
         requestId: request.requestId === "" ? undefined : request.requestId,

@@ -121,9 +121,7 @@ function readBy({ query }: SearchRequest, at: string, checks: FieldChecks): Sear
   }
   const { queries } = query.value;
   const field = `${at}several`;
-  if (queries.length < 1 || queries.length > MAX_QUERIES) {
-    checks.add(`${field}.queries`, `must be 1 to ${MAX_QUERIES}, are ${queries.length}`);
-  }
+  checks.size(`${field}.queries`, queries, { max: MAX_QUERIES });
   const sources = queries.map((each, i) => readWeighted(each, `${field}.queries[${i}].`, checks));
   return { kind: "several", queries: sources.filter((source) => source !== undefined), field };
 }

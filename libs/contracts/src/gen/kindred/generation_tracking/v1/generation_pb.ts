@@ -4,15 +4,19 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { DatabaseUsage } from "../../common/v1/database_usage_pb.ts";
+import { file_kindred_common_v1_database_usage } from "../../common/v1/database_usage_pb.ts";
+import type { GenerationFilter, GenerationOrder, GenerationStatus, OutputState } from "./generation_filter_pb.ts";
+import { file_kindred_generation_tracking_v1_generation_filter } from "./generation_filter_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file kindred/generation_tracking/v1/generation.proto.
  */
 export const file_kindred_generation_tracking_v1_generation: GenFile = /*@__PURE__*/
-  fileDesc("Ci9raW5kcmVkL2dlbmVyYXRpb25fdHJhY2tpbmcvdjEvZ2VuZXJhdGlvbi5wcm90bxIea2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxIl0KEFJldHJpZXZlZEV4YW1wbGUSEAoIaW1hZ2VfaWQYASABKAMSEgoKaW1hZ2VfcGF0aBgCIAEoCRIPCgdjYXB0aW9uGAMgASgJEhIKCnNpbWlsYXJpdHkYBCABKAEizQQKCkdlbmVyYXRpb24SCgoCaWQYASABKAMSDgoGcHJvbXB0GAIgASgJEhgKEGF1Z21lbnRlZF9wcm9tcHQYAyABKAkSEwoLb3V0cHV0X3BhdGgYBCABKAkSEQoEc2VlZBgFIAEoA0gAiAEBEiAKE251bV9pbmZlcmVuY2Vfc3RlcHMYBiABKAVIAYgBARIbCg5ndWlkYW5jZV9zY2FsZRgHIAEoAUgCiAEBEh8KEmdlbmVyYXRpb25fdGltZV9tcxgIIAEoBUgDiAEBEhwKD21lbW9yeV91c2FnZV9tYhgJIAEoAUgEiAEBEi0KDG1vZGVsX2NvbmZpZxgKIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSTAoScmV0cmlldmVkX2V4YW1wbGVzGAsgAygLMjAua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlJldHJpZXZlZEV4YW1wbGUSQAoGc3RhdHVzGAwgASgOMjAua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdlbmVyYXRpb25TdGF0dXMSFQoNZXJyb3JfbWVzc2FnZRgNIAEoCRIuCgpjcmVhdGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIHCgVfc2VlZEIWChRfbnVtX2luZmVyZW5jZV9zdGVwc0IRCg9fZ3VpZGFuY2Vfc2NhbGVCFQoTX2dlbmVyYXRpb25fdGltZV9tc0ISChBfbWVtb3J5X3VzYWdlX21iIpcEChBHZW5lcmF0aW9uRmllbGRzEg4KBnByb21wdBgBIAEoCRIYChBhdWdtZW50ZWRfcHJvbXB0GAIgASgJEhMKC291dHB1dF9wYXRoGAMgASgJEhEKBHNlZWQYBCABKANIAIgBARIgChNudW1faW5mZXJlbmNlX3N0ZXBzGAUgASgFSAGIAQESGwoOZ3VpZGFuY2Vfc2NhbGUYBiABKAFIAogBARIfChJnZW5lcmF0aW9uX3RpbWVfbXMYByABKAVIA4gBARIcCg9tZW1vcnlfdXNhZ2VfbWIYCCABKAFIBIgBARItCgxtb2RlbF9jb25maWcYCSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EkwKEnJldHJpZXZlZF9leGFtcGxlcxgKIAMoCzIwLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5SZXRyaWV2ZWRFeGFtcGxlEkAKBnN0YXR1cxgLIAEoDjIwLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZW5lcmF0aW9uU3RhdHVzEhUKDWVycm9yX21lc3NhZ2UYDCABKAlCBwoFX3NlZWRCFgoUX251bV9pbmZlcmVuY2Vfc3RlcHNCEQoPX2d1aWRhbmNlX3NjYWxlQhUKE19nZW5lcmF0aW9uX3RpbWVfbXNCEgoQX21lbW9yeV91c2FnZV9tYiKoAQoXUmVjb3JkR2VuZXJhdGlvblJlcXVlc3QSRAoKZ2VuZXJhdGlvbhgBIAEoCzIwLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZW5lcmF0aW9uRmllbGRzEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJsChhSZWNvcmRHZW5lcmF0aW9uUmVzcG9uc2USPgoKZ2VuZXJhdGlvbhgBIAEoCzIqLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZW5lcmF0aW9uEhAKCGV4aXN0aW5nGAIgASgIIiIKFEdldEdlbmVyYXRpb25SZXF1ZXN0EgoKAmlkGAEgASgDIlcKFUdldEdlbmVyYXRpb25SZXNwb25zZRI+CgpnZW5lcmF0aW9uGAEgASgLMioua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdlbmVyYXRpb24igQIKFkxpc3RHZW5lcmF0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSQAoGc3RhdHVzGAMgASgOMjAua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdlbmVyYXRpb25TdGF0dXMSFwoPcHJvbXB0X2NvbnRhaW5zGAQgASgJEjEKDWNyZWF0ZWRfYWZ0ZXIYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmNyZWF0ZWRfYmVmb3JlGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJzChdMaXN0R2VuZXJhdGlvbnNSZXNwb25zZRI/CgtnZW5lcmF0aW9ucxgBIAMoCzIqLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZW5lcmF0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIWChRHZXRTdGF0aXN0aWNzUmVxdWVzdCLOAQoVR2V0U3RhdGlzdGljc1Jlc3BvbnNlEhkKEXRvdGFsX2dlbmVyYXRpb25zGAEgASgDEhoKEnJlY2VudF9nZW5lcmF0aW9ucxgCIAEoAxIjChZhdmdfZ2VuZXJhdGlvbl90aW1lX21zGAMgASgBSACIAQESPgoJYnlfc3RhdHVzGAQgAygLMisua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlN0YXR1c0NvdW50QhkKF19hdmdfZ2VuZXJhdGlvbl90aW1lX21zIl4KC1N0YXR1c0NvdW50EkAKBnN0YXR1cxgBIAEoDjIwLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZW5lcmF0aW9uU3RhdHVzEg0KBWNvdW50GAIgASgDKpUBChBHZW5lcmF0aW9uU3RhdHVzEiEKHUdFTkVSQVRJT05fU1RBVFVTX1VOU1BFQ0lGSUVEEAASHwobR0VORVJBVElPTl9TVEFUVVNfQ09NUExFVEVEEAESHAoYR0VORVJBVElPTl9TVEFUVVNfRkFJTEVEEAISHwobR0VORVJBVElPTl9TVEFUVVNfQ0FOQ0VMTEVEEAMyrQQKEUdlbmVyYXRpb25TZXJ2aWNlEoUBChBSZWNvcmRHZW5lcmF0aW9uEjcua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlJlY29yZEdlbmVyYXRpb25SZXF1ZXN0Gjgua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlJlY29yZEdlbmVyYXRpb25SZXNwb25zZRKBAQoNR2V0R2VuZXJhdGlvbhI0LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZXRHZW5lcmF0aW9uUmVxdWVzdBo1LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZXRHZW5lcmF0aW9uUmVzcG9uc2UiA5ACARKHAQoPTGlzdEdlbmVyYXRpb25zEjYua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkxpc3RHZW5lcmF0aW9uc1JlcXVlc3QaNy5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuTGlzdEdlbmVyYXRpb25zUmVzcG9uc2UiA5ACARKBAQoNR2V0U3RhdGlzdGljcxI0LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZXRTdGF0aXN0aWNzUmVxdWVzdBo1LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZXRTdGF0aXN0aWNzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ci9raW5kcmVkL2dlbmVyYXRpb25fdHJhY2tpbmcvdjEvZ2VuZXJhdGlvbi5wcm90bxIea2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxImsKEFJldHJpZXZlZEV4YW1wbGUSEAoIaW1hZ2VfaWQYASABKAMSEgoKaW1hZ2VfcGF0aBgCIAEoCRIPCgdjYXB0aW9uGAMgASgJEhIKCnNpbWlsYXJpdHkYBCABKAESDAoEcmFuaxgFIAEoBSK9AQoJUmV0cmlldmFsEg0KBXF1ZXJ5GAEgASgJEgkKAWsYAiABKAUSFgoJdGhyZXNob2xkGAMgASgBSACIAQESEAoIc3BhY2VfaWQYBCABKAkSDgoGbWV0aG9kGAUgASgJEhIKCmluZGV4X25hbWUYBiABKAkSEQoJZWZfc2VhcmNoGAcgASgFEg4KBnByb2JlcxgIIAEoBRIXCg9leHBlY3RlZF9yZWNhbGwYCSABKAFCDAoKX3RocmVzaG9sZCK/AQoKT3V0cHV0RmlsZRIMCgRwYXRoGAEgASgJEhcKCnNpemVfYnl0ZXMYAiABKANIAIgBARIOCgZzaGEyNTYYAyABKAwSOgoFc3RhdGUYBCABKA4yKy5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuT3V0cHV0U3RhdGUSLwoLdmVyaWZpZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQg0KC19zaXplX2J5dGVzInMKEkdlbmVyYXRpb25Qcm9ncmVzcxIMCgRkb25lGAEgASgFEg0KBXRvdGFsGAIgASgFEg8KB21lc3NhZ2UYAyABKAkSLwoLcmVwb3J0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoEJCgpHZW5lcmF0aW9uEgoKAmlkGAEgASgDEg4KBnByb21wdBgCIAEoCRIYChBhdWdtZW50ZWRfcHJvbXB0GAMgASgJEhMKC291dHB1dF9wYXRoGAQgASgJEhEKBHNlZWQYBSABKANIAIgBARIgChNudW1faW5mZXJlbmNlX3N0ZXBzGAYgASgFSAGIAQESGwoOZ3VpZGFuY2Vfc2NhbGUYByABKAFIAogBARIfChJnZW5lcmF0aW9uX3RpbWVfbXMYCCABKAVIA4gBARIcCg9tZW1vcnlfdXNhZ2VfbWIYCSABKAFIBIgBARItCgxtb2RlbF9jb25maWcYCiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EkwKEnJldHJpZXZlZF9leGFtcGxlcxgLIAMoCzIwLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5SZXRyaWV2ZWRFeGFtcGxlEkAKBnN0YXR1cxgMIAEoDjIwLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZW5lcmF0aW9uU3RhdHVzEhUKDWVycm9yX21lc3NhZ2UYDSABKAkSLgoKY3JlYXRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPbmVnYXRpdmVfcHJvbXB0GA8gASgJEg8KB3NhbXBsZXIYECABKAkSEgoFd2lkdGgYESABKAVIBYgBARITCgZoZWlnaHQYEiABKAVIBogBARISCgptb2RlbF9uYW1lGBMgASgJEhIKCm1vZGVsX2hhc2gYFCABKAkSEAoIYmF0Y2hfaWQYFSABKAkSFgoJcGFyZW50X2lkGBYgASgDSAeIAQESEgoKc2Vzc2lvbl9pZBgXIAEoCRIOCgZsYWJlbHMYGCADKAkSEwoGcmF0aW5nGBkgASgFSAiIAQESPAoJcmV0cmlldmFsGBogASgLMikua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlJldHJpZXZhbBI7CgdvdXRwdXRzGBsgAygLMioua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLk91dHB1dEZpbGUSRAoIcHJvZ3Jlc3MYHCABKAsyMi5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuR2VuZXJhdGlvblByb2dyZXNzEjQKEGxlYXNlX2V4cGlyZXNfYXQYHSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmlzaGVkX2F0GB4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIHCgVfc2VlZEIWChRfbnVtX2luZmVyZW5jZV9zdGVwc0IRCg9fZ3VpZGFuY2Vfc2NhbGVCFQoTX2dlbmVyYXRpb25fdGltZV9tc0ISChBfbWVtb3J5X3VzYWdlX21iQggKBl93aWR0aEIJCgdfaGVpZ2h0QgwKCl9wYXJlbnRfaWRCCQoHX3JhdGluZyKeBwoQR2VuZXJhdGlvbkZpZWxkcxIOCgZwcm9tcHQYASABKAkSGAoQYXVnbWVudGVkX3Byb21wdBgCIAEoCRITCgtvdXRwdXRfcGF0aBgDIAEoCRIRCgRzZWVkGAQgASgDSACIAQESIAoTbnVtX2luZmVyZW5jZV9zdGVwcxgFIAEoBUgBiAEBEhsKDmd1aWRhbmNlX3NjYWxlGAYgASgBSAKIAQESHwoSZ2VuZXJhdGlvbl90aW1lX21zGAcgASgFSAOIAQESHAoPbWVtb3J5X3VzYWdlX21iGAggASgBSASIAQESLQoMbW9kZWxfY29uZmlnGAkgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJMChJyZXRyaWV2ZWRfZXhhbXBsZXMYCiADKAsyMC5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuUmV0cmlldmVkRXhhbXBsZRJACgZzdGF0dXMYCyABKA4yMC5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuR2VuZXJhdGlvblN0YXR1cxIVCg1lcnJvcl9tZXNzYWdlGAwgASgJEhcKD25lZ2F0aXZlX3Byb21wdBgNIAEoCRIPCgdzYW1wbGVyGA4gASgJEhIKBXdpZHRoGA8gASgFSAWIAQESEwoGaGVpZ2h0GBAgASgFSAaIAQESEgoKbW9kZWxfbmFtZRgRIAEoCRISCgptb2RlbF9oYXNoGBIgASgJEhAKCGJhdGNoX2lkGBMgASgJEhYKCXBhcmVudF9pZBgUIAEoA0gHiAEBEhIKCnNlc3Npb25faWQYFSABKAkSDgoGbGFiZWxzGBYgAygJEhMKBnJhdGluZxgXIAEoBUgIiAEBEjwKCXJldHJpZXZhbBgYIAEoCzIpLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5SZXRyaWV2YWwSOwoHb3V0cHV0cxgZIAMoCzIqLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5PdXRwdXRGaWxlQgcKBV9zZWVkQhYKFF9udW1faW5mZXJlbmNlX3N0ZXBzQhEKD19ndWlkYW5jZV9zY2FsZUIVChNfZ2VuZXJhdGlvbl90aW1lX21zQhIKEF9tZW1vcnlfdXNhZ2VfbWJCCAoGX3dpZHRoQgkKB19oZWlnaHRCDAoKX3BhcmVudF9pZEIJCgdfcmF0aW5nIqgBChdSZWNvcmRHZW5lcmF0aW9uUmVxdWVzdBJECgpnZW5lcmF0aW9uGAEgASgLMjAua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdlbmVyYXRpb25GaWVsZHMSFwoPaWRlbXBvdGVuY3lfa2V5GAIgASgJEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImwKGFJlY29yZEdlbmVyYXRpb25SZXNwb25zZRI+CgpnZW5lcmF0aW9uGAEgASgLMioua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdlbmVyYXRpb24SEAoIZXhpc3RpbmcYAiABKAgioQEKFlN0YXJ0R2VuZXJhdGlvblJlcXVlc3QSRAoKZ2VuZXJhdGlvbhgBIAEoCzIwLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZW5lcmF0aW9uRmllbGRzEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCRIoCgVsZWFzZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJrChdTdGFydEdlbmVyYXRpb25SZXNwb25zZRI+CgpnZW5lcmF0aW9uGAEgASgLMioua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdlbmVyYXRpb24SEAoIZXhpc3RpbmcYAiABKAgiaQoVUmVwb3J0UHJvZ3Jlc3NSZXF1ZXN0EgoKAmlkGAEgASgDEkQKCHByb2dyZXNzGAIgASgLMjIua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdlbmVyYXRpb25Qcm9ncmVzcyJOChZSZXBvcnRQcm9ncmVzc1Jlc3BvbnNlEjQKEGxlYXNlX2V4cGlyZXNfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIq4CChlDb21wbGV0ZUdlbmVyYXRpb25SZXF1ZXN0EgoKAmlkGAEgASgDEhMKC291dHB1dF9wYXRoGAIgASgJEjsKB291dHB1dHMYAyADKAsyKi5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuT3V0cHV0RmlsZRIfChJnZW5lcmF0aW9uX3RpbWVfbXMYBCABKAVIAIgBARIcCg9tZW1vcnlfdXNhZ2VfbWIYBSABKAFIAYgBARItCgxtb2RlbF9jb25maWcYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhEKBHNlZWQYByABKANIAogBAUIVChNfZ2VuZXJhdGlvbl90aW1lX21zQhIKEF9tZW1vcnlfdXNhZ2VfbWJCBwoFX3NlZWQiXAoaQ29tcGxldGVHZW5lcmF0aW9uUmVzcG9uc2USPgoKZ2VuZXJhdGlvbhgBIAEoCzIqLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZW5lcmF0aW9uIqQBChVGYWlsR2VuZXJhdGlvblJlcXVlc3QSCgoCaWQYASABKAMSFQoNZXJyb3JfbWVzc2FnZRgCIAEoCRIfChJnZW5lcmF0aW9uX3RpbWVfbXMYAyABKAVIAIgBARIcCg9tZW1vcnlfdXNhZ2VfbWIYBCABKAFIAYgBAUIVChNfZ2VuZXJhdGlvbl90aW1lX21zQhIKEF9tZW1vcnlfdXNhZ2VfbWIiWAoWRmFpbEdlbmVyYXRpb25SZXNwb25zZRI+CgpnZW5lcmF0aW9uGAEgASgLMioua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdlbmVyYXRpb24iJQoXQ2FuY2VsR2VuZXJhdGlvblJlcXVlc3QSCgoCaWQYASABKAMiWgoYQ2FuY2VsR2VuZXJhdGlvblJlc3BvbnNlEj4KCmdlbmVyYXRpb24YASABKAsyKi5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuR2VuZXJhdGlvbiKcAQoXVXBkYXRlR2VuZXJhdGlvblJlcXVlc3QSCgoCaWQYASABKAMSRAoKZ2VuZXJhdGlvbhgCIAEoCzIwLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZW5lcmF0aW9uRmllbGRzEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJaChhVcGRhdGVHZW5lcmF0aW9uUmVzcG9uc2USPgoKZ2VuZXJhdGlvbhgBIAEoCzIqLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZW5lcmF0aW9uIicKGERlbGV0ZUdlbmVyYXRpb25zUmVxdWVzdBILCgNpZHMYASADKAMiLAoZRGVsZXRlR2VuZXJhdGlvbnNSZXNwb25zZRIPCgdkZWxldGVkGAEgASgDIiIKFEdldEdlbmVyYXRpb25SZXF1ZXN0EgoKAmlkGAEgASgDIlcKFUdldEdlbmVyYXRpb25SZXNwb25zZRI+CgpnZW5lcmF0aW9uGAEgASgLMioua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdlbmVyYXRpb24igwMKFkxpc3RHZW5lcmF0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSQAoGc3RhdHVzGAMgASgOMjAua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdlbmVyYXRpb25TdGF0dXMSFwoPcHJvbXB0X2NvbnRhaW5zGAQgASgJEjEKDWNyZWF0ZWRfYWZ0ZXIYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmNyZWF0ZWRfYmVmb3JlGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJACgZmaWx0ZXIYByABKAsyMC5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuR2VuZXJhdGlvbkZpbHRlchI+CgVvcmRlchgIIAEoCzIvLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZW5lcmF0aW9uT3JkZXIicwoXTGlzdEdlbmVyYXRpb25zUmVzcG9uc2USPwoLZ2VuZXJhdGlvbnMYASADKAsyKi5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuR2VuZXJhdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiagoXQ291bnRHZW5lcmF0aW9uc1JlcXVlc3QSQAoGZmlsdGVyGAEgASgLMjAua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdlbmVyYXRpb25GaWx0ZXISDQoFbGltaXQYAiABKAMiOgoYQ291bnRHZW5lcmF0aW9uc1Jlc3BvbnNlEg0KBWNvdW50GAEgASgDEg8KB2xpbWl0ZWQYAiABKAgimAEKFFNlYXJjaFByb21wdHNSZXF1ZXN0Eg0KBXF1ZXJ5GAEgASgJEgkKAWsYAiABKAUSFgoJdGhyZXNob2xkGAMgASgBSACIAQESQAoGZmlsdGVyGAQgASgLMjAua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdlbmVyYXRpb25GaWx0ZXJCDAoKX3RocmVzaG9sZCJ1ChVTZWFyY2hQcm9tcHRzUmVzcG9uc2USNwoEaGl0cxgBIAMoCzIpLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5Qcm9tcHRIaXQSDwoHcGVuZGluZxgCIAEoAxISCgppbmNvbXBsZXRlGAMgASgIIl8KCVByb21wdEhpdBI+CgpnZW5lcmF0aW9uGAEgASgLMioua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdlbmVyYXRpb24SEgoKc2ltaWxhcml0eRgCIAEoASKaAQoYRXhwb3J0R2VuZXJhdGlvbnNSZXF1ZXN0EkAKBmZpbHRlchgBIAEoCzIwLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZW5lcmF0aW9uRmlsdGVyEjwKBmZvcm1hdBgCIAEoDjIsLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5FeHBvcnRGb3JtYXQiRQoZRXhwb3J0R2VuZXJhdGlvbnNSZXNwb25zZRIMCgRkYXRhGAEgASgMEgwKBHJvd3MYAiABKAMSDAoEbGFzdBgDIAEoCCIkChZXYXRjaEdlbmVyYXRpb25SZXF1ZXN0EgoKAmlkGAEgASgDIlkKF1dhdGNoR2VuZXJhdGlvblJlc3BvbnNlEj4KCmdlbmVyYXRpb24YASABKAsyKi5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuR2VuZXJhdGlvbiIWChRHZXRTdGF0aXN0aWNzUmVxdWVzdCLOAQoVR2V0U3RhdGlzdGljc1Jlc3BvbnNlEhkKEXRvdGFsX2dlbmVyYXRpb25zGAEgASgDEhoKEnJlY2VudF9nZW5lcmF0aW9ucxgCIAEoAxIjChZhdmdfZ2VuZXJhdGlvbl90aW1lX21zGAMgASgBSACIAQESPgoJYnlfc3RhdHVzGAQgAygLMisua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlN0YXR1c0NvdW50QhkKF19hdmdfZ2VuZXJhdGlvbl90aW1lX21zIl4KC1N0YXR1c0NvdW50EkAKBnN0YXR1cxgBIAEoDjIwLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZW5lcmF0aW9uU3RhdHVzEg0KBWNvdW50GAIgASgDIrkBChBHZXRSZXBvcnRSZXF1ZXN0EkAKBmZpbHRlchgBIAEoCzIwLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZW5lcmF0aW9uRmlsdGVyEkAKCGludGVydmFsGAIgASgOMi4ua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlJlcG9ydEludGVydmFsEhEKCXRpbWVfem9uZRgDIAEoCRIOCgZtb2RlbHMYBCABKAUiwwIKEUdldFJlcG9ydFJlc3BvbnNlEj4KA2FsbBgBIAEoCzIxLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZW5lcmF0aW9uU3VtbWFyeRJICg1sYXN0XzI0X2hvdXJzGAIgASgLMjEua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdlbmVyYXRpb25TdW1tYXJ5EjkKBXNwYW5zGAMgAygLMioua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlJlcG9ydFNwYW4SPgoIYnlfbW9kZWwYBCADKAsyLC5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuTW9kZWxTdW1tYXJ5EikKBWFzX29mGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLDAgoRR2VuZXJhdGlvblN1bW1hcnkSDQoFY291bnQYASABKAMSPgoJYnlfc3RhdHVzGAIgAygLMisua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlN0YXR1c0NvdW50EhkKDGZhaWx1cmVfcmF0ZRgDIAEoAUgAiAEBEkgKEmdlbmVyYXRpb25fdGltZV9tcxgEIAEoCzIsLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5EaXN0cmlidXRpb24SRQoPbWVtb3J5X3VzYWdlX21iGAUgASgLMiwua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkRpc3RyaWJ1dGlvbhIVCghwZXJfaG91chgGIAEoAUgBiAEBQg8KDV9mYWlsdXJlX3JhdGVCCwoJX3Blcl9ob3VyIsEBCgxEaXN0cmlidXRpb24SDQoFY291bnQYASABKAMSFAoHYXZlcmFnZRgCIAEoAUgAiAEBEhAKA21pbhgDIAEoAUgBiAEBEhAKA3A1MBgEIAEoAUgCiAEBEhAKA3A5NRgFIAEoAUgDiAEBEhAKA3A5ORgGIAEoAUgEiAEBEhAKA21heBgHIAEoAUgFiAEBQgoKCF9hdmVyYWdlQgYKBF9taW5CBgoEX3A1MEIGCgRfcDk1QgYKBF9wOTlCBgoEX21heCJ7CgpSZXBvcnRTcGFuEikKBXN0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJCCgdzdW1tYXJ5GAIgASgLMjEua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdlbmVyYXRpb25TdW1tYXJ5ImYKDE1vZGVsU3VtbWFyeRISCgptb2RlbF9uYW1lGAEgASgJEkIKB3N1bW1hcnkYAiABKAsyMS5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuR2VuZXJhdGlvblN1bW1hcnkiGQoXR2V0RGF0YWJhc2VVc2FnZVJlcXVlc3QiSwoYR2V0RGF0YWJhc2VVc2FnZVJlc3BvbnNlEi8KBXVzYWdlGAEgASgLMiAua2luZHJlZC5jb21tb24udjEuRGF0YWJhc2VVc2FnZSp4CgxFeHBvcnRGb3JtYXQSHQoZRVhQT1JUX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhcKE0VYUE9SVF9GT1JNQVRfSlNPTkwQARIVChFFWFBPUlRfRk9STUFUX0NTVhACEhkKFUVYUE9SVF9GT1JNQVRfUEFSUVVFVBADKmQKDlJlcG9ydEludGVydmFsEh8KG1JFUE9SVF9JTlRFUlZBTF9VTlNQRUNJRklFRBAAEhgKFFJFUE9SVF9JTlRFUlZBTF9IT1VSEAESFwoTUkVQT1JUX0lOVEVSVkFMX0RBWRACMpASChFHZW5lcmF0aW9uU2VydmljZRKFAQoQUmVjb3JkR2VuZXJhdGlvbhI3LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5SZWNvcmRHZW5lcmF0aW9uUmVxdWVzdBo4LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5SZWNvcmRHZW5lcmF0aW9uUmVzcG9uc2USggEKD1N0YXJ0R2VuZXJhdGlvbhI2LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5TdGFydEdlbmVyYXRpb25SZXF1ZXN0Gjcua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlN0YXJ0R2VuZXJhdGlvblJlc3BvbnNlEn8KDlJlcG9ydFByb2dyZXNzEjUua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlJlcG9ydFByb2dyZXNzUmVxdWVzdBo2LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5SZXBvcnRQcm9ncmVzc1Jlc3BvbnNlEosBChJDb21wbGV0ZUdlbmVyYXRpb24SOS5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuQ29tcGxldGVHZW5lcmF0aW9uUmVxdWVzdBo6LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5Db21wbGV0ZUdlbmVyYXRpb25SZXNwb25zZRJ/Cg5GYWlsR2VuZXJhdGlvbhI1LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5GYWlsR2VuZXJhdGlvblJlcXVlc3QaNi5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuRmFpbEdlbmVyYXRpb25SZXNwb25zZRKFAQoQQ2FuY2VsR2VuZXJhdGlvbhI3LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5DYW5jZWxHZW5lcmF0aW9uUmVxdWVzdBo4LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5DYW5jZWxHZW5lcmF0aW9uUmVzcG9uc2UShQEKEFVwZGF0ZUdlbmVyYXRpb24SNy5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuVXBkYXRlR2VuZXJhdGlvblJlcXVlc3QaOC5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuVXBkYXRlR2VuZXJhdGlvblJlc3BvbnNlEogBChFEZWxldGVHZW5lcmF0aW9ucxI4LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5EZWxldGVHZW5lcmF0aW9uc1JlcXVlc3QaOS5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuRGVsZXRlR2VuZXJhdGlvbnNSZXNwb25zZRKBAQoNR2V0R2VuZXJhdGlvbhI0LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZXRHZW5lcmF0aW9uUmVxdWVzdBo1LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5HZXRHZW5lcmF0aW9uUmVzcG9uc2UiA5ACARKHAQoPTGlzdEdlbmVyYXRpb25zEjYua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkxpc3RHZW5lcmF0aW9uc1JlcXVlc3QaNy5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuTGlzdEdlbmVyYXRpb25zUmVzcG9uc2UiA5ACARKKAQoQQ291bnRHZW5lcmF0aW9ucxI3LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5Db3VudEdlbmVyYXRpb25zUmVxdWVzdBo4LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5Db3VudEdlbmVyYXRpb25zUmVzcG9uc2UiA5ACARKBAQoNU2VhcmNoUHJvbXB0cxI0LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5TZWFyY2hQcm9tcHRzUmVxdWVzdBo1LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5TZWFyY2hQcm9tcHRzUmVzcG9uc2UiA5ACARKPAQoRRXhwb3J0R2VuZXJhdGlvbnMSOC5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuRXhwb3J0R2VuZXJhdGlvbnNSZXF1ZXN0Gjkua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkV4cG9ydEdlbmVyYXRpb25zUmVzcG9uc2UiA5ACATABEokBCg9XYXRjaEdlbmVyYXRpb24SNi5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuV2F0Y2hHZW5lcmF0aW9uUmVxdWVzdBo3LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5XYXRjaEdlbmVyYXRpb25SZXNwb25zZSIDkAIBMAESgQEKDUdldFN0YXRpc3RpY3MSNC5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuR2V0U3RhdGlzdGljc1JlcXVlc3QaNS5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuR2V0U3RhdGlzdGljc1Jlc3BvbnNlIgOQAgESigEKEEdldERhdGFiYXNlVXNhZ2USNy5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuR2V0RGF0YWJhc2VVc2FnZVJlcXVlc3QaOC5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuR2V0RGF0YWJhc2VVc2FnZVJlc3BvbnNlIgOQAgESdQoJR2V0UmVwb3J0EjAua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkdldFJlcG9ydFJlcXVlc3QaMS5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuR2V0UmVwb3J0UmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_kindred_common_v1_database_usage, file_kindred_generation_tracking_v1_generation_filter]);
 
 /**
  * An example that was retrieved for a generation.
@@ -47,6 +51,13 @@ export type RetrievedExample = Message<"kindred.generation_tracking.v1.Retrieved
    * @generated from field: double similarity = 4;
    */
   similarity: number;
+
+  /**
+   * Its place among them, from 1; 0 means its position in the list.
+   *
+   * @generated from field: int32 rank = 5;
+   */
+  rank: number;
 };
 
 /**
@@ -55,6 +66,174 @@ export type RetrievedExample = Message<"kindred.generation_tracking.v1.Retrieved
  */
 export const RetrievedExampleSchema: GenMessage<RetrievedExample> = /*@__PURE__*/
   messageDesc(file_kindred_generation_tracking_v1_generation, 0);
+
+/**
+ * How examples were retrieved.
+ *
+ * @generated from message kindred.generation_tracking.v1.Retrieval
+ */
+export type Retrieval = Message<"kindred.generation_tracking.v1.Retrieval"> & {
+  /**
+   * What was asked for; empty: the prompt.
+   *
+   * @generated from field: string query = 1;
+   */
+  query: string;
+
+  /**
+   * Examples that were asked for.
+   *
+   * @generated from field: int32 k = 2;
+   */
+  k: number;
+
+  /**
+   * Least similarity; not set when there was none.
+   *
+   * @generated from field: optional double threshold = 3;
+   */
+  threshold?: number | undefined;
+
+  /**
+   * Id of the embedding space.
+   *
+   * @generated from field: string space_id = 4;
+   */
+  spaceId: string;
+
+  /**
+   * The search's method, as SearchPlan says it, in small letters, e.g. "hnsw", "exact".
+   *
+   * @generated from field: string method = 5;
+   */
+  method: string;
+
+  /**
+   * The index that was scanned; empty for an exact search.
+   *
+   * @generated from field: string index_name = 6;
+   */
+  indexName: string;
+
+  /**
+   * hnsw.ef_search in force; 0 for other methods.
+   *
+   * @generated from field: int32 ef_search = 7;
+   */
+  efSearch: number;
+
+  /**
+   * ivfflat.probes in force; 0 for other methods.
+   *
+   * @generated from field: int32 probes = 8;
+   */
+  probes: number;
+
+  /**
+   * recall@k that was to be expected; 0 where that is not known.
+   *
+   * @generated from field: double expected_recall = 9;
+   */
+  expectedRecall: number;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.Retrieval.
+ * Use `create(RetrievalSchema)` to create a new message.
+ */
+export const RetrievalSchema: GenMessage<Retrieval> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 1);
+
+/**
+ * A file that a generation made.
+ *
+ * @generated from message kindred.generation_tracking.v1.OutputFile
+ */
+export type OutputFile = Message<"kindred.generation_tracking.v1.OutputFile"> & {
+  /**
+   * Where it is; 1 to 500 characters.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Bytes; not set when that is not known.
+   *
+   * @generated from field: optional int64 size_bytes = 2;
+   */
+  sizeBytes?: bigint | undefined;
+
+  /**
+   * SHA-256 of its bytes, 32 bytes; empty when that is not known.
+   *
+   * @generated from field: bytes sha256 = 3;
+   */
+  sha256: Uint8Array;
+
+  /**
+   * What was found out about it the last time.
+   *
+   * @generated from field: kindred.generation_tracking.v1.OutputState state = 4;
+   */
+  state: OutputState;
+
+  /**
+   * When that was; not set before the first time.
+   *
+   * @generated from field: google.protobuf.Timestamp verified_at = 5;
+   */
+  verifiedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.OutputFile.
+ * Use `create(OutputFileSchema)` to create a new message.
+ */
+export const OutputFileSchema: GenMessage<OutputFile> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 2);
+
+/**
+ * How far a running generation is.
+ *
+ * @generated from message kindred.generation_tracking.v1.GenerationProgress
+ */
+export type GenerationProgress = Message<"kindred.generation_tracking.v1.GenerationProgress"> & {
+  /**
+   * Steps that are done.
+   *
+   * @generated from field: int32 done = 1;
+   */
+  done: number;
+
+  /**
+   * Steps in all; 0 when that is not known.
+   *
+   * @generated from field: int32 total = 2;
+   */
+  total: number;
+
+  /**
+   * What it is doing, in a few words; at most 200 characters.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+
+  /**
+   * When it was reported; ignored in requests.
+   *
+   * @generated from field: google.protobuf.Timestamp reported_at = 4;
+   */
+  reportedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.GenerationProgress.
+ * Use `create(GenerationProgressSchema)` to create a new message.
+ */
+export const GenerationProgressSchema: GenMessage<GenerationProgress> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 3);
 
 /**
  * A generation.
@@ -84,7 +263,7 @@ export type Generation = Message<"kindred.generation_tracking.v1.Generation"> & 
   augmentedPrompt: string;
 
   /**
-   * Where the result was written; at most 500 characters.
+   * Where the result was written; at most 500 characters. The path of the first of the output files.
    *
    * @generated from field: string output_path = 4;
    */
@@ -140,7 +319,7 @@ export type Generation = Message<"kindred.generation_tracking.v1.Generation"> & 
   retrievedExamples: RetrievedExample[];
 
   /**
-   * How it ended.
+   * How it ended, or that it runs.
    *
    * @generated from field: kindred.generation_tracking.v1.GenerationStatus status = 12;
    */
@@ -154,11 +333,123 @@ export type Generation = Message<"kindred.generation_tracking.v1.Generation"> & 
   errorMessage: string;
 
   /**
-   * When it was recorded.
+   * When it was recorded, or started.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 14;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * What was not to be in the result.
+   *
+   * @generated from field: string negative_prompt = 15;
+   */
+  negativePrompt: string;
+
+  /**
+   * E.g. "euler_a".
+   *
+   * @generated from field: string sampler = 16;
+   */
+  sampler: string;
+
+  /**
+   * Of the result, in pixels.
+   *
+   * @generated from field: optional int32 width = 17;
+   */
+  width?: number | undefined;
+
+  /**
+   * Of the result, in pixels.
+   *
+   * @generated from field: optional int32 height = 18;
+   */
+  height?: number | undefined;
+
+  /**
+   * Name of the model; where it is not given, model_config's member "model" or "name".
+   *
+   * @generated from field: string model_name = 19;
+   */
+  modelName: string;
+
+  /**
+   * Hash of the model's weights, as its tool writes it.
+   *
+   * @generated from field: string model_hash = 20;
+   */
+  modelHash: string;
+
+  /**
+   * Generations that were made together have the same one.
+   *
+   * @generated from field: string batch_id = 21;
+   */
+  batchId: string;
+
+  /**
+   * The generation that this one varies; not set for others. It may have been deleted since.
+   *
+   * @generated from field: optional int64 parent_id = 22;
+   */
+  parentId?: bigint | undefined;
+
+  /**
+   * session_id of the session that it belongs to.
+   *
+   * @generated from field: string session_id = 23;
+   */
+  sessionId: string;
+
+  /**
+   * Labels, each once, in their order.
+   *
+   * @generated from field: repeated string labels = 24;
+   */
+  labels: string[];
+
+  /**
+   * 1 to 5; not set before somebody rates it.
+   *
+   * @generated from field: optional int32 rating = 25;
+   */
+  rating?: number | undefined;
+
+  /**
+   * How the examples were retrieved; not set when that was not recorded.
+   *
+   * @generated from field: kindred.generation_tracking.v1.Retrieval retrieval = 26;
+   */
+  retrieval?: Retrieval | undefined;
+
+  /**
+   * Files that it made.
+   *
+   * @generated from field: repeated kindred.generation_tracking.v1.OutputFile outputs = 27;
+   */
+  outputs: OutputFile[];
+
+  /**
+   * How far it is; not set before the first report.
+   *
+   * @generated from field: kindred.generation_tracking.v1.GenerationProgress progress = 28;
+   */
+  progress?: GenerationProgress | undefined;
+
+  /**
+   * Until when its maker has to say that it is alive; only of running ones.
+   *
+   * @generated from field: google.protobuf.Timestamp lease_expires_at = 29;
+   */
+  leaseExpiresAt?: Timestamp | undefined;
+
+  /**
+   * When it ended; not set while it runs. Of one that was recorded in one call, when it was recorded.
+   *
+   * @generated from field: google.protobuf.Timestamp finished_at = 30;
+   */
+  finishedAt?: Timestamp | undefined;
 };
 
 /**
@@ -166,7 +457,7 @@ export type Generation = Message<"kindred.generation_tracking.v1.Generation"> & 
  * Use `create(GenerationSchema)` to create a new message.
  */
 export const GenerationSchema: GenMessage<Generation> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_generation, 1);
+  messageDesc(file_kindred_generation_tracking_v1_generation, 4);
 
 /**
  * The fields of a generation that callers write.
@@ -189,7 +480,7 @@ export type GenerationFields = Message<"kindred.generation_tracking.v1.Generatio
   augmentedPrompt: string;
 
   /**
-   * At most 500 characters.
+   * At most 500 characters. With outputs, empty or the path of the first of them.
    *
    * @generated from field: string output_path = 3;
    */
@@ -245,7 +536,7 @@ export type GenerationFields = Message<"kindred.generation_tracking.v1.Generatio
   retrievedExamples: RetrievedExample[];
 
   /**
-   * How it ended.
+   * How it ended; not set in StartGeneration.
    *
    * @generated from field: kindred.generation_tracking.v1.GenerationStatus status = 11;
    */
@@ -257,6 +548,97 @@ export type GenerationFields = Message<"kindred.generation_tracking.v1.Generatio
    * @generated from field: string error_message = 12;
    */
   errorMessage: string;
+
+  /**
+   * What is not to be in the result.
+   *
+   * @generated from field: string negative_prompt = 13;
+   */
+  negativePrompt: string;
+
+  /**
+   * At most 100 characters.
+   *
+   * @generated from field: string sampler = 14;
+   */
+  sampler: string;
+
+  /**
+   * 1 to 65,536 pixels.
+   *
+   * @generated from field: optional int32 width = 15;
+   */
+  width?: number | undefined;
+
+  /**
+   * 1 to 65,536 pixels.
+   *
+   * @generated from field: optional int32 height = 16;
+   */
+  height?: number | undefined;
+
+  /**
+   * At most 200 characters.
+   *
+   * @generated from field: string model_name = 17;
+   */
+  modelName: string;
+
+  /**
+   * At most 128 characters.
+   *
+   * @generated from field: string model_hash = 18;
+   */
+  modelHash: string;
+
+  /**
+   * At most 100 characters.
+   *
+   * @generated from field: string batch_id = 19;
+   */
+  batchId: string;
+
+  /**
+   * NOT_FOUND when there is no such generation.
+   *
+   * @generated from field: optional int64 parent_id = 20;
+   */
+  parentId?: bigint | undefined;
+
+  /**
+   * At most 100 characters. Counted where there is such a session; one that is not there is not made.
+   *
+   * @generated from field: string session_id = 21;
+   */
+  sessionId: string;
+
+  /**
+   * At most 100, of 1 to 100 characters each.
+   *
+   * @generated from field: repeated string labels = 22;
+   */
+  labels: string[];
+
+  /**
+   * 1 to 5.
+   *
+   * @generated from field: optional int32 rating = 23;
+   */
+  rating?: number | undefined;
+
+  /**
+   * How the examples were retrieved.
+   *
+   * @generated from field: kindred.generation_tracking.v1.Retrieval retrieval = 24;
+   */
+  retrieval?: Retrieval | undefined;
+
+  /**
+   * At most 100; not in StartGeneration.
+   *
+   * @generated from field: repeated kindred.generation_tracking.v1.OutputFile outputs = 25;
+   */
+  outputs: OutputFile[];
 };
 
 /**
@@ -264,7 +646,7 @@ export type GenerationFields = Message<"kindred.generation_tracking.v1.Generatio
  * Use `create(GenerationFieldsSchema)` to create a new message.
  */
 export const GenerationFieldsSchema: GenMessage<GenerationFields> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_generation, 2);
+  messageDesc(file_kindred_generation_tracking_v1_generation, 5);
 
 /**
  * Records one generation.
@@ -300,7 +682,7 @@ export type RecordGenerationRequest = Message<"kindred.generation_tracking.v1.Re
  * Use `create(RecordGenerationRequestSchema)` to create a new message.
  */
 export const RecordGenerationRequestSchema: GenMessage<RecordGenerationRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_generation, 3);
+  messageDesc(file_kindred_generation_tracking_v1_generation, 6);
 
 /**
  * The generation as stored.
@@ -328,7 +710,406 @@ export type RecordGenerationResponse = Message<"kindred.generation_tracking.v1.R
  * Use `create(RecordGenerationResponseSchema)` to create a new message.
  */
 export const RecordGenerationResponseSchema: GenMessage<RecordGenerationResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_generation, 4);
+  messageDesc(file_kindred_generation_tracking_v1_generation, 7);
+
+/**
+ * Begins a generation.
+ *
+ * @generated from message kindred.generation_tracking.v1.StartGenerationRequest
+ */
+export type StartGenerationRequest = Message<"kindred.generation_tracking.v1.StartGenerationRequest"> & {
+  /**
+   * What is known of it by now: no status, error_message, generation_time_ms, memory_usage_mb, output_path or outputs.
+   *
+   * @generated from field: kindred.generation_tracking.v1.GenerationFields generation = 1;
+   */
+  generation?: GenerationFields | undefined;
+
+  /**
+   * The caller's key, at most 200 characters; keys of RecordGeneration are the same ones.
+   *
+   * @generated from field: string idempotency_key = 2;
+   */
+  idempotencyKey: string;
+
+  /**
+   * How long it may be silent: 1 second to 1 day. Not set: 60 seconds.
+   *
+   * @generated from field: google.protobuf.Duration lease = 3;
+   */
+  lease?: Duration | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.StartGenerationRequest.
+ * Use `create(StartGenerationRequestSchema)` to create a new message.
+ */
+export const StartGenerationRequestSchema: GenMessage<StartGenerationRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 8);
+
+/**
+ * The generation as stored.
+ *
+ * @generated from message kindred.generation_tracking.v1.StartGenerationResponse
+ */
+export type StartGenerationResponse = Message<"kindred.generation_tracking.v1.StartGenerationResponse"> & {
+  /**
+   * The generation, which runs.
+   *
+   * @generated from field: kindred.generation_tracking.v1.Generation generation = 1;
+   */
+  generation?: Generation | undefined;
+
+  /**
+   * Whether an earlier call with the same idempotency_key had started it; it may have ended by now.
+   *
+   * @generated from field: bool existing = 2;
+   */
+  existing: boolean;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.StartGenerationResponse.
+ * Use `create(StartGenerationResponseSchema)` to create a new message.
+ */
+export const StartGenerationResponseSchema: GenMessage<StartGenerationResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 9);
+
+/**
+ * Says that a generation is alive, and how far it is.
+ *
+ * @generated from message kindred.generation_tracking.v1.ReportProgressRequest
+ */
+export type ReportProgressRequest = Message<"kindred.generation_tracking.v1.ReportProgressRequest"> & {
+  /**
+   * Which one.
+   *
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * How far it is; not set: only that it is alive. `done` that is less than before is taken as it is.
+   *
+   * @generated from field: kindred.generation_tracking.v1.GenerationProgress progress = 2;
+   */
+  progress?: GenerationProgress | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.ReportProgressRequest.
+ * Use `create(ReportProgressRequestSchema)` to create a new message.
+ */
+export const ReportProgressRequestSchema: GenMessage<ReportProgressRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 10);
+
+/**
+ * The lease was renewed.
+ *
+ * @generated from message kindred.generation_tracking.v1.ReportProgressResponse
+ */
+export type ReportProgressResponse = Message<"kindred.generation_tracking.v1.ReportProgressResponse"> & {
+  /**
+   * Until when the next report has to come.
+   *
+   * @generated from field: google.protobuf.Timestamp lease_expires_at = 1;
+   */
+  leaseExpiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.ReportProgressResponse.
+ * Use `create(ReportProgressResponseSchema)` to create a new message.
+ */
+export const ReportProgressResponseSchema: GenMessage<ReportProgressResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 11);
+
+/**
+ * Ends a generation with a result.
+ *
+ * @generated from message kindred.generation_tracking.v1.CompleteGenerationRequest
+ */
+export type CompleteGenerationRequest = Message<"kindred.generation_tracking.v1.CompleteGenerationRequest"> & {
+  /**
+   * Which one.
+   *
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * At most 500 characters. With outputs, empty or the path of the first of them.
+   *
+   * @generated from field: string output_path = 2;
+   */
+  outputPath: string;
+
+  /**
+   * At most 100.
+   *
+   * @generated from field: repeated kindred.generation_tracking.v1.OutputFile outputs = 3;
+   */
+  outputs: OutputFile[];
+
+  /**
+   * Not set: the time since it was started.
+   *
+   * @generated from field: optional int32 generation_time_ms = 4;
+   */
+  generationTimeMs?: number | undefined;
+
+  /**
+   * Peak memory, in MiB.
+   *
+   * @generated from field: optional double memory_usage_mb = 5;
+   */
+  memoryUsageMb?: number | undefined;
+
+  /**
+   * Members that are added to those it was started with, e.g. what the model chose.
+   *
+   * @generated from field: google.protobuf.Struct model_config = 6;
+   */
+  modelConfig?: JsonObject | undefined;
+
+  /**
+   * The seed, when the model chose it. INVALID_ARGUMENT when it was started with another one.
+   *
+   * @generated from field: optional int64 seed = 7;
+   */
+  seed?: bigint | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.CompleteGenerationRequest.
+ * Use `create(CompleteGenerationRequestSchema)` to create a new message.
+ */
+export const CompleteGenerationRequestSchema: GenMessage<CompleteGenerationRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 12);
+
+/**
+ * The generation at its end.
+ *
+ * @generated from message kindred.generation_tracking.v1.CompleteGenerationResponse
+ */
+export type CompleteGenerationResponse = Message<"kindred.generation_tracking.v1.CompleteGenerationResponse"> & {
+  /**
+   * The generation.
+   *
+   * @generated from field: kindred.generation_tracking.v1.Generation generation = 1;
+   */
+  generation?: Generation | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.CompleteGenerationResponse.
+ * Use `create(CompleteGenerationResponseSchema)` to create a new message.
+ */
+export const CompleteGenerationResponseSchema: GenMessage<CompleteGenerationResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 13);
+
+/**
+ * Ends a generation without a result.
+ *
+ * @generated from message kindred.generation_tracking.v1.FailGenerationRequest
+ */
+export type FailGenerationRequest = Message<"kindred.generation_tracking.v1.FailGenerationRequest"> & {
+  /**
+   * Which one.
+   *
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * Why; not empty.
+   *
+   * @generated from field: string error_message = 2;
+   */
+  errorMessage: string;
+
+  /**
+   * Not set: the time since it was started.
+   *
+   * @generated from field: optional int32 generation_time_ms = 3;
+   */
+  generationTimeMs?: number | undefined;
+
+  /**
+   * Peak memory, in MiB.
+   *
+   * @generated from field: optional double memory_usage_mb = 4;
+   */
+  memoryUsageMb?: number | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.FailGenerationRequest.
+ * Use `create(FailGenerationRequestSchema)` to create a new message.
+ */
+export const FailGenerationRequestSchema: GenMessage<FailGenerationRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 14);
+
+/**
+ * The generation at its end.
+ *
+ * @generated from message kindred.generation_tracking.v1.FailGenerationResponse
+ */
+export type FailGenerationResponse = Message<"kindred.generation_tracking.v1.FailGenerationResponse"> & {
+  /**
+   * The generation.
+   *
+   * @generated from field: kindred.generation_tracking.v1.Generation generation = 1;
+   */
+  generation?: Generation | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.FailGenerationResponse.
+ * Use `create(FailGenerationResponseSchema)` to create a new message.
+ */
+export const FailGenerationResponseSchema: GenMessage<FailGenerationResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 15);
+
+/**
+ * Cancels a generation.
+ *
+ * @generated from message kindred.generation_tracking.v1.CancelGenerationRequest
+ */
+export type CancelGenerationRequest = Message<"kindred.generation_tracking.v1.CancelGenerationRequest"> & {
+  /**
+   * Which one.
+   *
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.CancelGenerationRequest.
+ * Use `create(CancelGenerationRequestSchema)` to create a new message.
+ */
+export const CancelGenerationRequestSchema: GenMessage<CancelGenerationRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 16);
+
+/**
+ * The generation at its end.
+ *
+ * @generated from message kindred.generation_tracking.v1.CancelGenerationResponse
+ */
+export type CancelGenerationResponse = Message<"kindred.generation_tracking.v1.CancelGenerationResponse"> & {
+  /**
+   * The generation.
+   *
+   * @generated from field: kindred.generation_tracking.v1.Generation generation = 1;
+   */
+  generation?: Generation | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.CancelGenerationResponse.
+ * Use `create(CancelGenerationResponseSchema)` to create a new message.
+ */
+export const CancelGenerationResponseSchema: GenMessage<CancelGenerationResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 17);
+
+/**
+ * Changes a generation.
+ *
+ * @generated from message kindred.generation_tracking.v1.UpdateGenerationRequest
+ */
+export type UpdateGenerationRequest = Message<"kindred.generation_tracking.v1.UpdateGenerationRequest"> & {
+  /**
+   * Which one.
+   *
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * The new values of the fields in update_mask.
+   *
+   * @generated from field: kindred.generation_tracking.v1.GenerationFields generation = 2;
+   */
+  generation?: GenerationFields | undefined;
+
+  /**
+   * Of labels, rating, session_id; INVALID_ARGUMENT for other fields, and when it is empty.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 3;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.UpdateGenerationRequest.
+ * Use `create(UpdateGenerationRequestSchema)` to create a new message.
+ */
+export const UpdateGenerationRequestSchema: GenMessage<UpdateGenerationRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 18);
+
+/**
+ * The generation as it is now.
+ *
+ * @generated from message kindred.generation_tracking.v1.UpdateGenerationResponse
+ */
+export type UpdateGenerationResponse = Message<"kindred.generation_tracking.v1.UpdateGenerationResponse"> & {
+  /**
+   * The generation.
+   *
+   * @generated from field: kindred.generation_tracking.v1.Generation generation = 1;
+   */
+  generation?: Generation | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.UpdateGenerationResponse.
+ * Use `create(UpdateGenerationResponseSchema)` to create a new message.
+ */
+export const UpdateGenerationResponseSchema: GenMessage<UpdateGenerationResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 19);
+
+/**
+ * Deletes generations.
+ *
+ * @generated from message kindred.generation_tracking.v1.DeleteGenerationsRequest
+ */
+export type DeleteGenerationsRequest = Message<"kindred.generation_tracking.v1.DeleteGenerationsRequest"> & {
+  /**
+   * 1 to 1,000 ids.
+   *
+   * @generated from field: repeated int64 ids = 1;
+   */
+  ids: bigint[];
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.DeleteGenerationsRequest.
+ * Use `create(DeleteGenerationsRequestSchema)` to create a new message.
+ */
+export const DeleteGenerationsRequestSchema: GenMessage<DeleteGenerationsRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 20);
+
+/**
+ * How many were deleted.
+ *
+ * @generated from message kindred.generation_tracking.v1.DeleteGenerationsResponse
+ */
+export type DeleteGenerationsResponse = Message<"kindred.generation_tracking.v1.DeleteGenerationsResponse"> & {
+  /**
+   * Ids that were there.
+   *
+   * @generated from field: int64 deleted = 1;
+   */
+  deleted: bigint;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.DeleteGenerationsResponse.
+ * Use `create(DeleteGenerationsResponseSchema)` to create a new message.
+ */
+export const DeleteGenerationsResponseSchema: GenMessage<DeleteGenerationsResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 21);
 
 /**
  * Gets one generation.
@@ -349,7 +1130,7 @@ export type GetGenerationRequest = Message<"kindred.generation_tracking.v1.GetGe
  * Use `create(GetGenerationRequestSchema)` to create a new message.
  */
 export const GetGenerationRequestSchema: GenMessage<GetGenerationRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_generation, 5);
+  messageDesc(file_kindred_generation_tracking_v1_generation, 22);
 
 /**
  * One generation.
@@ -370,7 +1151,7 @@ export type GetGenerationResponse = Message<"kindred.generation_tracking.v1.GetG
  * Use `create(GetGenerationResponseSchema)` to create a new message.
  */
 export const GetGenerationResponseSchema: GenMessage<GetGenerationResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_generation, 6);
+  messageDesc(file_kindred_generation_tracking_v1_generation, 23);
 
 /**
  * Lists generations. All conditions that are set must hold.
@@ -419,6 +1200,20 @@ export type ListGenerationsRequest = Message<"kindred.generation_tracking.v1.Lis
    * @generated from field: google.protobuf.Timestamp created_before = 6;
    */
   createdBefore?: Timestamp | undefined;
+
+  /**
+   * More conditions.
+   *
+   * @generated from field: kindred.generation_tracking.v1.GenerationFilter filter = 7;
+   */
+  filter?: GenerationFilter | undefined;
+
+  /**
+   * The order; not set: newest first.
+   *
+   * @generated from field: kindred.generation_tracking.v1.GenerationOrder order = 8;
+   */
+  order?: GenerationOrder | undefined;
 };
 
 /**
@@ -426,7 +1221,7 @@ export type ListGenerationsRequest = Message<"kindred.generation_tracking.v1.Lis
  * Use `create(ListGenerationsRequestSchema)` to create a new message.
  */
 export const ListGenerationsRequestSchema: GenMessage<ListGenerationsRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_generation, 7);
+  messageDesc(file_kindred_generation_tracking_v1_generation, 24);
 
 /**
  * A page of generations.
@@ -435,7 +1230,7 @@ export const ListGenerationsRequestSchema: GenMessage<ListGenerationsRequest> = 
  */
 export type ListGenerationsResponse = Message<"kindred.generation_tracking.v1.ListGenerationsResponse"> & {
   /**
-   * Newest first.
+   * Newest first, or as asked for; fewer than page_size before the last page, too, where they are long: what is about 12 MiB together.
    *
    * @generated from field: repeated kindred.generation_tracking.v1.Generation generations = 1;
    */
@@ -454,7 +1249,273 @@ export type ListGenerationsResponse = Message<"kindred.generation_tracking.v1.Li
  * Use `create(ListGenerationsResponseSchema)` to create a new message.
  */
 export const ListGenerationsResponseSchema: GenMessage<ListGenerationsResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_generation, 8);
+  messageDesc(file_kindred_generation_tracking_v1_generation, 25);
+
+/**
+ * Counts generations.
+ *
+ * @generated from message kindred.generation_tracking.v1.CountGenerationsRequest
+ */
+export type CountGenerationsRequest = Message<"kindred.generation_tracking.v1.CountGenerationsRequest"> & {
+  /**
+   * All when not set.
+   *
+   * @generated from field: kindred.generation_tracking.v1.GenerationFilter filter = 1;
+   */
+  filter?: GenerationFilter | undefined;
+
+  /**
+   * Counts no further than this, 1 to 10,000,000; 0: all of them.
+   *
+   * @generated from field: int64 limit = 2;
+   */
+  limit: bigint;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.CountGenerationsRequest.
+ * Use `create(CountGenerationsRequestSchema)` to create a new message.
+ */
+export const CountGenerationsRequestSchema: GenMessage<CountGenerationsRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 26);
+
+/**
+ * How many there are.
+ *
+ * @generated from message kindred.generation_tracking.v1.CountGenerationsResponse
+ */
+export type CountGenerationsResponse = Message<"kindred.generation_tracking.v1.CountGenerationsResponse"> & {
+  /**
+   * Those that match.
+   *
+   * @generated from field: int64 count = 1;
+   */
+  count: bigint;
+
+  /**
+   * Whether counting ended at the limit: there may be more.
+   *
+   * @generated from field: bool limited = 2;
+   */
+  limited: boolean;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.CountGenerationsResponse.
+ * Use `create(CountGenerationsResponseSchema)` to create a new message.
+ */
+export const CountGenerationsResponseSchema: GenMessage<CountGenerationsResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 27);
+
+/**
+ * Searches prompts by meaning.
+ *
+ * @generated from message kindred.generation_tracking.v1.SearchPromptsRequest
+ */
+export type SearchPromptsRequest = Message<"kindred.generation_tracking.v1.SearchPromptsRequest"> & {
+  /**
+   * What they should be about; not empty.
+   *
+   * @generated from field: string query = 1;
+   */
+  query: string;
+
+  /**
+   * 1 to 1,000; 0 means 10.
+   *
+   * @generated from field: int32 k = 2;
+   */
+  k: number;
+
+  /**
+   * Least similarity; not set: none.
+   *
+   * @generated from field: optional double threshold = 3;
+   */
+  threshold?: number | undefined;
+
+  /**
+   * Only generations that match. Conditions are checked after the search among up to 10,000 of the nearest prompts.
+   *
+   * @generated from field: kindred.generation_tracking.v1.GenerationFilter filter = 4;
+   */
+  filter?: GenerationFilter | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.SearchPromptsRequest.
+ * Use `create(SearchPromptsRequestSchema)` to create a new message.
+ */
+export const SearchPromptsRequestSchema: GenMessage<SearchPromptsRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 28);
+
+/**
+ * What was found.
+ *
+ * @generated from message kindred.generation_tracking.v1.SearchPromptsResponse
+ */
+export type SearchPromptsResponse = Message<"kindred.generation_tracking.v1.SearchPromptsResponse"> & {
+  /**
+   * The nearest first.
+   *
+   * @generated from field: repeated kindred.generation_tracking.v1.PromptHit hits = 1;
+   */
+  hits: PromptHit[];
+
+  /**
+   * Prompts that were recorded and are not in the collection yet; counted up to 10,000.
+   *
+   * @generated from field: int64 pending = 2;
+   */
+  pending: bigint;
+
+  /**
+   * Whether the filter left fewer than k of the prompts that were looked at, so that there may be more.
+   *
+   * @generated from field: bool incomplete = 3;
+   */
+  incomplete: boolean;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.SearchPromptsResponse.
+ * Use `create(SearchPromptsResponseSchema)` to create a new message.
+ */
+export const SearchPromptsResponseSchema: GenMessage<SearchPromptsResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 29);
+
+/**
+ * A generation whose prompt is near.
+ *
+ * @generated from message kindred.generation_tracking.v1.PromptHit
+ */
+export type PromptHit = Message<"kindred.generation_tracking.v1.PromptHit"> & {
+  /**
+   * The generation.
+   *
+   * @generated from field: kindred.generation_tracking.v1.Generation generation = 1;
+   */
+  generation?: Generation | undefined;
+
+  /**
+   * Cosine similarity of the prompt to the query, -1 to 1.
+   *
+   * @generated from field: double similarity = 2;
+   */
+  similarity: number;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.PromptHit.
+ * Use `create(PromptHitSchema)` to create a new message.
+ */
+export const PromptHitSchema: GenMessage<PromptHit> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 30);
+
+/**
+ * Sends generations as a file.
+ *
+ * @generated from message kindred.generation_tracking.v1.ExportGenerationsRequest
+ */
+export type ExportGenerationsRequest = Message<"kindred.generation_tracking.v1.ExportGenerationsRequest"> & {
+  /**
+   * All when not set.
+   *
+   * @generated from field: kindred.generation_tracking.v1.GenerationFilter filter = 1;
+   */
+  filter?: GenerationFilter | undefined;
+
+  /**
+   * The file's format.
+   *
+   * @generated from field: kindred.generation_tracking.v1.ExportFormat format = 2;
+   */
+  format: ExportFormat;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.ExportGenerationsRequest.
+ * Use `create(ExportGenerationsRequestSchema)` to create a new message.
+ */
+export const ExportGenerationsRequestSchema: GenMessage<ExportGenerationsRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 31);
+
+/**
+ * A part of the file.
+ *
+ * @generated from message kindred.generation_tracking.v1.ExportGenerationsResponse
+ */
+export type ExportGenerationsResponse = Message<"kindred.generation_tracking.v1.ExportGenerationsResponse"> & {
+  /**
+   * The next bytes.
+   *
+   * @generated from field: bytes data = 1;
+   */
+  data: Uint8Array;
+
+  /**
+   * Generations that are in the file so far.
+   *
+   * @generated from field: int64 rows = 2;
+   */
+  rows: bigint;
+
+  /**
+   * Whether the file is complete with this part.
+   *
+   * @generated from field: bool last = 3;
+   */
+  last: boolean;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.ExportGenerationsResponse.
+ * Use `create(ExportGenerationsResponseSchema)` to create a new message.
+ */
+export const ExportGenerationsResponseSchema: GenMessage<ExportGenerationsResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 32);
+
+/**
+ * Follows a generation.
+ *
+ * @generated from message kindred.generation_tracking.v1.WatchGenerationRequest
+ */
+export type WatchGenerationRequest = Message<"kindred.generation_tracking.v1.WatchGenerationRequest"> & {
+  /**
+   * Which one.
+   *
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.WatchGenerationRequest.
+ * Use `create(WatchGenerationRequestSchema)` to create a new message.
+ */
+export const WatchGenerationRequestSchema: GenMessage<WatchGenerationRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 33);
+
+/**
+ * The generation at one moment.
+ *
+ * @generated from message kindred.generation_tracking.v1.WatchGenerationResponse
+ */
+export type WatchGenerationResponse = Message<"kindred.generation_tracking.v1.WatchGenerationResponse"> & {
+  /**
+   * The generation.
+   *
+   * @generated from field: kindred.generation_tracking.v1.Generation generation = 1;
+   */
+  generation?: Generation | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.WatchGenerationResponse.
+ * Use `create(WatchGenerationResponseSchema)` to create a new message.
+ */
+export const WatchGenerationResponseSchema: GenMessage<WatchGenerationResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 34);
 
 /**
  * Asks for counts.
@@ -469,7 +1530,7 @@ export type GetStatisticsRequest = Message<"kindred.generation_tracking.v1.GetSt
  * Use `create(GetStatisticsRequestSchema)` to create a new message.
  */
 export const GetStatisticsRequestSchema: GenMessage<GetStatisticsRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_generation, 9);
+  messageDesc(file_kindred_generation_tracking_v1_generation, 35);
 
 /**
  * Counts and averages, from one snapshot.
@@ -511,7 +1572,7 @@ export type GetStatisticsResponse = Message<"kindred.generation_tracking.v1.GetS
  * Use `create(GetStatisticsResponseSchema)` to create a new message.
  */
 export const GetStatisticsResponseSchema: GenMessage<GetStatisticsResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_generation, 10);
+  messageDesc(file_kindred_generation_tracking_v1_generation, 36);
 
 /**
  * Generations that ended in one way.
@@ -539,58 +1600,402 @@ export type StatusCount = Message<"kindred.generation_tracking.v1.StatusCount"> 
  * Use `create(StatusCountSchema)` to create a new message.
  */
 export const StatusCountSchema: GenMessage<StatusCount> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_generation, 11);
+  messageDesc(file_kindred_generation_tracking_v1_generation, 37);
 
 /**
- * How a generation ended.
+ * Asks for a report.
  *
- * @generated from enum kindred.generation_tracking.v1.GenerationStatus
+ * @generated from message kindred.generation_tracking.v1.GetReportRequest
  */
-export const GenerationStatus = {
+export type GetReportRequest = Message<"kindred.generation_tracking.v1.GetReportRequest"> & {
   /**
-   * Not set; in RecordGeneration same as GENERATION_STATUS_COMPLETED.
+   * Only generations that match; all when not set.
    *
-   * @generated from enum value: GENERATION_STATUS_UNSPECIFIED = 0;
+   * @generated from field: kindred.generation_tracking.v1.GenerationFilter filter = 1;
+   */
+  filter?: GenerationFilter | undefined;
+
+  /**
+   * The width of its spans of time.
+   *
+   * @generated from field: kindred.generation_tracking.v1.ReportInterval interval = 2;
+   */
+  interval: ReportInterval;
+
+  /**
+   * Name of the time zone whose hours and days they are, e.g. "Europe/Berlin"; empty: UTC.
+   *
+   * @generated from field: string time_zone = 3;
+   */
+  timeZone: string;
+
+  /**
+   * At most so many models, those with the most generations, 1 to 1,000; 0 means 50.
+   *
+   * @generated from field: int32 models = 4;
+   */
+  models: number;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.GetReportRequest.
+ * Use `create(GetReportRequestSchema)` to create a new message.
+ */
+export const GetReportRequestSchema: GenMessage<GetReportRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 38);
+
+/**
+ * Counts and distributions, exact, from one snapshot.
+ *
+ * @generated from message kindred.generation_tracking.v1.GetReportResponse
+ */
+export type GetReportResponse = Message<"kindred.generation_tracking.v1.GetReportResponse"> & {
+  /**
+   * Of all that match.
+   *
+   * @generated from field: kindred.generation_tracking.v1.GenerationSummary all = 1;
+   */
+  all?: GenerationSummary | undefined;
+
+  /**
+   * Those of the last 24 hours among them.
+   *
+   * @generated from field: kindred.generation_tracking.v1.GenerationSummary last_24_hours = 2;
+   */
+  last24Hours?: GenerationSummary | undefined;
+
+  /**
+   * The spans from the first to the last generation, in order, those without any too.
+   *
+   * @generated from field: repeated kindred.generation_tracking.v1.ReportSpan spans = 3;
+   */
+  spans: ReportSpan[];
+
+  /**
+   * By model, those with the most first.
+   *
+   * @generated from field: repeated kindred.generation_tracking.v1.ModelSummary by_model = 4;
+   */
+  byModel: ModelSummary[];
+
+  /**
+   * When the snapshot was taken.
+   *
+   * @generated from field: google.protobuf.Timestamp as_of = 5;
+   */
+  asOf?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.GetReportResponse.
+ * Use `create(GetReportResponseSchema)` to create a new message.
+ */
+export const GetReportResponseSchema: GenMessage<GetReportResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 39);
+
+/**
+ * Some generations in figures.
+ *
+ * @generated from message kindred.generation_tracking.v1.GenerationSummary
+ */
+export type GenerationSummary = Message<"kindred.generation_tracking.v1.GenerationSummary"> & {
+  /**
+   * How many.
+   *
+   * @generated from field: int64 count = 1;
+   */
+  count: bigint;
+
+  /**
+   * By how they ended, those of which there are any.
+   *
+   * @generated from field: repeated kindred.generation_tracking.v1.StatusCount by_status = 2;
+   */
+  byStatus: StatusCount[];
+
+  /**
+   * Failed ones among those that completed or failed, 0 to 1; not set when there are none.
+   *
+   * @generated from field: optional double failure_rate = 3;
+   */
+  failureRate?: number | undefined;
+
+  /**
+   * generation_time_ms of the completed ones that have it.
+   *
+   * @generated from field: kindred.generation_tracking.v1.Distribution generation_time_ms = 4;
+   */
+  generationTimeMs?: Distribution | undefined;
+
+  /**
+   * memory_usage_mb of the completed ones that have it.
+   *
+   * @generated from field: kindred.generation_tracking.v1.Distribution memory_usage_mb = 5;
+   */
+  memoryUsageMb?: Distribution | undefined;
+
+  /**
+   * Generations an hour from the first to the last one; not set for fewer than two.
+   *
+   * @generated from field: optional double per_hour = 6;
+   */
+  perHour?: number | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.GenerationSummary.
+ * Use `create(GenerationSummarySchema)` to create a new message.
+ */
+export const GenerationSummarySchema: GenMessage<GenerationSummary> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 40);
+
+/**
+ * Some numbers in figures. Quantiles are those of PostgreSQL's percentile_cont: between two numbers, linearly.
+ *
+ * @generated from message kindred.generation_tracking.v1.Distribution
+ */
+export type Distribution = Message<"kindred.generation_tracking.v1.Distribution"> & {
+  /**
+   * How many there are; the others are not set when it is 0.
+   *
+   * @generated from field: int64 count = 1;
+   */
+  count: bigint;
+
+  /**
+   * The mean.
+   *
+   * @generated from field: optional double average = 2;
+   */
+  average?: number | undefined;
+
+  /**
+   * The least.
+   *
+   * @generated from field: optional double min = 3;
+   */
+  min?: number | undefined;
+
+  /**
+   * The median.
+   *
+   * @generated from field: optional double p50 = 4;
+   */
+  p50?: number | undefined;
+
+  /**
+   * 95 % are no greater.
+   *
+   * @generated from field: optional double p95 = 5;
+   */
+  p95?: number | undefined;
+
+  /**
+   * 99 % are no greater.
+   *
+   * @generated from field: optional double p99 = 6;
+   */
+  p99?: number | undefined;
+
+  /**
+   * The greatest.
+   *
+   * @generated from field: optional double max = 7;
+   */
+  max?: number | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.Distribution.
+ * Use `create(DistributionSchema)` to create a new message.
+ */
+export const DistributionSchema: GenMessage<Distribution> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 41);
+
+/**
+ * A span of time.
+ *
+ * @generated from message kindred.generation_tracking.v1.ReportSpan
+ */
+export type ReportSpan = Message<"kindred.generation_tracking.v1.ReportSpan"> & {
+  /**
+   * Its beginning; it ends where the next one begins.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 1;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * The generations that were recorded in it.
+   *
+   * @generated from field: kindred.generation_tracking.v1.GenerationSummary summary = 2;
+   */
+  summary?: GenerationSummary | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.ReportSpan.
+ * Use `create(ReportSpanSchema)` to create a new message.
+ */
+export const ReportSpanSchema: GenMessage<ReportSpan> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 42);
+
+/**
+ * A model.
+ *
+ * @generated from message kindred.generation_tracking.v1.ModelSummary
+ */
+export type ModelSummary = Message<"kindred.generation_tracking.v1.ModelSummary"> & {
+  /**
+   * Its name; empty for generations without one.
+   *
+   * @generated from field: string model_name = 1;
+   */
+  modelName: string;
+
+  /**
+   * Its generations.
+   *
+   * @generated from field: kindred.generation_tracking.v1.GenerationSummary summary = 2;
+   */
+  summary?: GenerationSummary | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.ModelSummary.
+ * Use `create(ModelSummarySchema)` to create a new message.
+ */
+export const ModelSummarySchema: GenMessage<ModelSummary> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 43);
+
+/**
+ * Asks what the service has in its database.
+ *
+ * @generated from message kindred.generation_tracking.v1.GetDatabaseUsageRequest
+ */
+export type GetDatabaseUsageRequest = Message<"kindred.generation_tracking.v1.GetDatabaseUsageRequest"> & {
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.GetDatabaseUsageRequest.
+ * Use `create(GetDatabaseUsageRequestSchema)` to create a new message.
+ */
+export const GetDatabaseUsageRequestSchema: GenMessage<GetDatabaseUsageRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 44);
+
+/**
+ * What the service has in its database.
+ *
+ * @generated from message kindred.generation_tracking.v1.GetDatabaseUsageResponse
+ */
+export type GetDatabaseUsageResponse = Message<"kindred.generation_tracking.v1.GetDatabaseUsageResponse"> & {
+  /**
+   * Sizes and connections.
+   *
+   * @generated from field: kindred.common.v1.DatabaseUsage usage = 1;
+   */
+  usage?: DatabaseUsage | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.GetDatabaseUsageResponse.
+ * Use `create(GetDatabaseUsageResponseSchema)` to create a new message.
+ */
+export const GetDatabaseUsageResponseSchema: GenMessage<GetDatabaseUsageResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_generation, 45);
+
+/**
+ * Formats of files.
+ *
+ * @generated from enum kindred.generation_tracking.v1.ExportFormat
+ */
+export const ExportFormat = {
+  /**
+   * Same as EXPORT_FORMAT_JSONL.
+   *
+   * @generated from enum value: EXPORT_FORMAT_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * It gave a result.
+   * One JSON object a line.
    *
-   * @generated from enum value: GENERATION_STATUS_COMPLETED = 1;
+   * @generated from enum value: EXPORT_FORMAT_JSONL = 1;
    */
-  COMPLETED: 1,
+  JSONL: 1,
 
   /**
-   * It failed; error_message says why.
+   * Comma-separated values with a header (RFC 4180); nested values as JSON.
    *
-   * @generated from enum value: GENERATION_STATUS_FAILED = 2;
+   * @generated from enum value: EXPORT_FORMAT_CSV = 2;
    */
-  FAILED: 2,
+  CSV: 2,
 
   /**
-   * It was cancelled.
+   * Apache Parquet (zstd); nested values as JSON.
    *
-   * @generated from enum value: GENERATION_STATUS_CANCELLED = 3;
+   * @generated from enum value: EXPORT_FORMAT_PARQUET = 3;
    */
-  CANCELLED: 3,
+  PARQUET: 3,
 } as const;
 
 /**
- * How a generation ended.
+ * Formats of files.
  *
- * @generated from enum kindred.generation_tracking.v1.GenerationStatus
+ * @generated from enum kindred.generation_tracking.v1.ExportFormat
  */
-export type GenerationStatus = (typeof GenerationStatus)[keyof typeof GenerationStatus] | UnknownEnum;
+export type ExportFormat = (typeof ExportFormat)[keyof typeof ExportFormat] | UnknownEnum;
 
 /**
- * Describes the enum kindred.generation_tracking.v1.GenerationStatus.
+ * Describes the enum kindred.generation_tracking.v1.ExportFormat.
  */
-export const GenerationStatusSchema: GenEnum<GenerationStatus> = /*@__PURE__*/
+export const ExportFormatSchema: GenEnum<ExportFormat> = /*@__PURE__*/
   enumDesc(file_kindred_generation_tracking_v1_generation, 0);
 
 /**
- * Records what was generated, from what, and what it cost.
+ * Spans of time.
+ *
+ * @generated from enum kindred.generation_tracking.v1.ReportInterval
+ */
+export const ReportInterval = {
+  /**
+   * No spans.
+   *
+   * @generated from enum value: REPORT_INTERVAL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Hours; at most 31 days of them.
+   *
+   * @generated from enum value: REPORT_INTERVAL_HOUR = 1;
+   */
+  HOUR: 1,
+
+  /**
+   * Days; at most 10 years of them.
+   *
+   * @generated from enum value: REPORT_INTERVAL_DAY = 2;
+   */
+  DAY: 2,
+} as const;
+
+/**
+ * Spans of time.
+ *
+ * @generated from enum kindred.generation_tracking.v1.ReportInterval
+ */
+export type ReportInterval = (typeof ReportInterval)[keyof typeof ReportInterval] | UnknownEnum;
+
+/**
+ * Describes the enum kindred.generation_tracking.v1.ReportInterval.
+ */
+export const ReportIntervalSchema: GenEnum<ReportInterval> = /*@__PURE__*/
+  enumDesc(file_kindred_generation_tracking_v1_generation, 1);
+
+/**
+ * Records what was generated, from what, and what it cost. A generation is recorded in one call when it is over, or is started, reports its
+ * progress, and is completed or fails.
  *
  * @generated from service kindred.generation_tracking.v1.GenerationService
  */
@@ -607,6 +2012,78 @@ export const GenerationService: GenService<{
     output: typeof RecordGenerationResponseSchema;
   },
   /**
+   * Begins a generation, which runs until it is completed, fails or is cancelled. Whoever makes it says within each lease that it is alive, by
+   * ReportProgress; else it is marked as failed. With an idempotency_key, starting it again returns the stored one.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.GenerationService.StartGeneration
+   */
+  startGeneration: {
+    methodKind: "unary";
+    input: typeof StartGenerationRequestSchema;
+    output: typeof StartGenerationResponseSchema;
+  },
+  /**
+   * Says how far a running generation is, and renews its lease. FAILED_PRECONDITION when it does not run any more: it was cancelled, or
+   * its lease was over.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.GenerationService.ReportProgress
+   */
+  reportProgress: {
+    methodKind: "unary";
+    input: typeof ReportProgressRequestSchema;
+    output: typeof ReportProgressResponseSchema;
+  },
+  /**
+   * Ends a running generation with a result. Completing it again with the same result returns it; FAILED_PRECONDITION when it ended otherwise.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.GenerationService.CompleteGeneration
+   */
+  completeGeneration: {
+    methodKind: "unary";
+    input: typeof CompleteGenerationRequestSchema;
+    output: typeof CompleteGenerationResponseSchema;
+  },
+  /**
+   * Ends a running generation without one. Failing it again returns it; FAILED_PRECONDITION when it ended otherwise.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.GenerationService.FailGeneration
+   */
+  failGeneration: {
+    methodKind: "unary";
+    input: typeof FailGenerationRequestSchema;
+    output: typeof FailGenerationResponseSchema;
+  },
+  /**
+   * Cancels a running generation; its maker learns of it by its next ReportProgress. FAILED_PRECONDITION when it ended otherwise.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.GenerationService.CancelGeneration
+   */
+  cancelGeneration: {
+    methodKind: "unary";
+    input: typeof CancelGenerationRequestSchema;
+    output: typeof CancelGenerationResponseSchema;
+  },
+  /**
+   * Changes labels, rating and session. NOT_FOUND when there is no such generation.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.GenerationService.UpdateGeneration
+   */
+  updateGeneration: {
+    methodKind: "unary";
+    input: typeof UpdateGenerationRequestSchema;
+    output: typeof UpdateGenerationResponseSchema;
+  },
+  /**
+   * Deletes generations, their examples and outputs' records; files stay. Ids that are not there are left out.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.GenerationService.DeleteGenerations
+   */
+  deleteGenerations: {
+    methodKind: "unary";
+    input: typeof DeleteGenerationsRequestSchema;
+    output: typeof DeleteGenerationsResponseSchema;
+  },
+  /**
    * Gets one generation. NOT_FOUND when there is none.
    *
    * @generated from rpc kindred.generation_tracking.v1.GenerationService.GetGeneration
@@ -617,7 +2094,7 @@ export const GenerationService: GenService<{
     output: typeof GetGenerationResponseSchema;
   },
   /**
-   * Lists generations, newest first, a page at a time.
+   * Lists generations, newest first unless asked otherwise, a page at a time.
    *
    * @generated from rpc kindred.generation_tracking.v1.GenerationService.ListGenerations
    */
@@ -625,6 +2102,48 @@ export const GenerationService: GenService<{
     methodKind: "unary";
     input: typeof ListGenerationsRequestSchema;
     output: typeof ListGenerationsResponseSchema;
+  },
+  /**
+   * Counts generations that match.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.GenerationService.CountGenerations
+   */
+  countGenerations: {
+    methodKind: "unary";
+    input: typeof CountGenerationsRequestSchema;
+    output: typeof CountGenerationsResponseSchema;
+  },
+  /**
+   * Finds generations whose prompts mean something alike, through the vector store's collection of prompts. UNAVAILABLE when that cannot be reached.
+   * Prompts are added to it some moments after they were recorded.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.GenerationService.SearchPrompts
+   */
+  searchPrompts: {
+    methodKind: "unary";
+    input: typeof SearchPromptsRequestSchema;
+    output: typeof SearchPromptsResponseSchema;
+  },
+  /**
+   * Sends all generations that match as a file, a part at a time, from one snapshot. RESOURCE_EXHAUSTED while the replica sends as many as it has
+   * connections to the database for.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.GenerationService.ExportGenerations
+   */
+  exportGenerations: {
+    methodKind: "server_streaming";
+    input: typeof ExportGenerationsRequestSchema;
+    output: typeof ExportGenerationsResponseSchema;
+  },
+  /**
+   * Gives a generation as it is, then again whenever it changes, and ends with it. NOT_FOUND when there is none.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.GenerationService.WatchGeneration
+   */
+  watchGeneration: {
+    methodKind: "server_streaming";
+    input: typeof WatchGenerationRequestSchema;
+    output: typeof WatchGenerationResponseSchema;
   },
   /**
    * Counts generations and averages their times.
@@ -635,6 +2154,26 @@ export const GenerationService: GenService<{
     methodKind: "unary";
     input: typeof GetStatisticsRequestSchema;
     output: typeof GetStatisticsResponseSchema;
+  },
+  /**
+   * What the service has in its database: sizes of its tables, and connections.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.GenerationService.GetDatabaseUsage
+   */
+  getDatabaseUsage: {
+    methodKind: "unary";
+    input: typeof GetDatabaseUsageRequestSchema;
+    output: typeof GetDatabaseUsageResponseSchema;
+  },
+  /**
+   * Counts, times and memory by hour or day, by model and by status.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.GenerationService.GetReport
+   */
+  getReport: {
+    methodKind: "unary";
+    input: typeof GetReportRequestSchema;
+    output: typeof GetReportResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_kindred_generation_tracking_v1_generation, 0);

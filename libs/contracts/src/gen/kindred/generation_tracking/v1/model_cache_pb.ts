@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file kindred/generation_tracking/v1/model_cache.proto.
  */
 export const file_kindred_generation_tracking_v1_model_cache: GenFile = /*@__PURE__*/
-  fileDesc("CjBraW5kcmVkL2dlbmVyYXRpb25fdHJhY2tpbmcvdjEvbW9kZWxfY2FjaGUucHJvdG8SHmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MSK6AQoPTW9kZWxDYWNoZUV2ZW50EhIKCm1vZGVsX3R5cGUYASABKAkSEgoKbW9kZWxfbmFtZRgCIAEoCRISCgpjYWNoZV9wYXRoGAMgASgJEhcKCnNpemVfYnl0ZXMYBCABKANIAIgBARIxCg1sYXN0X2FjY2Vzc2VkGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhY2Nlc3NlcxgGIAEoBUINCgtfc2l6ZV9ieXRlcyJaChdSZXBvcnRNb2RlbENhY2hlUmVxdWVzdBI/CgZldmVudHMYASADKAsyLy5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuTW9kZWxDYWNoZUV2ZW50IhoKGFJlcG9ydE1vZGVsQ2FjaGVSZXNwb25zZSIXChVMaXN0TW9kZWxDYWNoZVJlcXVlc3QiWgoWTGlzdE1vZGVsQ2FjaGVSZXNwb25zZRJACgdlbnRyaWVzGAEgAygLMi8ua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLk1vZGVsQ2FjaGVFbnRyeSL0AQoPTW9kZWxDYWNoZUVudHJ5EgoKAmlkGAEgASgDEhIKCm1vZGVsX3R5cGUYAiABKAkSEgoKbW9kZWxfbmFtZRgDIAEoCRISCgpjYWNoZV9wYXRoGAQgASgJEhQKB3NpemVfbWIYBSABKAFIAIgBARIxCg1sYXN0X2FjY2Vzc2VkGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxhY2Nlc3NfY291bnQYByABKAMSLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCgoIX3NpemVfbWIyogIKEU1vZGVsQ2FjaGVTZXJ2aWNlEoUBChBSZXBvcnRNb2RlbENhY2hlEjcua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlJlcG9ydE1vZGVsQ2FjaGVSZXF1ZXN0Gjgua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlJlcG9ydE1vZGVsQ2FjaGVSZXNwb25zZRKEAQoOTGlzdE1vZGVsQ2FjaGUSNS5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuTGlzdE1vZGVsQ2FjaGVSZXF1ZXN0GjYua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkxpc3RNb2RlbENhY2hlUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CjBraW5kcmVkL2dlbmVyYXRpb25fdHJhY2tpbmcvdjEvbW9kZWxfY2FjaGUucHJvdG8SHmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MSK6AQoPTW9kZWxDYWNoZUV2ZW50EhIKCm1vZGVsX3R5cGUYASABKAkSEgoKbW9kZWxfbmFtZRgCIAEoCRISCgpjYWNoZV9wYXRoGAMgASgJEhcKCnNpemVfYnl0ZXMYBCABKANIAIgBARIxCg1sYXN0X2FjY2Vzc2VkGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhY2Nlc3NlcxgGIAEoBUINCgtfc2l6ZV9ieXRlcyJaChdSZXBvcnRNb2RlbENhY2hlUmVxdWVzdBI/CgZldmVudHMYASADKAsyLy5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuTW9kZWxDYWNoZUV2ZW50IhoKGFJlcG9ydE1vZGVsQ2FjaGVSZXNwb25zZSJ6ChRSZWdpc3Rlck1vZGVsUmVxdWVzdBISCgptb2RlbF90eXBlGAEgASgJEhIKCm1vZGVsX25hbWUYAiABKAkSEgoKY2FjaGVfcGF0aBgDIAEoCRIXCgpzaXplX2J5dGVzGAQgASgDSACIAQFCDQoLX3NpemVfYnl0ZXMiaQoVUmVnaXN0ZXJNb2RlbFJlc3BvbnNlEj4KBWVudHJ5GAEgASgLMi8ua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLk1vZGVsQ2FjaGVFbnRyeRIQCghleGlzdGluZxgCIAEoCCJDChFUb3VjaE1vZGVsUmVxdWVzdBIKCgJpZBgBIAEoAxIVCghhY2Nlc3NlcxgCIAEoBUgAiAEBQgsKCV9hY2Nlc3NlcyJUChJUb3VjaE1vZGVsUmVzcG9uc2USPgoFZW50cnkYASABKAsyLy5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuTW9kZWxDYWNoZUVudHJ5IiIKE1JlbW92ZU1vZGVsc1JlcXVlc3QSCwoDaWRzGAEgAygDIicKFFJlbW92ZU1vZGVsc1Jlc3BvbnNlEg8KB3JlbW92ZWQYASABKAMidgoVQWR2aXNlRXZpY3Rpb25SZXF1ZXN0EhQKDGJ1ZGdldF9ieXRlcxgBIAEoAxISCgptb2RlbF90eXBlGAIgASgJEjMKD2tlZXBfdXNlZF9zaW5jZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiqQEKFkFkdmlzZUV2aWN0aW9uUmVzcG9uc2USPgoFZXZpY3QYASADKAsyLy5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuTW9kZWxDYWNoZUVudHJ5EhMKC3RvdGFsX2J5dGVzGAIgASgDEhUKDWV2aWN0ZWRfYnl0ZXMYAyABKAMSFQoNdW5rbm93bl9zaXplcxgEIAEoAxIMCgRmaXRzGAUgASgIIl0KF1JlcG9ydE1vZGVsUGF0aHNSZXF1ZXN0EkIKCGZpbmRpbmdzGAEgAygLMjAua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLk1vZGVsUGF0aEZpbmRpbmciVwoQTW9kZWxQYXRoRmluZGluZxIKCgJpZBgBIAEoAxIPCgdwcmVzZW50GAIgASgIEhcKCnNpemVfYnl0ZXMYAyABKANIAIgBAUINCgtfc2l6ZV9ieXRlcyIrChhSZXBvcnRNb2RlbFBhdGhzUmVzcG9uc2USDwoHdXBkYXRlZBgBIAEoAyIXChVMaXN0TW9kZWxDYWNoZVJlcXVlc3QiWgoWTGlzdE1vZGVsQ2FjaGVSZXNwb25zZRJACgdlbnRyaWVzGAEgAygLMi8ua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLk1vZGVsQ2FjaGVFbnRyeSLHAgoPTW9kZWxDYWNoZUVudHJ5EgoKAmlkGAEgASgDEhIKCm1vZGVsX3R5cGUYAiABKAkSEgoKbW9kZWxfbmFtZRgDIAEoCRISCgpjYWNoZV9wYXRoGAQgASgJEhQKB3NpemVfbWIYBSABKAFIAIgBARIxCg1sYXN0X2FjY2Vzc2VkGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxhY2Nlc3NfY291bnQYByABKAMSLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoHcHJlc2VudBgJIAEoCEgBiAEBEi8KC3ZlcmlmaWVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIKCghfc2l6ZV9tYkIKCghfcHJlc2VudDKfBwoRTW9kZWxDYWNoZVNlcnZpY2UShQEKEFJlcG9ydE1vZGVsQ2FjaGUSNy5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuUmVwb3J0TW9kZWxDYWNoZVJlcXVlc3QaOC5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuUmVwb3J0TW9kZWxDYWNoZVJlc3BvbnNlEnwKDVJlZ2lzdGVyTW9kZWwSNC5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuUmVnaXN0ZXJNb2RlbFJlcXVlc3QaNS5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuUmVnaXN0ZXJNb2RlbFJlc3BvbnNlEnMKClRvdWNoTW9kZWwSMS5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuVG91Y2hNb2RlbFJlcXVlc3QaMi5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuVG91Y2hNb2RlbFJlc3BvbnNlEnkKDFJlbW92ZU1vZGVscxIzLmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5SZW1vdmVNb2RlbHNSZXF1ZXN0GjQua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlJlbW92ZU1vZGVsc1Jlc3BvbnNlEoQBCg5BZHZpc2VFdmljdGlvbhI1LmtpbmRyZWQuZ2VuZXJhdGlvbl90cmFja2luZy52MS5BZHZpc2VFdmljdGlvblJlcXVlc3QaNi5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuQWR2aXNlRXZpY3Rpb25SZXNwb25zZSIDkAIBEoUBChBSZXBvcnRNb2RlbFBhdGhzEjcua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlJlcG9ydE1vZGVsUGF0aHNSZXF1ZXN0Gjgua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLlJlcG9ydE1vZGVsUGF0aHNSZXNwb25zZRKEAQoOTGlzdE1vZGVsQ2FjaGUSNS5raW5kcmVkLmdlbmVyYXRpb25fdHJhY2tpbmcudjEuTGlzdE1vZGVsQ2FjaGVSZXF1ZXN0GjYua2luZHJlZC5nZW5lcmF0aW9uX3RyYWNraW5nLnYxLkxpc3RNb2RlbENhY2hlUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * What has become of one model since the event before.
@@ -107,6 +107,328 @@ export const ReportModelCacheResponseSchema: GenMessage<ReportModelCacheResponse
   messageDesc(file_kindred_generation_tracking_v1_model_cache, 2);
 
 /**
+ * Makes or changes an entry.
+ *
+ * @generated from message kindred.generation_tracking.v1.RegisterModelRequest
+ */
+export type RegisterModelRequest = Message<"kindred.generation_tracking.v1.RegisterModelRequest"> & {
+  /**
+   * Kind of the model, e.g. "text-embedding"; 1 to 50 characters.
+   *
+   * @generated from field: string model_type = 1;
+   */
+  modelType: string;
+
+  /**
+   * As its publisher writes it; 1 to 200 characters.
+   *
+   * @generated from field: string model_name = 2;
+   */
+  modelName: string;
+
+  /**
+   * Where it lies; 1 to 500 characters. Type, name and path together have at most 2,600 bytes of UTF-8.
+   *
+   * @generated from field: string cache_path = 3;
+   */
+  cachePath: string;
+
+  /**
+   * Size on disk in bytes; not set when it is not known: a size that is there stays.
+   *
+   * @generated from field: optional int64 size_bytes = 4;
+   */
+  sizeBytes?: bigint | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.RegisterModelRequest.
+ * Use `create(RegisterModelRequestSchema)` to create a new message.
+ */
+export const RegisterModelRequestSchema: GenMessage<RegisterModelRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_model_cache, 3);
+
+/**
+ * The entry.
+ *
+ * @generated from message kindred.generation_tracking.v1.RegisterModelResponse
+ */
+export type RegisterModelResponse = Message<"kindred.generation_tracking.v1.RegisterModelResponse"> & {
+  /**
+   * As it is stored.
+   *
+   * @generated from field: kindred.generation_tracking.v1.ModelCacheEntry entry = 1;
+   */
+  entry?: ModelCacheEntry | undefined;
+
+  /**
+   * Whether it was there already.
+   *
+   * @generated from field: bool existing = 2;
+   */
+  existing: boolean;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.RegisterModelResponse.
+ * Use `create(RegisterModelResponseSchema)` to create a new message.
+ */
+export const RegisterModelResponseSchema: GenMessage<RegisterModelResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_model_cache, 4);
+
+/**
+ * Counts uses.
+ *
+ * @generated from message kindred.generation_tracking.v1.TouchModelRequest
+ */
+export type TouchModelRequest = Message<"kindred.generation_tracking.v1.TouchModelRequest"> & {
+  /**
+   * The entry's id.
+   *
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * Uses to add, 0 to 1,000,000; not set: 1.
+   *
+   * @generated from field: optional int32 accesses = 2;
+   */
+  accesses?: number | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.TouchModelRequest.
+ * Use `create(TouchModelRequestSchema)` to create a new message.
+ */
+export const TouchModelRequestSchema: GenMessage<TouchModelRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_model_cache, 5);
+
+/**
+ * The entry.
+ *
+ * @generated from message kindred.generation_tracking.v1.TouchModelResponse
+ */
+export type TouchModelResponse = Message<"kindred.generation_tracking.v1.TouchModelResponse"> & {
+  /**
+   * As it is now.
+   *
+   * @generated from field: kindred.generation_tracking.v1.ModelCacheEntry entry = 1;
+   */
+  entry?: ModelCacheEntry | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.TouchModelResponse.
+ * Use `create(TouchModelResponseSchema)` to create a new message.
+ */
+export const TouchModelResponseSchema: GenMessage<TouchModelResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_model_cache, 6);
+
+/**
+ * Removes entries.
+ *
+ * @generated from message kindred.generation_tracking.v1.RemoveModelsRequest
+ */
+export type RemoveModelsRequest = Message<"kindred.generation_tracking.v1.RemoveModelsRequest"> & {
+  /**
+   * 1 to 1,000 ids.
+   *
+   * @generated from field: repeated int64 ids = 1;
+   */
+  ids: bigint[];
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.RemoveModelsRequest.
+ * Use `create(RemoveModelsRequestSchema)` to create a new message.
+ */
+export const RemoveModelsRequestSchema: GenMessage<RemoveModelsRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_model_cache, 7);
+
+/**
+ * How many were removed.
+ *
+ * @generated from message kindred.generation_tracking.v1.RemoveModelsResponse
+ */
+export type RemoveModelsResponse = Message<"kindred.generation_tracking.v1.RemoveModelsResponse"> & {
+  /**
+   * Ids that were there.
+   *
+   * @generated from field: int64 removed = 1;
+   */
+  removed: bigint;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.RemoveModelsResponse.
+ * Use `create(RemoveModelsResponseSchema)` to create a new message.
+ */
+export const RemoveModelsResponseSchema: GenMessage<RemoveModelsResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_model_cache, 8);
+
+/**
+ * Asks for advice.
+ *
+ * @generated from message kindred.generation_tracking.v1.AdviseEvictionRequest
+ */
+export type AdviseEvictionRequest = Message<"kindred.generation_tracking.v1.AdviseEvictionRequest"> & {
+  /**
+   * Bytes that the models may take, not negative.
+   *
+   * @generated from field: int64 budget_bytes = 1;
+   */
+  budgetBytes: bigint;
+
+  /**
+   * Only models of this kind; empty: all.
+   *
+   * @generated from field: string model_type = 2;
+   */
+  modelType: string;
+
+  /**
+   * Entries used since are not advised to go; not set: none is spared.
+   *
+   * @generated from field: google.protobuf.Timestamp keep_used_since = 3;
+   */
+  keepUsedSince?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.AdviseEvictionRequest.
+ * Use `create(AdviseEvictionRequestSchema)` to create a new message.
+ */
+export const AdviseEvictionRequestSchema: GenMessage<AdviseEvictionRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_model_cache, 9);
+
+/**
+ * Advice.
+ *
+ * @generated from message kindred.generation_tracking.v1.AdviseEvictionResponse
+ */
+export type AdviseEvictionResponse = Message<"kindred.generation_tracking.v1.AdviseEvictionResponse"> & {
+  /**
+   * The least recently used first; never used ones before all others.
+   *
+   * @generated from field: repeated kindred.generation_tracking.v1.ModelCacheEntry evict = 1;
+   */
+  evict: ModelCacheEntry[];
+
+  /**
+   * What all entries take whose size is known, in bytes.
+   *
+   * @generated from field: int64 total_bytes = 2;
+   */
+  totalBytes: bigint;
+
+  /**
+   * What those to evict take, in bytes.
+   *
+   * @generated from field: int64 evicted_bytes = 3;
+   */
+  evictedBytes: bigint;
+
+  /**
+   * Entries whose size is not known, which are in neither.
+   *
+   * @generated from field: int64 unknown_sizes = 4;
+   */
+  unknownSizes: bigint;
+
+  /**
+   * Whether the others fit into the budget then: false when too many are spared.
+   *
+   * @generated from field: bool fits = 5;
+   */
+  fits: boolean;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.AdviseEvictionResponse.
+ * Use `create(AdviseEvictionResponseSchema)` to create a new message.
+ */
+export const AdviseEvictionResponseSchema: GenMessage<AdviseEvictionResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_model_cache, 10);
+
+/**
+ * What was found.
+ *
+ * @generated from message kindred.generation_tracking.v1.ReportModelPathsRequest
+ */
+export type ReportModelPathsRequest = Message<"kindred.generation_tracking.v1.ReportModelPathsRequest"> & {
+  /**
+   * 1 to 1,000.
+   *
+   * @generated from field: repeated kindred.generation_tracking.v1.ModelPathFinding findings = 1;
+   */
+  findings: ModelPathFinding[];
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.ReportModelPathsRequest.
+ * Use `create(ReportModelPathsRequestSchema)` to create a new message.
+ */
+export const ReportModelPathsRequestSchema: GenMessage<ReportModelPathsRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_model_cache, 11);
+
+/**
+ * What is at one path.
+ *
+ * @generated from message kindred.generation_tracking.v1.ModelPathFinding
+ */
+export type ModelPathFinding = Message<"kindred.generation_tracking.v1.ModelPathFinding"> & {
+  /**
+   * The entry's id.
+   *
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * Whether something is there.
+   *
+   * @generated from field: bool present = 2;
+   */
+  present: boolean;
+
+  /**
+   * What it takes in bytes; not set when that is not known.
+   *
+   * @generated from field: optional int64 size_bytes = 3;
+   */
+  sizeBytes?: bigint | undefined;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.ModelPathFinding.
+ * Use `create(ModelPathFindingSchema)` to create a new message.
+ */
+export const ModelPathFindingSchema: GenMessage<ModelPathFinding> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_model_cache, 12);
+
+/**
+ * The findings were taken.
+ *
+ * @generated from message kindred.generation_tracking.v1.ReportModelPathsResponse
+ */
+export type ReportModelPathsResponse = Message<"kindred.generation_tracking.v1.ReportModelPathsResponse"> & {
+  /**
+   * Entries that were changed.
+   *
+   * @generated from field: int64 updated = 1;
+   */
+  updated: bigint;
+};
+
+/**
+ * Describes the message kindred.generation_tracking.v1.ReportModelPathsResponse.
+ * Use `create(ReportModelPathsResponseSchema)` to create a new message.
+ */
+export const ReportModelPathsResponseSchema: GenMessage<ReportModelPathsResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_generation_tracking_v1_model_cache, 13);
+
+/**
  * Asks for the entries.
  *
  * @generated from message kindred.generation_tracking.v1.ListModelCacheRequest
@@ -119,7 +441,7 @@ export type ListModelCacheRequest = Message<"kindred.generation_tracking.v1.List
  * Use `create(ListModelCacheRequestSchema)` to create a new message.
  */
 export const ListModelCacheRequestSchema: GenMessage<ListModelCacheRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_model_cache, 3);
+  messageDesc(file_kindred_generation_tracking_v1_model_cache, 14);
 
 /**
  * The entries.
@@ -140,7 +462,7 @@ export type ListModelCacheResponse = Message<"kindred.generation_tracking.v1.Lis
  * Use `create(ListModelCacheResponseSchema)` to create a new message.
  */
 export const ListModelCacheResponseSchema: GenMessage<ListModelCacheResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_model_cache, 4);
+  messageDesc(file_kindred_generation_tracking_v1_model_cache, 15);
 
 /**
  * A model in a cache.
@@ -203,6 +525,20 @@ export type ModelCacheEntry = Message<"kindred.generation_tracking.v1.ModelCache
    * @generated from field: google.protobuf.Timestamp created_at = 8;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * Whether its path was there when somebody looked the last time; not set before the first time.
+   *
+   * @generated from field: optional bool present = 9;
+   */
+  present?: boolean | undefined;
+
+  /**
+   * When that was.
+   *
+   * @generated from field: google.protobuf.Timestamp verified_at = 10;
+   */
+  verifiedAt?: Timestamp | undefined;
 };
 
 /**
@@ -210,7 +546,7 @@ export type ModelCacheEntry = Message<"kindred.generation_tracking.v1.ModelCache
  * Use `create(ModelCacheEntrySchema)` to create a new message.
  */
 export const ModelCacheEntrySchema: GenMessage<ModelCacheEntry> = /*@__PURE__*/
-  messageDesc(file_kindred_generation_tracking_v1_model_cache, 5);
+  messageDesc(file_kindred_generation_tracking_v1_model_cache, 16);
 
 /**
  * Keeps account of the models that lie in the caches of other services.
@@ -228,6 +564,56 @@ export const ModelCacheService: GenService<{
     methodKind: "unary";
     input: typeof ReportModelCacheRequestSchema;
     output: typeof ReportModelCacheResponseSchema;
+  },
+  /**
+   * Makes an entry, or gives the one with the same type, name and path a new size.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.ModelCacheService.RegisterModel
+   */
+  registerModel: {
+    methodKind: "unary";
+    input: typeof RegisterModelRequestSchema;
+    output: typeof RegisterModelResponseSchema;
+  },
+  /**
+   * Counts uses of an entry, and says when it was last used. NOT_FOUND when there is none.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.ModelCacheService.TouchModel
+   */
+  touchModel: {
+    methodKind: "unary";
+    input: typeof TouchModelRequestSchema;
+    output: typeof TouchModelResponseSchema;
+  },
+  /**
+   * Removes entries; files stay. Ids that are not there are left out.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.ModelCacheService.RemoveModels
+   */
+  removeModels: {
+    methodKind: "unary";
+    input: typeof RemoveModelsRequestSchema;
+    output: typeof RemoveModelsResponseSchema;
+  },
+  /**
+   * Which models to delete so that the others fit into so many bytes: the least recently used first. Deletes nothing.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.ModelCacheService.AdviseEviction
+   */
+  adviseEviction: {
+    methodKind: "unary";
+    input: typeof AdviseEvictionRequestSchema;
+    output: typeof AdviseEvictionResponseSchema;
+  },
+  /**
+   * Takes what somebody found who looked at the paths. Entries that are not there any more are left out.
+   *
+   * @generated from rpc kindred.generation_tracking.v1.ModelCacheService.ReportModelPaths
+   */
+  reportModelPaths: {
+    methodKind: "unary";
+    input: typeof ReportModelPathsRequestSchema;
+    output: typeof ReportModelPathsResponseSchema;
   },
   /**
    * Lists all entries, the latest used first.

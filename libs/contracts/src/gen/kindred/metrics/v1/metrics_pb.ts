@@ -2,17 +2,19 @@
 // @generated from file kindred/metrics/v1/metrics.proto (package kindred.metrics.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { DatabaseUsage } from "../../common/v1/database_usage_pb.ts";
+import { file_kindred_common_v1_database_usage } from "../../common/v1/database_usage_pb.ts";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file kindred/metrics/v1/metrics.proto.
  */
 export const file_kindred_metrics_v1_metrics: GenFile = /*@__PURE__*/
-  fileDesc("CiBraW5kcmVkL21ldHJpY3MvdjEvbWV0cmljcy5wcm90bxISa2luZHJlZC5tZXRyaWNzLnYxIrwCCgxNZXRyaWNTYW1wbGUSEQoJY29tcG9uZW50GAEgASgJEi0KCXRpbWVzdGFtcBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoJY3B1X3VzYWdlGAMgASgBSACIAQESHAoPbWVtb3J5X3VzYWdlX21iGAQgASgBSAGIAQESGgoNZGlza191c2FnZV9tYhgFIAEoAUgCiAEBEhoKDWdwdV9tZW1vcnlfbWIYBiABKAFIA4gBARIfChJhY3RpdmVfY29ubmVjdGlvbnMYByABKAVIBIgBAUIMCgpfY3B1X3VzYWdlQhIKEF9tZW1vcnlfdXNhZ2VfbWJCEAoOX2Rpc2tfdXNhZ2VfbWJCEAoOX2dwdV9tZW1vcnlfbWJCFQoTX2FjdGl2ZV9jb25uZWN0aW9ucyJJChRSZXBvcnRNZXRyaWNzUmVxdWVzdBIxCgdzYW1wbGVzGAEgAygLMiAua2luZHJlZC5tZXRyaWNzLnYxLk1ldHJpY1NhbXBsZSIXChVSZXBvcnRNZXRyaWNzUmVzcG9uc2UiSwoYR2V0TWV0cmljc0hpc3RvcnlSZXF1ZXN0Eg0KBWhvdXJzGAEgASgBEhEKCWNvbXBvbmVudBgCIAEoCRINCgVsaW1pdBgDIAEoBSJhChlHZXRNZXRyaWNzSGlzdG9yeVJlc3BvbnNlEjEKB3NhbXBsZXMYASADKAsyIC5raW5kcmVkLm1ldHJpY3MudjEuTWV0cmljU2FtcGxlEhEKCXRydW5jYXRlZBgCIAEoCCIZChdHZXREYXRhYmFzZVN0YXRzUmVxdWVzdCLkAgoYR2V0RGF0YWJhc2VTdGF0c1Jlc3BvbnNlEhkKDHRvdGFsX2ltYWdlcxgBIAEoA0gAiAEBEh0KEHRvdGFsX2VtYmVkZGluZ3MYAiABKANIAYgBARIeChF0b3RhbF9nZW5lcmF0aW9ucxgDIAEoA0gCiAEBEh8KEnJlY2VudF9nZW5lcmF0aW9ucxgEIAEoA0gDiAEBEiMKFmF2Z19nZW5lcmF0aW9uX3RpbWVfbXMYBSABKAFIBIgBARI6Cgt1bmF2YWlsYWJsZRgGIAMoCzIlLmtpbmRyZWQubWV0cmljcy52MS5VbmF2YWlsYWJsZVNvdXJjZUIPCg1fdG90YWxfaW1hZ2VzQhMKEV90b3RhbF9lbWJlZGRpbmdzQhQKEl90b3RhbF9nZW5lcmF0aW9uc0IVChNfcmVjZW50X2dlbmVyYXRpb25zQhkKF19hdmdfZ2VuZXJhdGlvbl90aW1lX21zIjQKEVVuYXZhaWxhYmxlU291cmNlEg8KB3NlcnZpY2UYASABKAkSDgoGcmVhc29uGAIgASgJMuECCg5NZXRyaWNzU2VydmljZRJkCg1SZXBvcnRNZXRyaWNzEigua2luZHJlZC5tZXRyaWNzLnYxLlJlcG9ydE1ldHJpY3NSZXF1ZXN0Gikua2luZHJlZC5tZXRyaWNzLnYxLlJlcG9ydE1ldHJpY3NSZXNwb25zZRJ1ChFHZXRNZXRyaWNzSGlzdG9yeRIsLmtpbmRyZWQubWV0cmljcy52MS5HZXRNZXRyaWNzSGlzdG9yeVJlcXVlc3QaLS5raW5kcmVkLm1ldHJpY3MudjEuR2V0TWV0cmljc0hpc3RvcnlSZXNwb25zZSIDkAIBEnIKEEdldERhdGFiYXNlU3RhdHMSKy5raW5kcmVkLm1ldHJpY3MudjEuR2V0RGF0YWJhc2VTdGF0c1JlcXVlc3QaLC5raW5kcmVkLm1ldHJpY3MudjEuR2V0RGF0YWJhc2VTdGF0c1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiBraW5kcmVkL21ldHJpY3MvdjEvbWV0cmljcy5wcm90bxISa2luZHJlZC5tZXRyaWNzLnYxIrsFCgxNZXRyaWNTYW1wbGUSEQoJY29tcG9uZW50GAEgASgJEi0KCXRpbWVzdGFtcBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoJY3B1X3VzYWdlGAMgASgBSACIAQESHAoPbWVtb3J5X3VzYWdlX21iGAQgASgBSAGIAQESGgoNZGlza191c2FnZV9tYhgFIAEoAUgCiAEBEhoKDWdwdV9tZW1vcnlfbWIYBiABKAFIA4gBARIfChJhY3RpdmVfY29ubmVjdGlvbnMYByABKAVIBIgBARI0CgpjcHVfc291cmNlGAggASgOMiAua2luZHJlZC5tZXRyaWNzLnYxLk1ldHJpY1NvdXJjZRI3Cg1tZW1vcnlfc291cmNlGAkgASgOMiAua2luZHJlZC5tZXRyaWNzLnYxLk1ldHJpY1NvdXJjZRIeChFldmVudF9sb29wX2xhZ19tcxgKIAEoAUgFiAEBEhYKCWNwdV9saW1pdBgLIAEoAUgGiAEBEhwKD21lbW9yeV9saW1pdF9tYhgMIAEoAUgHiAEBEhoKDWRpc2tfdG90YWxfbWIYDSABKAFICIgBARIrCgRncHVzGA4gAygLMh0ua2luZHJlZC5tZXRyaWNzLnYxLkdwdVNhbXBsZRITCgtncHVfcHJvYmxlbRgPIAEoCRIQCghpbnN0YW5jZRgQIAEoCUIMCgpfY3B1X3VzYWdlQhIKEF9tZW1vcnlfdXNhZ2VfbWJCEAoOX2Rpc2tfdXNhZ2VfbWJCEAoOX2dwdV9tZW1vcnlfbWJCFQoTX2FjdGl2ZV9jb25uZWN0aW9uc0IUChJfZXZlbnRfbG9vcF9sYWdfbXNCDAoKX2NwdV9saW1pdEISChBfbWVtb3J5X2xpbWl0X21iQhAKDl9kaXNrX3RvdGFsX21iIvwBCglHcHVTYW1wbGUSDQoFaW5kZXgYASABKAUSDAoEbmFtZRgCIAEoCRIbCg5tZW1vcnlfdXNlZF9tYhgDIAEoAUgAiAEBEhwKD21lbW9yeV90b3RhbF9tYhgEIAEoAUgBiAEBEhgKC3V0aWxpemF0aW9uGAUgASgBSAKIAQESGAoLdGVtcGVyYXR1cmUYBiABKAFIA4gBARISCgVwb3dlchgHIAEoAUgEiAEBQhEKD19tZW1vcnlfdXNlZF9tYkISChBfbWVtb3J5X3RvdGFsX21iQg4KDF91dGlsaXphdGlvbkIOCgxfdGVtcGVyYXR1cmVCCAoGX3Bvd2VyIkkKFFJlcG9ydE1ldHJpY3NSZXF1ZXN0EjEKB3NhbXBsZXMYASADKAsyIC5raW5kcmVkLm1ldHJpY3MudjEuTWV0cmljU2FtcGxlIhcKFVJlcG9ydE1ldHJpY3NSZXNwb25zZSJJChRTdHJlYW1NZXRyaWNzUmVxdWVzdBIxCgdzYW1wbGVzGAEgAygLMiAua2luZHJlZC5tZXRyaWNzLnYxLk1ldHJpY1NhbXBsZSI5ChVTdHJlYW1NZXRyaWNzUmVzcG9uc2USEAoIcmVjZWl2ZWQYASABKAMSDgoGc3RvcmVkGAIgASgDIksKGEdldE1ldHJpY3NIaXN0b3J5UmVxdWVzdBINCgVob3VycxgBIAEoARIRCgljb21wb25lbnQYAiABKAkSDQoFbGltaXQYAyABKAUiYQoZR2V0TWV0cmljc0hpc3RvcnlSZXNwb25zZRIxCgdzYW1wbGVzGAEgAygLMiAua2luZHJlZC5tZXRyaWNzLnYxLk1ldHJpY1NhbXBsZRIRCgl0cnVuY2F0ZWQYAiABKAgigwIKE1F1ZXJ5SGlzdG9yeVJlcXVlc3QSDQoFaG91cnMYASABKAESKAoEZnJvbRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoCdG8YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNvbXBvbmVudHMYBCADKAkSLwoHbWV0cmljcxgFIAMoDjIeLmtpbmRyZWQubWV0cmljcy52MS5NZXRyaWNOYW1lEjIKCnJlc29sdXRpb24YBiABKA4yHi5raW5kcmVkLm1ldHJpY3MudjEuUmVzb2x1dGlvbhISCgptYXhfcG9pbnRzGAcgASgFIs4BChRRdWVyeUhpc3RvcnlSZXNwb25zZRIwCgZzZXJpZXMYASADKAsyIC5raW5kcmVkLm1ldHJpY3MudjEuTWV0cmljU2VyaWVzEjIKCnJlc29sdXRpb24YAiABKA4yHi5raW5kcmVkLm1ldHJpY3MudjEuUmVzb2x1dGlvbhIoCgRmcm9tGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgJ0bxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAixgEKDE1ldHJpY1NlcmllcxIRCgljb21wb25lbnQYASABKAkSEAoIaW5zdGFuY2UYAiABKAkSLgoGbWV0cmljGAMgASgOMh4ua2luZHJlZC5tZXRyaWNzLnYxLk1ldHJpY05hbWUSLwoGcG9pbnRzGAQgAygLMh8ua2luZHJlZC5tZXRyaWNzLnYxLk1ldHJpY1BvaW50EjAKBnNvdXJjZRgFIAEoDjIgLmtpbmRyZWQubWV0cmljcy52MS5NZXRyaWNTb3VyY2UifwoLTWV0cmljUG9pbnQSLQoJdGltZXN0YW1wGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNhdmcYAiABKAESCwoDbWluGAMgASgBEgsKA21heBgEIAEoARILCgNwOTUYBSABKAESDQoFY291bnQYBiABKAMiQgoTV2F0Y2hNZXRyaWNzUmVxdWVzdBISCgpjb21wb25lbnRzGAEgAygJEhcKD2JhY2tsb2dfbWludXRlcxgCIAEoBSJaChRXYXRjaE1ldHJpY3NSZXNwb25zZRIxCgdzYW1wbGVzGAEgAygLMiAua2luZHJlZC5tZXRyaWNzLnYxLk1ldHJpY1NhbXBsZRIPCgdkcm9wcGVkGAIgASgDIhcKFUxpc3RDb21wb25lbnRzUmVxdWVzdCJQChZMaXN0Q29tcG9uZW50c1Jlc3BvbnNlEjYKCmNvbXBvbmVudHMYASADKAsyIi5raW5kcmVkLm1ldHJpY3MudjEuQ29tcG9uZW50U3RhdGUidwoOQ29tcG9uZW50U3RhdGUSEQoJY29tcG9uZW50GAEgASgJEhAKCGluc3RhbmNlGAIgASgJEjAKBmxhdGVzdBgDIAEoCzIgLmtpbmRyZWQubWV0cmljcy52MS5NZXRyaWNTYW1wbGUSDgoGc2lsZW50GAQgASgIIhkKF0dldERhdGFiYXNlU3RhdHNSZXF1ZXN0IpwDChhHZXREYXRhYmFzZVN0YXRzUmVzcG9uc2USGQoMdG90YWxfaW1hZ2VzGAEgASgDSACIAQESHQoQdG90YWxfZW1iZWRkaW5ncxgCIAEoA0gBiAEBEh4KEXRvdGFsX2dlbmVyYXRpb25zGAMgASgDSAKIAQESHwoScmVjZW50X2dlbmVyYXRpb25zGAQgASgDSAOIAQESIwoWYXZnX2dlbmVyYXRpb25fdGltZV9tcxgFIAEoAUgEiAEBEjoKC3VuYXZhaWxhYmxlGAYgAygLMiUua2luZHJlZC5tZXRyaWNzLnYxLlVuYXZhaWxhYmxlU291cmNlEjYKCWRhdGFiYXNlcxgHIAMoCzIjLmtpbmRyZWQubWV0cmljcy52MS5TZXJ2aWNlRGF0YWJhc2VCDwoNX3RvdGFsX2ltYWdlc0ITChFfdG90YWxfZW1iZWRkaW5nc0IUChJfdG90YWxfZ2VuZXJhdGlvbnNCFQoTX3JlY2VudF9nZW5lcmF0aW9uc0IZChdfYXZnX2dlbmVyYXRpb25fdGltZV9tcyJTCg9TZXJ2aWNlRGF0YWJhc2USDwoHc2VydmljZRgBIAEoCRIvCgV1c2FnZRgCIAEoCzIgLmtpbmRyZWQuY29tbW9uLnYxLkRhdGFiYXNlVXNhZ2UiNAoRVW5hdmFpbGFibGVTb3VyY2USDwoHc2VydmljZRgBIAEoCRIOCgZyZWFzb24YAiABKAkqlgEKDE1ldHJpY1NvdXJjZRIdChlNRVRSSUNfU09VUkNFX1VOU1BFQ0lGSUVEEAASGQoVTUVUUklDX1NPVVJDRV9QUk9DRVNTEAESGQoVTUVUUklDX1NPVVJDRV9DR1JPVVAyEAISGQoVTUVUUklDX1NPVVJDRV9DR1JPVVAxEAMSFgoSTUVUUklDX1NPVVJDRV9IT1NUEAQq3gEKCk1ldHJpY05hbWUSGwoXTUVUUklDX05BTUVfVU5TUEVDSUZJRUQQABIZChVNRVRSSUNfTkFNRV9DUFVfVVNBR0UQARIcChhNRVRSSUNfTkFNRV9NRU1PUllfVVNBR0UQAhIaChZNRVRSSUNfTkFNRV9ESVNLX1VTQUdFEAMSGgoWTUVUUklDX05BTUVfR1BVX01FTU9SWRAEEiIKHk1FVFJJQ19OQU1FX0FDVElWRV9DT05ORUNUSU9OUxAFEh4KGk1FVFJJQ19OQU1FX0VWRU5UX0xPT1BfTEFHEAYqaAoKUmVzb2x1dGlvbhIaChZSRVNPTFVUSU9OX1VOU1BFQ0lGSUVEEAASEgoOUkVTT0xVVElPTl9SQVcQARIVChFSRVNPTFVUSU9OX01JTlVURRACEhMKD1JFU09MVVRJT05fSE9VUhADMokGCg5NZXRyaWNzU2VydmljZRJkCg1SZXBvcnRNZXRyaWNzEigua2luZHJlZC5tZXRyaWNzLnYxLlJlcG9ydE1ldHJpY3NSZXF1ZXN0Gikua2luZHJlZC5tZXRyaWNzLnYxLlJlcG9ydE1ldHJpY3NSZXNwb25zZRJmCg1TdHJlYW1NZXRyaWNzEigua2luZHJlZC5tZXRyaWNzLnYxLlN0cmVhbU1ldHJpY3NSZXF1ZXN0Gikua2luZHJlZC5tZXRyaWNzLnYxLlN0cmVhbU1ldHJpY3NSZXNwb25zZSgBEnUKEUdldE1ldHJpY3NIaXN0b3J5Eiwua2luZHJlZC5tZXRyaWNzLnYxLkdldE1ldHJpY3NIaXN0b3J5UmVxdWVzdBotLmtpbmRyZWQubWV0cmljcy52MS5HZXRNZXRyaWNzSGlzdG9yeVJlc3BvbnNlIgOQAgESZgoMUXVlcnlIaXN0b3J5Eicua2luZHJlZC5tZXRyaWNzLnYxLlF1ZXJ5SGlzdG9yeVJlcXVlc3QaKC5raW5kcmVkLm1ldHJpY3MudjEuUXVlcnlIaXN0b3J5UmVzcG9uc2UiA5ACARJoCgxXYXRjaE1ldHJpY3MSJy5raW5kcmVkLm1ldHJpY3MudjEuV2F0Y2hNZXRyaWNzUmVxdWVzdBooLmtpbmRyZWQubWV0cmljcy52MS5XYXRjaE1ldHJpY3NSZXNwb25zZSIDkAIBMAESbAoOTGlzdENvbXBvbmVudHMSKS5raW5kcmVkLm1ldHJpY3MudjEuTGlzdENvbXBvbmVudHNSZXF1ZXN0Gioua2luZHJlZC5tZXRyaWNzLnYxLkxpc3RDb21wb25lbnRzUmVzcG9uc2UiA5ACARJyChBHZXREYXRhYmFzZVN0YXRzEisua2luZHJlZC5tZXRyaWNzLnYxLkdldERhdGFiYXNlU3RhdHNSZXF1ZXN0Giwua2luZHJlZC5tZXRyaWNzLnYxLkdldERhdGFiYXNlU3RhdHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_timestamp, file_kindred_common_v1_database_usage]);
 
 /**
  * What one process used at one moment. A value that could not be had is not set; it is never zero instead.
@@ -42,7 +44,7 @@ export type MetricSample = Message<"kindred.metrics.v1.MetricSample"> & {
   cpuUsage?: number | undefined;
 
   /**
-   * Resident memory of the process, in MiB.
+   * Memory in use, in MiB: of the process what is resident, of a control group without what the kernel can drop.
    *
    * @generated from field: optional double memory_usage_mb = 4;
    */
@@ -56,7 +58,7 @@ export type MetricSample = Message<"kindred.metrics.v1.MetricSample"> & {
   diskUsageMb?: number | undefined;
 
   /**
-   * GPU memory in use, in MiB.
+   * GPU memory in use, in MiB, of all GPUs together.
    *
    * @generated from field: optional double gpu_memory_mb = 6;
    */
@@ -68,6 +70,69 @@ export type MetricSample = Message<"kindred.metrics.v1.MetricSample"> & {
    * @generated from field: optional int32 active_connections = 7;
    */
   activeConnections?: number | undefined;
+
+  /**
+   * Where cpu_usage is from.
+   *
+   * @generated from field: kindred.metrics.v1.MetricSource cpu_source = 8;
+   */
+  cpuSource: MetricSource;
+
+  /**
+   * Where memory_usage_mb is from.
+   *
+   * @generated from field: kindred.metrics.v1.MetricSource memory_source = 9;
+   */
+  memorySource: MetricSource;
+
+  /**
+   * 99th percentile of how late the event loop was since the sample before, in milliseconds.
+   *
+   * @generated from field: optional double event_loop_lag_ms = 10;
+   */
+  eventLoopLagMs?: number | undefined;
+
+  /**
+   * How many cores cpu_usage may take: the control group's quota, or the machine's cores.
+   *
+   * @generated from field: optional double cpu_limit = 11;
+   */
+  cpuLimit?: number | undefined;
+
+  /**
+   * How much memory_usage_mb may become: the control group's limit, or the machine's memory.
+   *
+   * @generated from field: optional double memory_limit_mb = 12;
+   */
+  memoryLimitMb?: number | undefined;
+
+  /**
+   * Size of the file system of disk_usage_mb.
+   *
+   * @generated from field: optional double disk_total_mb = 13;
+   */
+  diskTotalMb?: number | undefined;
+
+  /**
+   * Each GPU by itself; at most 64.
+   *
+   * @generated from field: repeated kindred.metrics.v1.GpuSample gpus = 14;
+   */
+  gpus: GpuSample[];
+
+  /**
+   * Why there are no GPU values although there are GPUs, e.g. "MIG is not supported"; empty otherwise.
+   *
+   * @generated from field: string gpu_problem = 15;
+   */
+  gpuProblem: string;
+
+  /**
+   * Which process of the component: of several replicas each has its own; at most 100 characters.
+   *
+   * @generated from field: string instance = 16;
+   */
+  instance: string;
 };
 
 /**
@@ -76,6 +141,69 @@ export type MetricSample = Message<"kindred.metrics.v1.MetricSample"> & {
  */
 export const MetricSampleSchema: GenMessage<MetricSample> = /*@__PURE__*/
   messageDesc(file_kindred_metrics_v1_metrics, 0);
+
+/**
+ * One GPU.
+ *
+ * @generated from message kindred.metrics.v1.GpuSample
+ */
+export type GpuSample = Message<"kindred.metrics.v1.GpuSample"> & {
+  /**
+   * As the driver numbers it.
+   *
+   * @generated from field: int32 index = 1;
+   */
+  index: number;
+
+  /**
+   * E.g. "NVIDIA H200".
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Memory in use, in MiB.
+   *
+   * @generated from field: optional double memory_used_mb = 3;
+   */
+  memoryUsedMb?: number | undefined;
+
+  /**
+   * Its memory, in MiB.
+   *
+   * @generated from field: optional double memory_total_mb = 4;
+   */
+  memoryTotalMb?: number | undefined;
+
+  /**
+   * Share of the time in which it computed, in percent.
+   *
+   * @generated from field: optional double utilization = 5;
+   */
+  utilization?: number | undefined;
+
+  /**
+   * In degrees Celsius.
+   *
+   * @generated from field: optional double temperature = 6;
+   */
+  temperature?: number | undefined;
+
+  /**
+   * In watts.
+   *
+   * @generated from field: optional double power = 7;
+   */
+  power?: number | undefined;
+};
+
+/**
+ * Describes the message kindred.metrics.v1.GpuSample.
+ * Use `create(GpuSampleSchema)` to create a new message.
+ */
+export const GpuSampleSchema: GenMessage<GpuSample> = /*@__PURE__*/
+  messageDesc(file_kindred_metrics_v1_metrics, 1);
 
 /**
  * Samples to store.
@@ -96,7 +224,7 @@ export type ReportMetricsRequest = Message<"kindred.metrics.v1.ReportMetricsRequ
  * Use `create(ReportMetricsRequestSchema)` to create a new message.
  */
 export const ReportMetricsRequestSchema: GenMessage<ReportMetricsRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_metrics_v1_metrics, 1);
+  messageDesc(file_kindred_metrics_v1_metrics, 2);
 
 /**
  * The samples were stored.
@@ -111,7 +239,56 @@ export type ReportMetricsResponse = Message<"kindred.metrics.v1.ReportMetricsRes
  * Use `create(ReportMetricsResponseSchema)` to create a new message.
  */
 export const ReportMetricsResponseSchema: GenMessage<ReportMetricsResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_metrics_v1_metrics, 2);
+  messageDesc(file_kindred_metrics_v1_metrics, 3);
+
+/**
+ * Samples to store.
+ *
+ * @generated from message kindred.metrics.v1.StreamMetricsRequest
+ */
+export type StreamMetricsRequest = Message<"kindred.metrics.v1.StreamMetricsRequest"> & {
+  /**
+   * One to 1,000 samples.
+   *
+   * @generated from field: repeated kindred.metrics.v1.MetricSample samples = 1;
+   */
+  samples: MetricSample[];
+};
+
+/**
+ * Describes the message kindred.metrics.v1.StreamMetricsRequest.
+ * Use `create(StreamMetricsRequestSchema)` to create a new message.
+ */
+export const StreamMetricsRequestSchema: GenMessage<StreamMetricsRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_metrics_v1_metrics, 4);
+
+/**
+ * The stream's end.
+ *
+ * @generated from message kindred.metrics.v1.StreamMetricsResponse
+ */
+export type StreamMetricsResponse = Message<"kindred.metrics.v1.StreamMetricsResponse"> & {
+  /**
+   * Samples that came.
+   *
+   * @generated from field: int64 received = 1;
+   */
+  received: bigint;
+
+  /**
+   * Samples that were stored: one that is there already with its time and every value is not stored again.
+   *
+   * @generated from field: int64 stored = 2;
+   */
+  stored: bigint;
+};
+
+/**
+ * Describes the message kindred.metrics.v1.StreamMetricsResponse.
+ * Use `create(StreamMetricsResponseSchema)` to create a new message.
+ */
+export const StreamMetricsResponseSchema: GenMessage<StreamMetricsResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_metrics_v1_metrics, 5);
 
 /**
  * Asks for samples.
@@ -146,7 +323,7 @@ export type GetMetricsHistoryRequest = Message<"kindred.metrics.v1.GetMetricsHis
  * Use `create(GetMetricsHistoryRequestSchema)` to create a new message.
  */
 export const GetMetricsHistoryRequestSchema: GenMessage<GetMetricsHistoryRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_metrics_v1_metrics, 3);
+  messageDesc(file_kindred_metrics_v1_metrics, 6);
 
 /**
  * Samples.
@@ -174,7 +351,351 @@ export type GetMetricsHistoryResponse = Message<"kindred.metrics.v1.GetMetricsHi
  * Use `create(GetMetricsHistoryResponseSchema)` to create a new message.
  */
 export const GetMetricsHistoryResponseSchema: GenMessage<GetMetricsHistoryResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_metrics_v1_metrics, 4);
+  messageDesc(file_kindred_metrics_v1_metrics, 7);
+
+/**
+ * Asks for a history.
+ *
+ * @generated from message kindred.metrics.v1.QueryHistoryRequest
+ */
+export type QueryHistoryRequest = Message<"kindred.metrics.v1.QueryHistoryRequest"> & {
+  /**
+   * How far back from now: more than 0, at most 87,600 hours; with from, not set. Without both: 24.
+   *
+   * @generated from field: double hours = 1;
+   */
+  hours: number;
+
+  /**
+   * Its beginning.
+   *
+   * @generated from field: google.protobuf.Timestamp from = 2;
+   */
+  from?: Timestamp | undefined;
+
+  /**
+   * Its end; not set: now.
+   *
+   * @generated from field: google.protobuf.Timestamp to = 3;
+   */
+  to?: Timestamp | undefined;
+
+  /**
+   * Only these components; empty: all.
+   *
+   * @generated from field: repeated string components = 4;
+   */
+  components: string[];
+
+  /**
+   * Only these quantities; empty: all.
+   *
+   * @generated from field: repeated kindred.metrics.v1.MetricName metrics = 5;
+   */
+  metrics: MetricName[];
+
+  /**
+   * How fine.
+   *
+   * @generated from field: kindred.metrics.v1.Resolution resolution = 6;
+   */
+  resolution: Resolution;
+
+  /**
+   * Points in all series together, 1 to 500,000; 0 means 100,000. INVALID_ARGUMENT when there are more: ask for a coarser resolution.
+   *
+   * @generated from field: int32 max_points = 7;
+   */
+  maxPoints: number;
+};
+
+/**
+ * Describes the message kindred.metrics.v1.QueryHistoryRequest.
+ * Use `create(QueryHistoryRequestSchema)` to create a new message.
+ */
+export const QueryHistoryRequestSchema: GenMessage<QueryHistoryRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_metrics_v1_metrics, 8);
+
+/**
+ * A history.
+ *
+ * @generated from message kindred.metrics.v1.QueryHistoryResponse
+ */
+export type QueryHistoryResponse = Message<"kindred.metrics.v1.QueryHistoryResponse"> & {
+  /**
+   * By component, instance and quantity. Those without any value are left out.
+   *
+   * @generated from field: repeated kindred.metrics.v1.MetricSeries series = 1;
+   */
+  series: MetricSeries[];
+
+  /**
+   * How fine it is.
+   *
+   * @generated from field: kindred.metrics.v1.Resolution resolution = 2;
+   */
+  resolution: Resolution;
+
+  /**
+   * Its beginning.
+   *
+   * @generated from field: google.protobuf.Timestamp from = 3;
+   */
+  from?: Timestamp | undefined;
+
+  /**
+   * Its end.
+   *
+   * @generated from field: google.protobuf.Timestamp to = 4;
+   */
+  to?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kindred.metrics.v1.QueryHistoryResponse.
+ * Use `create(QueryHistoryResponseSchema)` to create a new message.
+ */
+export const QueryHistoryResponseSchema: GenMessage<QueryHistoryResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_metrics_v1_metrics, 9);
+
+/**
+ * One quantity of one process.
+ *
+ * @generated from message kindred.metrics.v1.MetricSeries
+ */
+export type MetricSeries = Message<"kindred.metrics.v1.MetricSeries"> & {
+  /**
+   * The component.
+   *
+   * @generated from field: string component = 1;
+   */
+  component: string;
+
+  /**
+   * The process.
+   *
+   * @generated from field: string instance = 2;
+   */
+  instance: string;
+
+  /**
+   * What it is.
+   *
+   * @generated from field: kindred.metrics.v1.MetricName metric = 3;
+   */
+  metric: MetricName;
+
+  /**
+   * Oldest first. Where nothing was measured there is no point: a gap.
+   *
+   * @generated from field: repeated kindred.metrics.v1.MetricPoint points = 4;
+   */
+  points: MetricPoint[];
+
+  /**
+   * Where values are from; METRIC_SOURCE_UNSPECIFIED where they are from several.
+   *
+   * @generated from field: kindred.metrics.v1.MetricSource source = 5;
+   */
+  source: MetricSource;
+};
+
+/**
+ * Describes the message kindred.metrics.v1.MetricSeries.
+ * Use `create(MetricSeriesSchema)` to create a new message.
+ */
+export const MetricSeriesSchema: GenMessage<MetricSeries> = /*@__PURE__*/
+  messageDesc(file_kindred_metrics_v1_metrics, 10);
+
+/**
+ * A value, or those of a minute or an hour.
+ *
+ * @generated from message kindred.metrics.v1.MetricPoint
+ */
+export type MetricPoint = Message<"kindred.metrics.v1.MetricPoint"> & {
+  /**
+   * When; the beginning of the minute or hour.
+   *
+   * @generated from field: google.protobuf.Timestamp timestamp = 1;
+   */
+  timestamp?: Timestamp | undefined;
+
+  /**
+   * The value, or the mean.
+   *
+   * @generated from field: double avg = 2;
+   */
+  avg: number;
+
+  /**
+   * The least; the value itself when raw.
+   *
+   * @generated from field: double min = 3;
+   */
+  min: number;
+
+  /**
+   * The greatest; the value itself when raw.
+   *
+   * @generated from field: double max = 4;
+   */
+  max: number;
+
+  /**
+   * 95 % are no greater; the value itself when raw.
+   *
+   * @generated from field: double p95 = 5;
+   */
+  p95: number;
+
+  /**
+   * Samples that it is made of.
+   *
+   * @generated from field: int64 count = 6;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message kindred.metrics.v1.MetricPoint.
+ * Use `create(MetricPointSchema)` to create a new message.
+ */
+export const MetricPointSchema: GenMessage<MetricPoint> = /*@__PURE__*/
+  messageDesc(file_kindred_metrics_v1_metrics, 11);
+
+/**
+ * Follows samples.
+ *
+ * @generated from message kindred.metrics.v1.WatchMetricsRequest
+ */
+export type WatchMetricsRequest = Message<"kindred.metrics.v1.WatchMetricsRequest"> & {
+  /**
+   * Only these components; empty: all.
+   *
+   * @generated from field: repeated string components = 1;
+   */
+  components: string[];
+
+  /**
+   * First those of the last so many minutes, 0 to 60.
+   *
+   * @generated from field: int32 backlog_minutes = 2;
+   */
+  backlogMinutes: number;
+};
+
+/**
+ * Describes the message kindred.metrics.v1.WatchMetricsRequest.
+ * Use `create(WatchMetricsRequestSchema)` to create a new message.
+ */
+export const WatchMetricsRequestSchema: GenMessage<WatchMetricsRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_metrics_v1_metrics, 12);
+
+/**
+ * Samples that came.
+ *
+ * @generated from message kindred.metrics.v1.WatchMetricsResponse
+ */
+export type WatchMetricsResponse = Message<"kindred.metrics.v1.WatchMetricsResponse"> & {
+  /**
+   * In the order in which they came.
+   *
+   * @generated from field: repeated kindred.metrics.v1.MetricSample samples = 1;
+   */
+  samples: MetricSample[];
+
+  /**
+   * Samples that were left out before these, for the caller read too slowly.
+   *
+   * @generated from field: int64 dropped = 2;
+   */
+  dropped: bigint;
+};
+
+/**
+ * Describes the message kindred.metrics.v1.WatchMetricsResponse.
+ * Use `create(WatchMetricsResponseSchema)` to create a new message.
+ */
+export const WatchMetricsResponseSchema: GenMessage<WatchMetricsResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_metrics_v1_metrics, 13);
+
+/**
+ * Asks for the components.
+ *
+ * @generated from message kindred.metrics.v1.ListComponentsRequest
+ */
+export type ListComponentsRequest = Message<"kindred.metrics.v1.ListComponentsRequest"> & {
+};
+
+/**
+ * Describes the message kindred.metrics.v1.ListComponentsRequest.
+ * Use `create(ListComponentsRequestSchema)` to create a new message.
+ */
+export const ListComponentsRequestSchema: GenMessage<ListComponentsRequest> = /*@__PURE__*/
+  messageDesc(file_kindred_metrics_v1_metrics, 14);
+
+/**
+ * The components.
+ *
+ * @generated from message kindred.metrics.v1.ListComponentsResponse
+ */
+export type ListComponentsResponse = Message<"kindred.metrics.v1.ListComponentsResponse"> & {
+  /**
+   * By name and instance.
+   *
+   * @generated from field: repeated kindred.metrics.v1.ComponentState components = 1;
+   */
+  components: ComponentState[];
+};
+
+/**
+ * Describes the message kindred.metrics.v1.ListComponentsResponse.
+ * Use `create(ListComponentsResponseSchema)` to create a new message.
+ */
+export const ListComponentsResponseSchema: GenMessage<ListComponentsResponse> = /*@__PURE__*/
+  messageDesc(file_kindred_metrics_v1_metrics, 15);
+
+/**
+ * A component.
+ *
+ * @generated from message kindred.metrics.v1.ComponentState
+ */
+export type ComponentState = Message<"kindred.metrics.v1.ComponentState"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string component = 1;
+   */
+  component: string;
+
+  /**
+   * The process.
+   *
+   * @generated from field: string instance = 2;
+   */
+  instance: string;
+
+  /**
+   * Its latest sample.
+   *
+   * @generated from field: kindred.metrics.v1.MetricSample latest = 3;
+   */
+  latest?: MetricSample | undefined;
+
+  /**
+   * Whether it has not reported for more than three times as long as it does as a rule.
+   *
+   * @generated from field: bool silent = 4;
+   */
+  silent: boolean;
+};
+
+/**
+ * Describes the message kindred.metrics.v1.ComponentState.
+ * Use `create(ComponentStateSchema)` to create a new message.
+ */
+export const ComponentStateSchema: GenMessage<ComponentState> = /*@__PURE__*/
+  messageDesc(file_kindred_metrics_v1_metrics, 16);
 
 /**
  * Asks for the overall statistics.
@@ -189,7 +710,7 @@ export type GetDatabaseStatsRequest = Message<"kindred.metrics.v1.GetDatabaseSta
  * Use `create(GetDatabaseStatsRequestSchema)` to create a new message.
  */
 export const GetDatabaseStatsRequestSchema: GenMessage<GetDatabaseStatsRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_metrics_v1_metrics, 5);
+  messageDesc(file_kindred_metrics_v1_metrics, 17);
 
 /**
  * The overall statistics. What a service that did not answer owns is not set.
@@ -238,6 +759,13 @@ export type GetDatabaseStatsResponse = Message<"kindred.metrics.v1.GetDatabaseSt
    * @generated from field: repeated kindred.metrics.v1.UnavailableSource unavailable = 6;
    */
   unavailable: UnavailableSource[];
+
+  /**
+   * What each service has in its database, by name of the service.
+   *
+   * @generated from field: repeated kindred.metrics.v1.ServiceDatabase databases = 7;
+   */
+  databases: ServiceDatabase[];
 };
 
 /**
@@ -245,7 +773,35 @@ export type GetDatabaseStatsResponse = Message<"kindred.metrics.v1.GetDatabaseSt
  * Use `create(GetDatabaseStatsResponseSchema)` to create a new message.
  */
 export const GetDatabaseStatsResponseSchema: GenMessage<GetDatabaseStatsResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_metrics_v1_metrics, 6);
+  messageDesc(file_kindred_metrics_v1_metrics, 18);
+
+/**
+ * A service's database.
+ *
+ * @generated from message kindred.metrics.v1.ServiceDatabase
+ */
+export type ServiceDatabase = Message<"kindred.metrics.v1.ServiceDatabase"> & {
+  /**
+   * The service, e.g. "vector-store".
+   *
+   * @generated from field: string service = 1;
+   */
+  service: string;
+
+  /**
+   * What it has.
+   *
+   * @generated from field: kindred.common.v1.DatabaseUsage usage = 2;
+   */
+  usage?: DatabaseUsage | undefined;
+};
+
+/**
+ * Describes the message kindred.metrics.v1.ServiceDatabase.
+ * Use `create(ServiceDatabaseSchema)` to create a new message.
+ */
+export const ServiceDatabaseSchema: GenMessage<ServiceDatabase> = /*@__PURE__*/
+  messageDesc(file_kindred_metrics_v1_metrics, 19);
 
 /**
  * A service that did not answer.
@@ -273,7 +829,179 @@ export type UnavailableSource = Message<"kindred.metrics.v1.UnavailableSource"> 
  * Use `create(UnavailableSourceSchema)` to create a new message.
  */
 export const UnavailableSourceSchema: GenMessage<UnavailableSource> = /*@__PURE__*/
-  messageDesc(file_kindred_metrics_v1_metrics, 7);
+  messageDesc(file_kindred_metrics_v1_metrics, 20);
+
+/**
+ * Where values of a sample are from.
+ *
+ * @generated from enum kindred.metrics.v1.MetricSource
+ */
+export const MetricSource = {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: METRIC_SOURCE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The process itself.
+   *
+   * @generated from enum value: METRIC_SOURCE_PROCESS = 1;
+   */
+  PROCESS: 1,
+
+  /**
+   * The control group, version 2, that the process is in.
+   *
+   * @generated from enum value: METRIC_SOURCE_CGROUP2 = 2;
+   */
+  CGROUP2: 2,
+
+  /**
+   * The control group, version 1, that the process is in.
+   *
+   * @generated from enum value: METRIC_SOURCE_CGROUP1 = 3;
+   */
+  CGROUP1: 3,
+
+  /**
+   * The whole machine.
+   *
+   * @generated from enum value: METRIC_SOURCE_HOST = 4;
+   */
+  HOST: 4,
+} as const;
+
+/**
+ * Where values of a sample are from.
+ *
+ * @generated from enum kindred.metrics.v1.MetricSource
+ */
+export type MetricSource = (typeof MetricSource)[keyof typeof MetricSource] | UnknownEnum;
+
+/**
+ * Describes the enum kindred.metrics.v1.MetricSource.
+ */
+export const MetricSourceSchema: GenEnum<MetricSource> = /*@__PURE__*/
+  enumDesc(file_kindred_metrics_v1_metrics, 0);
+
+/**
+ * A measured quantity.
+ *
+ * @generated from enum kindred.metrics.v1.MetricName
+ */
+export const MetricName = {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: METRIC_NAME_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * cpu_usage.
+   *
+   * @generated from enum value: METRIC_NAME_CPU_USAGE = 1;
+   */
+  CPU_USAGE: 1,
+
+  /**
+   * memory_usage_mb.
+   *
+   * @generated from enum value: METRIC_NAME_MEMORY_USAGE = 2;
+   */
+  MEMORY_USAGE: 2,
+
+  /**
+   * disk_usage_mb.
+   *
+   * @generated from enum value: METRIC_NAME_DISK_USAGE = 3;
+   */
+  DISK_USAGE: 3,
+
+  /**
+   * gpu_memory_mb.
+   *
+   * @generated from enum value: METRIC_NAME_GPU_MEMORY = 4;
+   */
+  GPU_MEMORY: 4,
+
+  /**
+   * active_connections.
+   *
+   * @generated from enum value: METRIC_NAME_ACTIVE_CONNECTIONS = 5;
+   */
+  ACTIVE_CONNECTIONS: 5,
+
+  /**
+   * event_loop_lag_ms.
+   *
+   * @generated from enum value: METRIC_NAME_EVENT_LOOP_LAG = 6;
+   */
+  EVENT_LOOP_LAG: 6,
+} as const;
+
+/**
+ * A measured quantity.
+ *
+ * @generated from enum kindred.metrics.v1.MetricName
+ */
+export type MetricName = (typeof MetricName)[keyof typeof MetricName] | UnknownEnum;
+
+/**
+ * Describes the enum kindred.metrics.v1.MetricName.
+ */
+export const MetricNameSchema: GenEnum<MetricName> = /*@__PURE__*/
+  enumDesc(file_kindred_metrics_v1_metrics, 1);
+
+/**
+ * How fine a history is.
+ *
+ * @generated from enum kindred.metrics.v1.Resolution
+ */
+export const Resolution = {
+  /**
+   * The finest of which the period has at most 1,000 points a series.
+   *
+   * @generated from enum value: RESOLUTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Every sample.
+   *
+   * @generated from enum value: RESOLUTION_RAW = 1;
+   */
+  RAW: 1,
+
+  /**
+   * Minutes.
+   *
+   * @generated from enum value: RESOLUTION_MINUTE = 2;
+   */
+  MINUTE: 2,
+
+  /**
+   * Hours.
+   *
+   * @generated from enum value: RESOLUTION_HOUR = 3;
+   */
+  HOUR: 3,
+} as const;
+
+/**
+ * How fine a history is.
+ *
+ * @generated from enum kindred.metrics.v1.Resolution
+ */
+export type Resolution = (typeof Resolution)[keyof typeof Resolution] | UnknownEnum;
+
+/**
+ * Describes the enum kindred.metrics.v1.Resolution.
+ */
+export const ResolutionSchema: GenEnum<Resolution> = /*@__PURE__*/
+  enumDesc(file_kindred_metrics_v1_metrics, 2);
 
 /**
  * Keeps system metrics and gathers the overall statistics.
@@ -292,6 +1020,16 @@ export const MetricsService: GenService<{
     output: typeof ReportMetricsResponseSchema;
   },
   /**
+   * Stores a stream of samples, each message when it comes, and answers at its end. What came before an error is stored.
+   *
+   * @generated from rpc kindred.metrics.v1.MetricsService.StreamMetrics
+   */
+  streamMetrics: {
+    methodKind: "client_streaming";
+    input: typeof StreamMetricsRequestSchema;
+    output: typeof StreamMetricsResponseSchema;
+  },
+  /**
    * Samples of the last hours, oldest first.
    *
    * @generated from rpc kindred.metrics.v1.MetricsService.GetMetricsHistory
@@ -300,6 +1038,36 @@ export const MetricsService: GenService<{
     methodKind: "unary";
     input: typeof GetMetricsHistoryRequestSchema;
     output: typeof GetMetricsHistoryResponseSchema;
+  },
+  /**
+   * Samples, or what they were in each minute or hour, of a period.
+   *
+   * @generated from rpc kindred.metrics.v1.MetricsService.QueryHistory
+   */
+  queryHistory: {
+    methodKind: "unary";
+    input: typeof QueryHistoryRequestSchema;
+    output: typeof QueryHistoryResponseSchema;
+  },
+  /**
+   * Samples as they come, until the caller ends it.
+   *
+   * @generated from rpc kindred.metrics.v1.MetricsService.WatchMetrics
+   */
+  watchMetrics: {
+    methodKind: "server_streaming";
+    input: typeof WatchMetricsRequestSchema;
+    output: typeof WatchMetricsResponseSchema;
+  },
+  /**
+   * Components that have reported, by name.
+   *
+   * @generated from rpc kindred.metrics.v1.MetricsService.ListComponents
+   */
+  listComponents: {
+    methodKind: "unary";
+    input: typeof ListComponentsRequestSchema;
+    output: typeof ListComponentsResponseSchema;
   },
   /**
    * The overall statistics, gathered from the services that own them.

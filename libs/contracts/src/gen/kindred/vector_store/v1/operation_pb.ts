@@ -2,213 +2,17 @@
 // @generated from file kindred/vector_store/v1/operation.proto (package kindred.vector_store.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Operation } from "../../common/v1/operation_pb.ts";
+import { file_kindred_common_v1_operation } from "../../common/v1/operation_pb.ts";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file kindred/vector_store/v1/operation.proto.
  */
 export const file_kindred_vector_store_v1_operation: GenFile = /*@__PURE__*/
-  fileDesc("CidraW5kcmVkL3ZlY3Rvcl9zdG9yZS92MS9vcGVyYXRpb24ucHJvdG8SF2tpbmRyZWQudmVjdG9yX3N0b3JlLnYxIrsFCglPcGVyYXRpb24SCgoCaWQYASABKAMSNAoEa2luZBgCIAEoDjImLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLk9wZXJhdGlvbktpbmQSEgoKY29sbGVjdGlvbhgDIAEoCRI2CgVzdGF0ZRgEIAEoDjInLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLk9wZXJhdGlvblN0YXRlEg0KBXBoYXNlGAUgASgJEhQKDHBoYXNlX251bWJlchgGIAEoBRITCgtwaGFzZV9jb3VudBgHIAEoBRIMCgRkb25lGAggASgDEg0KBXRvdGFsGAkgASgDEgwKBHVuaXQYCiABKAkSDAoEcmF0ZRgLIAEoARIsCglyZW1haW5pbmcYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJQoEc3BlYxgNIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJwoGcmVzdWx0GA4gASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBI6CgdmYWlsdXJlGA8gASgLMikua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuT3BlcmF0aW9uRmFpbHVyZRINCgVub3RlcxgQIAMoCRIRCglhdXRvbWF0aWMYESABKAgSEAoIYXR0ZW1wdHMYEiABKAUSLgoKY3JlYXRlZF9hdBgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgVIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYFiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjEKEE9wZXJhdGlvbkZhaWx1cmUSDAoEY29kZRgBIAEoBRIPCgdtZXNzYWdlGAIgASgJIiEKE0dldE9wZXJhdGlvblJlcXVlc3QSCgoCaWQYASABKAMiTQoUR2V0T3BlcmF0aW9uUmVzcG9uc2USNQoJb3BlcmF0aW9uGAEgASgLMiIua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuT3BlcmF0aW9uImIKFUxpc3RPcGVyYXRpb25zUmVxdWVzdBISCgpjb2xsZWN0aW9uGAEgASgJEg4KBmFjdGl2ZRgCIAEoCBIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJpChZMaXN0T3BlcmF0aW9uc1Jlc3BvbnNlEjYKCm9wZXJhdGlvbnMYASADKAsyIi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5PcGVyYXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiQKFkNhbmNlbE9wZXJhdGlvblJlcXVlc3QSCgoCaWQYASABKAMiUAoXQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2USNQoJb3BlcmF0aW9uGAEgASgLMiIua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuT3BlcmF0aW9uIiMKFVdhdGNoT3BlcmF0aW9uUmVxdWVzdBIKCgJpZBgBIAEoAyJPChZXYXRjaE9wZXJhdGlvblJlc3BvbnNlEjUKCW9wZXJhdGlvbhgBIAEoCzIiLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLk9wZXJhdGlvbirSAQoNT3BlcmF0aW9uS2luZBIeChpPUEVSQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEh4KGk9QRVJBVElPTl9LSU5EX0lOREVYX0JVSUxEEAESIAocT1BFUkFUSU9OX0tJTkRfSU5ERVhfUkVCVUlMRBACEh0KGU9QRVJBVElPTl9LSU5EX0lOREVYX0RST1AQAxIgChxPUEVSQVRJT05fS0lORF9SRUNBTExfVFVOSU5HEAQSHgoaT1BFUkFUSU9OX0tJTkRfUkVFTUJFRERJTkcQBSrkAQoOT3BlcmF0aW9uU3RhdGUSHwobT1BFUkFUSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWT1BFUkFUSU9OX1NUQVRFX1FVRVVFRBABEhsKF09QRVJBVElPTl9TVEFURV9SVU5OSU5HEAISHgoaT1BFUkFUSU9OX1NUQVRFX0NBTkNFTExJTkcQAxIdChlPUEVSQVRJT05fU1RBVEVfU1VDQ0VFREVEEAQSGgoWT1BFUkFUSU9OX1NUQVRFX0ZBSUxFRBAFEh0KGU9QRVJBVElPTl9TVEFURV9DQU5DRUxMRUQQBjLsAwoQT3BlcmF0aW9uU2VydmljZRJwCgxHZXRPcGVyYXRpb24SLC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5HZXRPcGVyYXRpb25SZXF1ZXN0Gi0ua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuR2V0T3BlcmF0aW9uUmVzcG9uc2UiA5ACARJ2Cg5MaXN0T3BlcmF0aW9ucxIuLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkxpc3RPcGVyYXRpb25zUmVxdWVzdBovLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkxpc3RPcGVyYXRpb25zUmVzcG9uc2UiA5ACARJ0Cg9DYW5jZWxPcGVyYXRpb24SLy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5DYW5jZWxPcGVyYXRpb25SZXF1ZXN0GjAua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2USeAoOV2F0Y2hPcGVyYXRpb24SLi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5XYXRjaE9wZXJhdGlvblJlcXVlc3QaLy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5XYXRjaE9wZXJhdGlvblJlc3BvbnNlIgOQAgEwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
-
-/**
- * Long work.
- *
- * @generated from message kindred.vector_store.v1.Operation
- */
-export type Operation = Message<"kindred.vector_store.v1.Operation"> & {
-  /**
-   * Unique, ascending.
-   *
-   * @generated from field: int64 id = 1;
-   */
-  id: bigint;
-
-  /**
-   * What it does.
-   *
-   * @generated from field: kindred.vector_store.v1.OperationKind kind = 2;
-   */
-  kind: OperationKind;
-
-  /**
-   * The collection that it is about.
-   *
-   * @generated from field: string collection = 3;
-   */
-  collection: string;
-
-  /**
-   * Where it stands.
-   *
-   * @generated from field: kindred.vector_store.v1.OperationState state = 4;
-   */
-  state: OperationState;
-
-  /**
-   * What it is doing, e.g. "build: loading tuples"; the last one when it has ended.
-   *
-   * @generated from field: string phase = 5;
-   */
-  phase: string;
-
-  /**
-   * Its place among all phases, from 1; 0 before the first.
-   *
-   * @generated from field: int32 phase_number = 6;
-   */
-  phaseNumber: number;
-
-  /**
-   * How many phases there are.
-   *
-   * @generated from field: int32 phase_count = 7;
-   */
-  phaseCount: number;
-
-  /**
-   * How much of the phase is done, in units.
-   *
-   * @generated from field: int64 done = 8;
-   */
-  done: bigint;
-
-  /**
-   * How much there is in all; 0 where that is not known.
-   *
-   * @generated from field: int64 total = 9;
-   */
-  total: bigint;
-
-  /**
-   * What is counted, e.g. "rows", "blocks", "queries".
-   *
-   * @generated from field: string unit = 10;
-   */
-  unit: string;
-
-  /**
-   * Units a second, over the last of the phase; 0 where that is not known.
-   *
-   * @generated from field: double rate = 11;
-   */
-  rate: number;
-
-  /**
-   * How long the phase will take; not set where that is not known.
-   *
-   * @generated from field: google.protobuf.Duration remaining = 12;
-   */
-  remaining?: Duration | undefined;
-
-  /**
-   * What was asked for.
-   *
-   * @generated from field: google.protobuf.Struct spec = 13;
-   */
-  spec?: JsonObject | undefined;
-
-  /**
-   * What came of it; not set before its end.
-   *
-   * @generated from field: google.protobuf.Struct result = 14;
-   */
-  result?: JsonObject | undefined;
-
-  /**
-   * Why it failed; not set when it did not.
-   *
-   * @generated from field: kindred.vector_store.v1.OperationFailure failure = 15;
-   */
-  failure?: OperationFailure | undefined;
-
-  /**
-   * Things to know that came up on the way, in their order.
-   *
-   * @generated from field: repeated string notes = 16;
-   */
-  notes: string[];
-
-  /**
-   * Whether the store began it by itself, as the collection's policy says.
-   *
-   * @generated from field: bool automatic = 17;
-   */
-  automatic: boolean;
-
-  /**
-   * How often it was begun: each time that its process ended before it did adds one.
-   *
-   * @generated from field: int32 attempts = 18;
-   */
-  attempts: number;
-
-  /**
-   * When it was asked for.
-   *
-   * @generated from field: google.protobuf.Timestamp created_at = 19;
-   */
-  createdAt?: Timestamp | undefined;
-
-  /**
-   * When it was first begun; not set before.
-   *
-   * @generated from field: google.protobuf.Timestamp started_at = 20;
-   */
-  startedAt?: Timestamp | undefined;
-
-  /**
-   * When it last said something.
-   *
-   * @generated from field: google.protobuf.Timestamp updated_at = 21;
-   */
-  updatedAt?: Timestamp | undefined;
-
-  /**
-   * When it ended; not set before.
-   *
-   * @generated from field: google.protobuf.Timestamp finished_at = 22;
-   */
-  finishedAt?: Timestamp | undefined;
-};
-
-/**
- * Describes the message kindred.vector_store.v1.Operation.
- * Use `create(OperationSchema)` to create a new message.
- */
-export const OperationSchema: GenMessage<Operation> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_operation, 0);
-
-/**
- * Why an operation failed.
- *
- * @generated from message kindred.vector_store.v1.OperationFailure
- */
-export type OperationFailure = Message<"kindred.vector_store.v1.OperationFailure"> & {
-  /**
-   * The code of google.rpc.Code, e.g. 9 for FAILED_PRECONDITION.
-   *
-   * @generated from field: int32 code = 1;
-   */
-  code: number;
-
-  /**
-   * What is wrong and what would be right.
-   *
-   * @generated from field: string message = 2;
-   */
-  message: string;
-};
-
-/**
- * Describes the message kindred.vector_store.v1.OperationFailure.
- * Use `create(OperationFailureSchema)` to create a new message.
- */
-export const OperationFailureSchema: GenMessage<OperationFailure> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_operation, 1);
+  fileDesc("CidraW5kcmVkL3ZlY3Rvcl9zdG9yZS92MS9vcGVyYXRpb24ucHJvdG8SF2tpbmRyZWQudmVjdG9yX3N0b3JlLnYxIiEKE0dldE9wZXJhdGlvblJlcXVlc3QSCgoCaWQYASABKAMiRwoUR2V0T3BlcmF0aW9uUmVzcG9uc2USLwoJb3BlcmF0aW9uGAEgASgLMhwua2luZHJlZC5jb21tb24udjEuT3BlcmF0aW9uImIKFUxpc3RPcGVyYXRpb25zUmVxdWVzdBISCgpjb2xsZWN0aW9uGAEgASgJEg4KBmFjdGl2ZRgCIAEoCBIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJjChZMaXN0T3BlcmF0aW9uc1Jlc3BvbnNlEjAKCm9wZXJhdGlvbnMYASADKAsyHC5raW5kcmVkLmNvbW1vbi52MS5PcGVyYXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiQKFkNhbmNlbE9wZXJhdGlvblJlcXVlc3QSCgoCaWQYASABKAMiSgoXQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2USLwoJb3BlcmF0aW9uGAEgASgLMhwua2luZHJlZC5jb21tb24udjEuT3BlcmF0aW9uIiMKFVdhdGNoT3BlcmF0aW9uUmVxdWVzdBIKCgJpZBgBIAEoAyJJChZXYXRjaE9wZXJhdGlvblJlc3BvbnNlEi8KCW9wZXJhdGlvbhgBIAEoCzIcLmtpbmRyZWQuY29tbW9uLnYxLk9wZXJhdGlvbjLsAwoQT3BlcmF0aW9uU2VydmljZRJwCgxHZXRPcGVyYXRpb24SLC5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5HZXRPcGVyYXRpb25SZXF1ZXN0Gi0ua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuR2V0T3BlcmF0aW9uUmVzcG9uc2UiA5ACARJ2Cg5MaXN0T3BlcmF0aW9ucxIuLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkxpc3RPcGVyYXRpb25zUmVxdWVzdBovLmtpbmRyZWQudmVjdG9yX3N0b3JlLnYxLkxpc3RPcGVyYXRpb25zUmVzcG9uc2UiA5ACARJ0Cg9DYW5jZWxPcGVyYXRpb24SLy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5DYW5jZWxPcGVyYXRpb25SZXF1ZXN0GjAua2luZHJlZC52ZWN0b3Jfc3RvcmUudjEuQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2USeAoOV2F0Y2hPcGVyYXRpb24SLi5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5XYXRjaE9wZXJhdGlvblJlcXVlc3QaLy5raW5kcmVkLnZlY3Rvcl9zdG9yZS52MS5XYXRjaE9wZXJhdGlvblJlc3BvbnNlIgOQAgEwAWIGcHJvdG8z", [file_kindred_common_v1_operation]);
 
 /**
  * Gets one operation.
@@ -229,7 +33,7 @@ export type GetOperationRequest = Message<"kindred.vector_store.v1.GetOperationR
  * Use `create(GetOperationRequestSchema)` to create a new message.
  */
 export const GetOperationRequestSchema: GenMessage<GetOperationRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_operation, 2);
+  messageDesc(file_kindred_vector_store_v1_operation, 0);
 
 /**
  * One operation.
@@ -240,7 +44,7 @@ export type GetOperationResponse = Message<"kindred.vector_store.v1.GetOperation
   /**
    * The operation.
    *
-   * @generated from field: kindred.vector_store.v1.Operation operation = 1;
+   * @generated from field: kindred.common.v1.Operation operation = 1;
    */
   operation?: Operation | undefined;
 };
@@ -250,7 +54,7 @@ export type GetOperationResponse = Message<"kindred.vector_store.v1.GetOperation
  * Use `create(GetOperationResponseSchema)` to create a new message.
  */
 export const GetOperationResponseSchema: GenMessage<GetOperationResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_operation, 3);
+  messageDesc(file_kindred_vector_store_v1_operation, 1);
 
 /**
  * Lists operations.
@@ -292,7 +96,7 @@ export type ListOperationsRequest = Message<"kindred.vector_store.v1.ListOperati
  * Use `create(ListOperationsRequestSchema)` to create a new message.
  */
 export const ListOperationsRequestSchema: GenMessage<ListOperationsRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_operation, 4);
+  messageDesc(file_kindred_vector_store_v1_operation, 2);
 
 /**
  * Operations.
@@ -303,7 +107,7 @@ export type ListOperationsResponse = Message<"kindred.vector_store.v1.ListOperat
   /**
    * By descending id.
    *
-   * @generated from field: repeated kindred.vector_store.v1.Operation operations = 1;
+   * @generated from field: repeated kindred.common.v1.Operation operations = 1;
    */
   operations: Operation[];
 
@@ -320,7 +124,7 @@ export type ListOperationsResponse = Message<"kindred.vector_store.v1.ListOperat
  * Use `create(ListOperationsResponseSchema)` to create a new message.
  */
 export const ListOperationsResponseSchema: GenMessage<ListOperationsResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_operation, 5);
+  messageDesc(file_kindred_vector_store_v1_operation, 3);
 
 /**
  * Asks an operation to end.
@@ -341,7 +145,7 @@ export type CancelOperationRequest = Message<"kindred.vector_store.v1.CancelOper
  * Use `create(CancelOperationRequestSchema)` to create a new message.
  */
 export const CancelOperationRequestSchema: GenMessage<CancelOperationRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_operation, 6);
+  messageDesc(file_kindred_vector_store_v1_operation, 4);
 
 /**
  * The operation, which may take a moment to clean up.
@@ -352,7 +156,7 @@ export type CancelOperationResponse = Message<"kindred.vector_store.v1.CancelOpe
   /**
    * The operation.
    *
-   * @generated from field: kindred.vector_store.v1.Operation operation = 1;
+   * @generated from field: kindred.common.v1.Operation operation = 1;
    */
   operation?: Operation | undefined;
 };
@@ -362,7 +166,7 @@ export type CancelOperationResponse = Message<"kindred.vector_store.v1.CancelOpe
  * Use `create(CancelOperationResponseSchema)` to create a new message.
  */
 export const CancelOperationResponseSchema: GenMessage<CancelOperationResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_operation, 7);
+  messageDesc(file_kindred_vector_store_v1_operation, 5);
 
 /**
  * Watches an operation.
@@ -383,7 +187,7 @@ export type WatchOperationRequest = Message<"kindred.vector_store.v1.WatchOperat
  * Use `create(WatchOperationRequestSchema)` to create a new message.
  */
 export const WatchOperationRequestSchema: GenMessage<WatchOperationRequest> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_operation, 8);
+  messageDesc(file_kindred_vector_store_v1_operation, 6);
 
 /**
  * The operation as it is now.
@@ -394,7 +198,7 @@ export type WatchOperationResponse = Message<"kindred.vector_store.v1.WatchOpera
   /**
    * The operation.
    *
-   * @generated from field: kindred.vector_store.v1.Operation operation = 1;
+   * @generated from field: kindred.common.v1.Operation operation = 1;
    */
   operation?: Operation | undefined;
 };
@@ -404,138 +208,7 @@ export type WatchOperationResponse = Message<"kindred.vector_store.v1.WatchOpera
  * Use `create(WatchOperationResponseSchema)` to create a new message.
  */
 export const WatchOperationResponseSchema: GenMessage<WatchOperationResponse> = /*@__PURE__*/
-  messageDesc(file_kindred_vector_store_v1_operation, 9);
-
-/**
- * What an operation does.
- *
- * @generated from enum kindred.vector_store.v1.OperationKind
- */
-export const OperationKind = {
-  /**
-   * Not set.
-   *
-   * @generated from enum value: OPERATION_KIND_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * Builds a vector index.
-   *
-   * @generated from enum value: OPERATION_KIND_INDEX_BUILD = 1;
-   */
-  INDEX_BUILD: 1,
-
-  /**
-   * Builds a vector index again as it is.
-   *
-   * @generated from enum value: OPERATION_KIND_INDEX_REBUILD = 2;
-   */
-  INDEX_REBUILD: 2,
-
-  /**
-   * Drops a vector index.
-   *
-   * @generated from enum value: OPERATION_KIND_INDEX_DROP = 3;
-   */
-  INDEX_DROP: 3,
-
-  /**
-   * Finds out which effort an index needs for which recall.
-   *
-   * @generated from enum value: OPERATION_KIND_RECALL_TUNING = 4;
-   */
-  RECALL_TUNING: 4,
-
-  /**
-   * Moves a collection into another embedding space.
-   *
-   * @generated from enum value: OPERATION_KIND_REEMBEDDING = 5;
-   */
-  REEMBEDDING: 5,
-} as const;
-
-/**
- * What an operation does.
- *
- * @generated from enum kindred.vector_store.v1.OperationKind
- */
-export type OperationKind = (typeof OperationKind)[keyof typeof OperationKind] | UnknownEnum;
-
-/**
- * Describes the enum kindred.vector_store.v1.OperationKind.
- */
-export const OperationKindSchema: GenEnum<OperationKind> = /*@__PURE__*/
-  enumDesc(file_kindred_vector_store_v1_operation, 0);
-
-/**
- * Where an operation stands.
- *
- * @generated from enum kindred.vector_store.v1.OperationState
- */
-export const OperationState = {
-  /**
-   * Not set.
-   *
-   * @generated from enum value: OPERATION_STATE_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * Nobody does it yet.
-   *
-   * @generated from enum value: OPERATION_STATE_QUEUED = 1;
-   */
-  QUEUED: 1,
-
-  /**
-   * A replica does it.
-   *
-   * @generated from enum value: OPERATION_STATE_RUNNING = 2;
-   */
-  RUNNING: 2,
-
-  /**
-   * It was asked to end, and cleans up.
-   *
-   * @generated from enum value: OPERATION_STATE_CANCELLING = 3;
-   */
-  CANCELLING: 3,
-
-  /**
-   * It is done.
-   *
-   * @generated from enum value: OPERATION_STATE_SUCCEEDED = 4;
-   */
-  SUCCEEDED: 4,
-
-  /**
-   * It failed.
-   *
-   * @generated from enum value: OPERATION_STATE_FAILED = 5;
-   */
-  FAILED: 5,
-
-  /**
-   * It ended before it was done, as asked.
-   *
-   * @generated from enum value: OPERATION_STATE_CANCELLED = 6;
-   */
-  CANCELLED: 6,
-} as const;
-
-/**
- * Where an operation stands.
- *
- * @generated from enum kindred.vector_store.v1.OperationState
- */
-export type OperationState = (typeof OperationState)[keyof typeof OperationState] | UnknownEnum;
-
-/**
- * Describes the enum kindred.vector_store.v1.OperationState.
- */
-export const OperationStateSchema: GenEnum<OperationState> = /*@__PURE__*/
-  enumDesc(file_kindred_vector_store_v1_operation, 1);
+  messageDesc(file_kindred_vector_store_v1_operation, 7);
 
 /**
  * Long work: it is written down in the database, goes on when the process that does it ends, and can be watched from anywhere.
