@@ -22,7 +22,16 @@ import { startStack, type Stack } from "@kindred/testing";
 
 const PROMPT = "a cat that sleeps on a sofa";
 const K = 4;
-const main = fileURLToPath(new URL("../../examples/retrieval-augmented-generation/main.ts", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The README's command, with a folder and services of this test. */
+async function runExample(k: number): Promise<{ stdout: string }> {
+  const readme = readFileSync(join(root, "examples/README.md"), "utf8");
+  const [, command = ""] = /^```sh\n(.+)\n```$/m.exec(readme) ?? [];
+  expect(command).toContain(`--out pictures --prompt "${PROMPT}"`);
+  const line = `${command.replace("--out pictures", `--out ${folder}`)} --url ${stack.originUrl} --k ${k}`;
+  return await promisify(execFile)("bash", ["-c", line], { cwd: root, timeout: 300_000 });
+}
 
 let stack: Stack;
 let store: Channel;
@@ -45,18 +54,7 @@ beforeAll(async () => {
     })(),
     { timeoutMs: 180_000 },
   );
-  const args = [
-    main,
-    "--url",
-    stack.originUrl as string,
-    "--out",
-    folder,
-    "--prompt",
-    PROMPT,
-    "--k",
-    String(K),
-  ];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 300_000 });
+  const { stdout } = await runExample(K);
   said = stdout.trimEnd().split("\n");
   ({ generations } = await createClient(GenerationService, tracking.transport).listGenerations({}));
 }, 900_000);
@@ -156,10 +154,7 @@ describe("retrieval-augmented generation", () => {
   });
 
   test("a number of pictures that cannot be is refused before anything is recorded", async () => {
-    const args = [main, "--url", stack.originUrl as string, "--out", folder, "--k", "0"];
-    await expect(promisify(execFile)(process.execPath, args, { timeout: 120_000 })).rejects.toThrow(
-      /k must be 1 to/,
-    );
+    await expect(runExample(0)).rejects.toThrow(/k must be 1 to/);
     const { count } = await createClient(GenerationService, tracking.transport).countGenerations({});
     expect(count).toBe(2n);
   });
