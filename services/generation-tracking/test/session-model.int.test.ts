@@ -48,7 +48,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant("start" as const),
       id,
-      user: fc.constantFrom("", "ada"),
+      user: fc.constantFrom("", "ada", "bob"),
       timeout: fc.constantFrom(...TIMEOUTS),
     }),
   },
@@ -79,7 +79,10 @@ class Sessions {
 
   start({ id: name, user, timeout }: Step & { do: "start" }): string {
     const found = this.find(name);
-    if (found) return found.user === user && found.endedAt === undefined ? "existing" : "already-exists";
+    if (found) {
+      const mayBe = user === "" || user === found.user;
+      return mayBe && found.endedAt === undefined ? "existing" : "already-exists";
+    }
     this.byId.set(name, {
       user,
       timeout,
