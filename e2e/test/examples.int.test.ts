@@ -22,6 +22,8 @@ import { startStack, type Stack } from "@kindred/testing";
 
 const PROMPT = "a cat that sleeps on a sofa";
 const K = 4;
+/** As somebody has who uses Kindred: the drawing code does not know it. */
+const PHOTO = { path: "photos/tabby.jpg", caption: "A tabby cat that sleeps on an old sofa." };
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The README's command, with a folder and services of this test. */
@@ -48,8 +50,9 @@ beforeAll(async () => {
   const images = createClient(ImageService, store.transport);
   await images.batchAddImages(
     (async function* () {
+      const catalogue = [...pictures.map(({ path, caption }) => ({ path, caption })), PHOTO];
       yield {
-        images: pictures.map(({ path, caption }) => ({ image: { imagePath: path, description: caption } })),
+        images: catalogue.map(({ path, caption }) => ({ image: { imagePath: path, description: caption } })),
       };
     })(),
     { timeoutMs: 180_000 },
@@ -90,6 +93,7 @@ describe("retrieval-augmented generation", () => {
       const captions = retrievedExamples.map(({ caption }) => caption);
       expect(captions).toHaveLength(K);
       expect(captions[0]).toMatch(/cat|kitten/i);
+      expect(captions).toContain(PHOTO.caption);
       expect(augmentedPrompt).toBe([PROMPT, ...captions.map((caption) => `As in: ${caption}`)].join("\n"));
       expect(retrievedExamples.map(({ rank }) => rank)).toEqual([1, 2, 3, 4]);
     }

@@ -35,10 +35,24 @@ test("says how far it is, and waits for who hears it", async () => {
   expect(steps).toEqual(["1 of 3", "2 of 3", "3 of 3"]);
 });
 
-test("refuses none, too many, and what is not of the gallery", async () => {
+test("what is not of the gallery is a sheet in a colour of its own", async () => {
+  const [one, other] = await Promise.all(
+    ["coco/1.jpg", "coco/2.jpg"].map((path) => composePicture({ paths: [path], seed: 1 })),
+  );
+  expect(one).not.toEqual(other);
+  const { channels } = await sharp(one).stats();
+  for (const { min, max } of channels.slice(0, 3)) {
+    expect(max).toBe(min);
+    expect(min).toBeGreaterThanOrEqual(128);
+  }
+  expect(await composePicture({ paths: [first, "coco/1.jpg"], seed: 1 })).not.toEqual(
+    await composePicture({ paths: [first, "coco/2.jpg"], seed: 1 }),
+  );
+});
+
+test("refuses none and too many", async () => {
   await expect(composePicture({ paths: [], seed: 1 })).rejects.toThrow("1 to 8 pictures, not of 0");
   await expect(composePicture({ paths: Array.from({ length: 9 }, () => first), seed: 1 })).rejects.toThrow(
     RangeError,
   );
-  await expect(composePicture({ paths: ["a.png"], seed: 1 })).rejects.toThrow('is "a.png"');
 });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { randomNumbers } from "./drawing/scatter.ts";
 import { HEIGHT, WIDTH } from "./drawing/scene.ts";
 import { at, clipped, rect, toSvg, type Drawing } from "./drawing/svg.ts";
@@ -5,7 +6,10 @@ import { drawingOf } from "./gallery.ts";
 import { drawPng } from "./png.ts";
 
 export interface ComposeOptions {
-  /** image_paths of pictures of the gallery, 1 to 8. The first fills the picture, the others lie on it like prints on a table. */
+  /**
+   * image_paths, 1 to 8. The first picture fills the new one, the others lie on it like prints on a table. In the place of what is not of the
+   * gallery there is a blank sheet, in a colour of its path's.
+   */
   paths: readonly string[];
   /** Where the prints lie, and how. */
   seed: number;
@@ -17,8 +21,8 @@ const MOST = 8;
 const FRAME = 10;
 
 /**
- * Makes one PNG file of several pictures of the gallery; the same pictures and the same seed give the same bytes.
- * @throws RangeError when there are none or more than eight, or one is not of the gallery.
+ * Makes one PNG file of several pictures; the same pictures and the same seed give the same bytes.
+ * @throws RangeError when there are none or more than eight.
  */
 export async function composePicture({ paths, seed, onStep }: ComposeOptions): Promise<Buffer> {
   if (paths.length < 1 || paths.length > MOST) {
@@ -27,12 +31,17 @@ export async function composePicture({ paths, seed, onStep }: ComposeOptions): P
   const random = randomNumbers(seed);
   const parts: Drawing[] = [];
   for (const [i, path] of paths.entries()) {
-    const drawing = drawingOf(path);
-    if (drawing === undefined) throw new RangeError(`no picture of the gallery is ${JSON.stringify(path)}`);
+    const drawing = drawingOf(path) ?? blankSheet(path);
     parts.push(i === 0 ? drawing : print(drawing, { place: i - 1, of: paths.length - 1, random }));
     await onStep?.(i + 1, paths.length);
   }
   return await drawPng(toSvg(WIDTH, HEIGHT, parts));
+}
+
+function blankSheet(path: string): Drawing {
+  const [red, green, blue] = createHash("sha256").update(path).digest();
+  const pale = [red, green, blue].map((channel = 0) => (128 + (channel >> 1)).toString(16));
+  return rect(0, 0, WIDTH, HEIGHT, `#${pale.join("")}`);
 }
 
 /** A small picture in a white frame, in a column of its own, turned a little. */
