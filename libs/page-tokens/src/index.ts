@@ -1,1 +1,1 @@
-export { pageTokens, type PageTokens, type Place, type PositionOf } from "./page-tokens.ts";
+export { pageTokens } from "./page-tokens.ts";

@@ -3,8 +3,6 @@ import { invalidField } from "@kindred/errors";
 import { canonical } from "./canonical.ts";
 import { readPosition, writePosition, type Place, type PositionOf } from "./position.ts";
 
-export type { Place, PositionOf } from "./position.ts";
-
 /**
  * The tokens of one list's pages. A token is opaque to callers, base64url without padding. It holds a position and a sum that binds it to the
  * list and its conditions; it holds nothing secret, and proves nothing: whoever knows this code can make one, of any position.

@@ -1,6 +1,6 @@
 import { timestampDate, type Timestamp } from "@bufbuild/protobuf/wkt";
 import { OutputState, type Generation, type OutputFile } from "@kindred/contracts/generation-tracking/v1";
-import { formatBytes, formatMs } from "../terminal/format.ts";
+import { formatBytes, formatMib, formatMs } from "../terminal/format.ts";
 import { oneLine, renderPairs, renderTable, shorten, type Column, type Pair } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { statusName } from "./status.ts";
@@ -79,7 +79,7 @@ export function renderGeneration(terminal: Terminal, generation: Generation): st
 }
 
 function memoryText({ memoryUsageMb: mib }: Generation): string {
-  return mib === undefined ? "" : formatBytes(Math.round(mib * 2 ** 20));
+  return mib === undefined ? "" : formatMib(mib);
 }
 
 /** Local time, to the second; empty without one. */

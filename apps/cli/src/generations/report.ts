@@ -12,7 +12,7 @@ import type { AddCommand } from "../commands/command.ts";
 import { integerOption } from "../commands/parse.ts";
 import type { Context } from "../context.ts";
 import { toPlain } from "../plain.ts";
-import { formatBytes, formatCount, formatMs, formatPercent } from "../terminal/format.ts";
+import { formatCount, formatMib, formatMs, formatPercent } from "../terminal/format.ts";
 import { addRepeatOptions, repeatedly, type RepeatOptions } from "../terminal/repeatedly.ts";
 import { renderTable, type Column } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -138,8 +138,7 @@ function endsOf(summary: GenerationSummary | undefined): string {
 
 function figuresOf(summary: GenerationSummary | undefined): string[] {
   const time = (value: number | undefined): string => (value === undefined ? "" : formatMs(value));
-  const memory = (value: number | undefined): string =>
-    value === undefined ? "" : formatBytes(Math.round(value * 2 ** 20));
+  const memory = (value: number | undefined): string => (value === undefined ? "" : formatMib(value));
   const taken: Distribution | undefined = summary?.generationTimeMs;
   return [
     formatCount(summary?.count ?? 0n),

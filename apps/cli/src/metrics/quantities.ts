@@ -1,5 +1,5 @@
 import { MetricName, MetricSource, Resolution, type MetricSample } from "@kindred/contracts/metrics/v1";
-import { formatBytes, formatCount, formatMs } from "../terminal/format.ts";
+import { formatCount, formatMib, formatMs } from "../terminal/format.ts";
 
 interface Described {
   /** As options and tables name it. */
@@ -12,9 +12,6 @@ interface Described {
   of: (sample: MetricSample) => number | undefined;
   show: (value: number) => string;
 }
-
-const MIB = 2 ** 20;
-const formatMib = (value: number): string => formatBytes(Math.round(value * MIB));
 
 /** What is measured, in the order of the contract. */
 export const QUANTITIES: readonly Described[] = [

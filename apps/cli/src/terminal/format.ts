@@ -15,6 +15,11 @@ export function formatBytes(bytes: number | bigint): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** Likewise of a number of MiB. */
+export function formatMib(mib: number): string {
+  return formatBytes(Math.round(mib * 2 ** 20));
+}
+
 /** "12 ms", "3.4 s", "2 min 5 s", "2 h 5 min" */
 export function formatMs(ms: number): string {
   if (ms < 1_000) return `${ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms)} ms`;

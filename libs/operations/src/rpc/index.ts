@@ -1,2 +1,2 @@
-export { toOperationMessage, type OperationContract, type OperationSubject } from "./operation-message.ts";
-export { operationRpcs, type OperationRpcsDeps } from "./operation-rpcs.ts";
+export { toOperationMessage, type OperationContract } from "./operation-message.ts";
+export { operationRpcs } from "./operation-rpcs.ts";

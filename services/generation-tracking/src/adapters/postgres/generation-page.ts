@@ -24,10 +24,8 @@ export function pageStatement(
   const direction = order.ascending ? "ASC" : "DESC";
   const by = withValue ? `${order.key} ${direction}, id DESC` : "id DESC";
   const limited = `ORDER BY ${by} LIMIT ${parameters.add(limit)}`;
-  const select = (conditionsOfAll: readonly string[]): string => {
-    const where = conditionsOfAll.length === 0 ? "" : ` WHERE ${conditionsOfAll.join(" AND ")}`;
-    return `SELECT ${columns} FROM generations${where} ${limited}`;
-  };
+  const select = (conditionsOfAll: readonly string[]): string =>
+    `SELECT ${columns} FROM generations${where(conditionsOfAll)} ${limited}`;
   const { values } = parameters;
   if (alternatives.length === 0) return { text: select(conditions), values };
   // An index gives the first rows of each alternative, and the page is among them.
@@ -48,8 +46,6 @@ function rangesStatement(
   parameters: SqlParameters,
 ) {
   const place = after ? [positionCondition(order, after, parameters)] : [];
-  const where = (conditions: readonly string[]) =>
-    conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
   const direction = order.ascending ? "ASC" : "DESC";
   const by = `ORDER BY created_at ${direction}, id DESC`;
   const limited = `${by} LIMIT ${parameters.add(limit)}`;
@@ -66,6 +62,10 @@ function rangesStatement(
       ${by}`,
     values: parameters.values,
   };
+}
+
+function where(conditions: readonly string[]): string {
+  return conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
 }
 
 function positionCondition(order: GenerationOrder, after: ListPosition, parameters: SqlParameters): string {
